@@ -1,0 +1,249 @@
+//! The ids of everything that the decoder reads or writes, and the layout of a target sequence.
+//!
+//! Owns the numbering, its fingerprint (a checkpoint carries it, so that a network never meets ids that
+//! mean something else than in its training), and the way from a law to ids and back. The tokens
+//! themselves belong to `nsode_parser::token`, the bins to [`crate::twohot`].
+//!
+//! Ids: 0 `PAD`, 1 `BOS`, 2 `EOS`; 3 to 66 the skeleton tokens (`3 + token.id()`, unused ones reserved, so
+//! that the grammar may grow without moving the constants); from 67 on the constant bins.
+//!
+//! A target sequence is: the skeleton's tokens in prefix form, then its constants in the order of their
+//! slots, one place each, then `EOS`. `BOS` is what the decoder is fed first; it is not part of the
+//! target. The skeleton delimits itself and has a known number of slots, so a reader needs no separator
+//! and `EOS` is only a check.
+
+use std::fmt::Write as _;
+
+use nsode_parser::skeleton::{PrefixError, Skeleton};
+use nsode_parser::token::Token;
+use sha2::{Digest, Sha256};
+
+use crate::twohot::{Bins, TwoHot, TwoHotError};
+
+/// Fills the end of shorter rows of a batch; never a target.
+pub const PAD: u16 = 0;
+/// Fed to the decoder first.
+pub const BOS: u16 = 1;
+/// After the last constant.
+pub const EOS: u16 = 2;
+/// Id of the skeleton token with `Token::id() == 0`.
+pub const FIRST_TOKEN: u16 = 3;
+/// Places kept for skeleton tokens.
+pub const TOKEN_IDS: u16 = 64;
+/// Id of the lowest constant bin.
+pub const FIRST_BIN: u16 = FIRST_TOKEN + TOKEN_IDS;
+
+/// Why a law is no sequence, or a sequence no law.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VocabularyError {
+    /// A constant that the bins can't hold.
+    #[error("constant {slot} has no token")]
+    Constant {
+        /// Its slot, counted from 0.
+        slot: usize,
+        /// What is wrong with it.
+        #[source]
+        source: TwoHotError,
+    },
+    /// Not as many constants as slots.
+    #[error("the skeleton has {slots} constants, {found} are given")]
+    Count {
+        /// Slots of the skeleton.
+        slots: usize,
+        /// Constants given or read.
+        found: usize,
+    },
+    /// A skeleton part that does not parse.
+    #[error("the sequence holds no valid skeleton")]
+    Skeleton(#[source] PrefixError),
+    /// An id where the layout allows none of its kind.
+    #[error("place {place} of the sequence holds id {id}, which cannot stand there")]
+    Misplaced {
+        /// The place, counted from 0.
+        place: usize,
+        /// The id found.
+        id: u16,
+    },
+    /// No `EOS` at the end.
+    #[error("the sequence has no end after {places} places")]
+    NoEnd {
+        /// Its length.
+        places: usize,
+    },
+}
+
+/// One place of a sequence: an id, and the share of its upper neighbour.
+///
+/// The decoder is fed `(1 − upper) · embedding[id] + upper · embedding[id + 1]` and is trained towards the
+/// same two weights. `upper` is 0 for everything but constants, and `id + 1` is always an id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Symbol {
+    /// The id, the lower one of two for a constant.
+    pub id: u16,
+    /// Weight of `id + 1`, in [0, 1].
+    pub upper: f64,
+}
+
+impl Symbol {
+    /// An id alone.
+    pub fn plain(id: u16) -> Symbol {
+        Symbol { id, upper: 0.0 }
+    }
+
+    /// A skeleton token.
+    pub fn token(token: Token) -> Symbol {
+        Symbol::plain(FIRST_TOKEN + u16::from(token.id()))
+    }
+
+    /// A constant, given by its bins.
+    pub fn constant(pair: TwoHot) -> Symbol {
+        Symbol {
+            id: FIRST_BIN + pair.low as u16,
+            upper: pair.upper,
+        }
+    }
+}
+
+/// The numbering of specials, skeleton tokens and constant bins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Vocabulary {
+    bins: Bins,
+}
+
+impl Vocabulary {
+    /// The vocabulary with these constant bins.
+    pub fn new(bins: Bins) -> Vocabulary {
+        Vocabulary { bins }
+    }
+
+    /// The constant bins.
+    pub fn bins(&self) -> &Bins {
+        &self.bins
+    }
+
+    /// Number of ids.
+    pub fn size(&self) -> usize {
+        usize::from(FIRST_BIN) + self.bins.count()
+    }
+
+    /// The skeleton token of an id, if it is one.
+    pub fn token(id: u16) -> Option<Token> {
+        let id = id.checked_sub(FIRST_TOKEN).filter(|&i| i < TOKEN_IDS)?;
+        Token::from_id(id as u8)
+    }
+
+    /// Name of an id, unique; `None` beyond [`Vocabulary::size`].
+    pub fn name(&self, id: u16) -> Option<String> {
+        Some(match id {
+            PAD => "PAD".to_string(),
+            BOS => "BOS".to_string(),
+            EOS => "EOS".to_string(),
+            _ if id < FIRST_BIN => match Vocabulary::token(id) {
+                Some(token) => token.name().to_string(),
+                None => format!("reserved {}", id - FIRST_TOKEN),
+            },
+            _ if usize::from(id) < self.size() => {
+                let (low, half) = (usize::from(id - FIRST_BIN), self.bins.count() / 2);
+                format!("bin {}", low as i64 - half as i64)
+            }
+            _ => return None,
+        })
+    }
+
+    /// SHA-256, in hexadecimal, over all names in order and the spacing of the bins. Two vocabularies with
+    /// the same fingerprint give every id the same meaning.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for id in 0..self.size() {
+            hash.update(self.name(id as u16).unwrap_or_default().as_bytes());
+            hash.update(b"\n");
+        }
+        hash.update(self.bins.scale().to_le_bytes());
+        hash.update(self.bins.limit().to_le_bytes());
+        hash.finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                // Writing to a String can't fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
+
+    /// The target sequence of a law: skeleton, constants in slot order, `EOS`.
+    ///
+    /// # Errors
+    /// [`VocabularyError::Count`] for a wrong number of constants, [`VocabularyError::Constant`] for one
+    /// that is not finite or beyond the bins.
+    pub fn encode(
+        &self,
+        skeleton: &Skeleton,
+        constants: &[f64],
+    ) -> Result<Vec<Symbol>, VocabularyError> {
+        if constants.len() != skeleton.slots() {
+            return Err(VocabularyError::Count {
+                slots: skeleton.slots(),
+                found: constants.len(),
+            });
+        }
+        let mut sequence = Vec::with_capacity(skeleton.tokens().len() + constants.len() + 1);
+        sequence.extend(skeleton.tokens().iter().map(|&token| Symbol::token(token)));
+        for (slot, &value) in constants.iter().enumerate() {
+            let pair = self
+                .bins
+                .encode(value)
+                .map_err(|source| VocabularyError::Constant { slot, source })?;
+            sequence.push(Symbol::constant(pair));
+        }
+        sequence.push(Symbol::plain(EOS));
+        Ok(sequence)
+    }
+
+    /// The law of a target sequence in `dimension` states; what follows `EOS` must be padding. The inverse
+    /// of [`Vocabulary::encode`], constants within 1e-12.
+    ///
+    /// # Errors
+    /// Any [`VocabularyError`] but `Constant`; never a panic, whatever the ids.
+    pub fn decode(
+        &self,
+        dimension: usize,
+        sequence: &[Symbol],
+    ) -> Result<(Skeleton, Vec<f64>), VocabularyError> {
+        let tokens: Vec<Token> = sequence
+            .iter()
+            .map_while(|symbol| Vocabulary::token(symbol.id))
+            .collect();
+        let skeleton =
+            Skeleton::parse(dimension, &tokens).map_err(VocabularyError::Skeleton)?;
+        let mut constants = Vec::with_capacity(skeleton.slots());
+        let mut ended = false;
+        for (place, symbol) in sequence.iter().enumerate().skip(tokens.len()) {
+            let bin = symbol
+                .id
+                .checked_sub(FIRST_BIN)
+                .map(usize::from)
+                .filter(|bin| bin + 1 < self.bins.count());
+            match (bin, symbol.id) {
+                (Some(low), _) if !ended => constants.push(self.bins.decode(TwoHot {
+                    low,
+                    upper: symbol.upper,
+                })),
+                (None, EOS) if !ended => ended = true,
+                (None, PAD) if ended => {}
+                (_, id) => return Err(VocabularyError::Misplaced { place, id }),
+            }
+        }
+        if !ended {
+            return Err(VocabularyError::NoEnd {
+                places: sequence.len(),
+            });
+        }
+        if constants.len() != skeleton.slots() {
+            return Err(VocabularyError::Count {
+                slots: skeleton.slots(),
+                found: constants.len(),
+            });
+        }
+        Ok((skeleton, constants))
+    }
+}
