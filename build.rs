@@ -34,7 +34,7 @@ fn main() {
         lib.join("libtorch_cpu.so").display()
     );
     if !lib.join("libtorch_cpu.so").exists() {
-        // Else the first sign would be a C++ compiler that misses a header.
+        // Else the linker would complain, after everything is compiled, and with less to go on.
         println!(
             "cargo::error=there is no libtorch in {}: run `make setup` (scripts/libtorch) first.",
             lib.display()
