@@ -1,0 +1,158 @@
+//! Everything that can go wrong in this crate and that is not an outcome of numerics: those are
+//! [`crate::Integration`] and [`crate::Rejection`].
+
+use std::path::PathBuf;
+
+/// Why a call of this crate failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A trajectory needs at least one state.
+    #[error("a trajectory has at least one state")]
+    NoStates,
+    /// The states are not `points × dimension` numbers.
+    #[error("{points} points of {dimension} states need {expected} cells, there are {found}")]
+    Shape {
+        /// Number of times given.
+        points: usize,
+        /// Number of states a point.
+        dimension: usize,
+        /// `points * dimension`.
+        expected: usize,
+        /// Number of cells given.
+        found: usize,
+    },
+    /// A time is NaN or infinite, or does not follow the one before it.
+    #[error("time {index} is {time}, which is not a finite number after the time before it")]
+    Times {
+        /// Position in the list, from 0.
+        index: usize,
+        /// The offending time.
+        time: f64,
+    },
+    /// A state is infinite. Missing cells are NaN.
+    #[error("state {state} at point {point} is infinite; a missing cell is NaN")]
+    InfiniteState {
+        /// Row, from 0.
+        point: usize,
+        /// Column, from 0.
+        state: usize,
+    },
+    /// A trajectory of no or one point has no time span.
+    #[error("a scale needs at least two points, there are {points}")]
+    TooFewPoints {
+        /// Number of points.
+        points: usize,
+    },
+    /// The span of the times is no positive finite number.
+    #[error("the times span {span}, which gives no scale")]
+    Span {
+        /// Last time minus first.
+        span: f64,
+    },
+    /// A state is never observed, or zero wherever it is.
+    #[error("state {state} is zero or missing at every point, so it has no scale")]
+    NoScale {
+        /// Column, from 0.
+        state: usize,
+    },
+    /// A scaling is for another number of states.
+    #[error("the scaling is for {expected} states, the trajectory has {found}")]
+    Dimension {
+        /// States of the scaling.
+        expected: usize,
+        /// States of the trajectory.
+        found: usize,
+    },
+    /// A configuration that is no TOML, or has an unknown or missing field.
+    #[error("the configuration does not parse: {0}")]
+    ConfigSyntax(#[from] Box<toml::de::Error>),
+    /// A field of the configuration is out of its range.
+    #[error("{field} = {value} is out of range: {allowed}")]
+    ConfigRange {
+        /// Path of the field, such as `horizon.points`.
+        field: String,
+        /// What was given.
+        value: String,
+        /// What is allowed, in words.
+        allowed: &'static str,
+    },
+    /// A file or directory could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A shard is no Parquet file, or not one that this crate writes.
+    #[error("{}: {message}", path.display())]
+    Shard {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A manifest does not parse.
+    #[error("{}: {message}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The directory holds a corpus made with other options.
+    #[error(
+        "{} holds a corpus with another {field} ({there}, now {here}): choose another directory or delete it",
+        path.display()
+    )]
+    OtherCorpus {
+        /// The corpus directory.
+        path: PathBuf,
+        /// The option that differs.
+        field: &'static str,
+        /// Its value in the corpus.
+        there: String,
+        /// Its value in this call.
+        here: String,
+    },
+    /// Options of a corpus that make no sense.
+    #[error("{field} = {value} is out of range: {allowed}")]
+    Option {
+        /// Name of the option.
+        field: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed, in words.
+        allowed: &'static str,
+    },
+    /// A thread could not be started.
+    #[error("worker threads could not be started: {0}")]
+    Threads(String),
+    /// Stopped by the caller's flag before the work was finished. What was finished is kept.
+    #[error("stopped after {done} of {total} samples")]
+    Stopped {
+        /// Samples written.
+        done: u64,
+        /// Samples asked for.
+        total: u64,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] for `path`.
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Error {
+        Error::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+
+    /// An [`Error::Shard`] for `path`.
+    pub(crate) fn shard(path: &std::path::Path, message: impl ToString) -> Error {
+        Error::Shard {
+            path: path.to_path_buf(),
+            message: message.to_string(),
+        }
+    }
+}
