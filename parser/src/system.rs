@@ -56,6 +56,12 @@ impl System {
         Ok(System { rhs })
     }
 
+    /// A system whose right-hand sides this crate made of a valid system's.
+    pub(crate) fn from_valid(rhs: Vec<Expr>) -> System {
+        debug_assert!(System::new(rhs.clone()).is_ok());
+        System { rhs }
+    }
+
     /// The right-hand sides, one a state.
     pub fn rhs(&self) -> &[Expr] {
         &self.rhs
