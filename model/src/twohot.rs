@@ -189,7 +189,8 @@ mod tests {
     /// Any valid set of bins, and a number inside its limits, its magnitude spread over decades.
     fn bins_and_value() -> impl Strategy<Value = (Bins, f64)> {
         (1usize..800, -4.0..0.0f64, 0.1..4.0f64).prop_flat_map(|(half, scale, limit)| {
-            let bins = Bins::new(2 * half + 1, 10f64.powf(scale), 10f64.powf(limit)).expect("valid");
+            let bins =
+                Bins::new(2 * half + 1, 10f64.powf(scale), 10f64.powf(limit)).expect("valid");
             let (limit, low) = (bins.limit(), bins.scale() * 1e-4);
             let magnitude = (low.ln()..limit.ln()).prop_map(f64::exp);
             let value = prop_oneof![
@@ -259,12 +260,18 @@ mod tests {
     fn numbers_without_bins_are_errors() {
         let bins = bins();
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(matches!(bins.encode(value), Err(TwoHotError::NotFinite { .. })));
+            assert!(matches!(
+                bins.encode(value),
+                Err(TwoHotError::NotFinite { .. })
+            ));
         }
         for value in [300.000001, -1e300] {
             assert_eq!(
                 bins.encode(value),
-                Err(TwoHotError::BeyondLimit { value, limit: 300.0 })
+                Err(TwoHotError::BeyondLimit {
+                    value,
+                    limit: 300.0
+                })
             );
         }
     }
@@ -281,7 +288,10 @@ mod tests {
             (401, 0.02, f64::INFINITY),
             (401, 5e-324, 1e308),
         ] {
-            assert!(Bins::new(count, scale, limit).is_err(), "{count} {scale} {limit}");
+            assert!(
+                Bins::new(count, scale, limit).is_err(),
+                "{count} {scale} {limit}"
+            );
         }
     }
 

@@ -1,0 +1,224 @@
+//! Constants for given skeletons, and their log-probabilities.
+//!
+//! Every skeleton is fed to the model token by token, and then its constants one by one: each is read from
+//! the scores of the bins ([`crate::twohot::Bins::read`]) and fed back as the interpolated embedding of the
+//! same two bins. All sequences advance in lockstep, one place a step, whatever their lengths: the next
+//! place of one may be a token while that of another is a constant. Sequences that agree so far share a row.
+
+use std::collections::HashMap;
+
+use nsode_parser::grammar::Grammar;
+use nsode_parser::skeleton::Skeleton;
+
+use super::search::masked;
+use super::{ScoresError, StepModel};
+use crate::vocabulary::{FIRST_BIN, Symbol, Vocabulary};
+
+/// A skeleton with constants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completed {
+    /// The most probable constants, one after the other, in slot order.
+    pub constants: Vec<f64>,
+    /// Masked, renormalised log-probability of the skeleton; −∞ for one that the grammar can't spell within
+    /// the length.
+    pub log_probability: f64,
+}
+
+struct Sequence<'a> {
+    index: usize,
+    skeleton: &'a Skeleton,
+    grammar: Grammar,
+    row: usize,
+    result: Completed,
+}
+
+/// Constants and log-probabilities of `skeletons[p]`, skeletons of problem `p`, in their order.
+///
+/// # Errors
+/// The model's own, and [`ScoresError`].
+pub fn complete<M: StepModel>(
+    model: &mut M,
+    skeletons: &[Vec<&Skeleton>],
+    max_tokens: usize,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<Vec<Completed>>, M::Error> {
+    let mut active: Vec<Sequence> = Vec::new();
+    for (problem, list) in skeletons.iter().enumerate() {
+        active.extend(list.iter().map(|skeleton| Sequence {
+            index: 0,
+            skeleton,
+            grammar: Grammar::new(skeleton.dimension(), max_tokens),
+            row: problem,
+            result: Completed {
+                constants: Vec::with_capacity(skeleton.slots()),
+                log_probability: 0.0,
+            },
+        }));
+    }
+    let mut done: Vec<Option<Completed>> = Vec::new();
+    done.resize_with(active.len(), || None);
+    for (index, sequence) in active.iter_mut().enumerate() {
+        sequence.index = index;
+    }
+
+    let mut scores = model.start()?.checked(skeletons.len(), vocabulary.size())?;
+    let mut step = 0;
+    while !active.is_empty() {
+        let (mut parents, mut fed) = (Vec::new(), Vec::new());
+        let mut shared: HashMap<(usize, u16, u64), usize> = HashMap::new();
+        let mut next = Vec::with_capacity(active.len());
+        for mut sequence in active {
+            let symbol = sequence.advance(step, scores.row(sequence.row), vocabulary)?;
+            if sequence.is_done(step) {
+                if let Some(slot) = done.get_mut(sequence.index) {
+                    *slot = Some(sequence.result);
+                }
+                continue;
+            }
+            let key = (sequence.row, symbol.id, symbol.upper.to_bits());
+            sequence.row = *shared.entry(key).or_insert_with(|| {
+                parents.push(sequence.row);
+                fed.push(symbol);
+                parents.len() - 1
+            });
+            next.push(sequence);
+        }
+        active = next;
+        step += 1;
+        if !parents.is_empty() {
+            scores = model
+                .advance(&parents, &fed)?
+                .checked(parents.len(), vocabulary.size())?;
+        }
+    }
+    let mut done = done.into_iter().flatten();
+    Ok(skeletons
+        .iter()
+        .map(|list| done.by_ref().take(list.len()).collect())
+        .collect())
+}
+
+impl Sequence<'_> {
+    /// Reads place `step` of the sequence from `row`: a token's log-probability or a constant. Returns what
+    /// stands there.
+    fn advance(
+        &mut self,
+        step: usize,
+        row: &[f32],
+        vocabulary: &Vocabulary,
+    ) -> Result<Symbol, ScoresError> {
+        if let Some(&token) = self.skeleton.tokens().get(step) {
+            let log = masked(&self.grammar, row)?
+                .into_iter()
+                .find_map(|(t, log)| (t == token).then_some(log));
+            self.result.log_probability += log.unwrap_or(f64::NEG_INFINITY);
+            self.grammar.push(token);
+            return Ok(Symbol::token(token));
+        }
+        let bins = row.get(usize::from(FIRST_BIN)..).unwrap_or(&[]);
+        let pair = vocabulary.bins().read(bins).ok_or_else(|| {
+            let bad = bins.iter().position(|s| s.is_nan()).unwrap_or(0);
+            ScoresError::NotFinite {
+                id: usize::from(FIRST_BIN) + bad,
+                value: bins.get(bad).copied().unwrap_or(f32::NAN),
+            }
+        })?;
+        self.result.constants.push(vocabulary.bins().decode(pair));
+        Ok(Symbol::constant(pair))
+    }
+
+    fn is_done(&self, step: usize) -> bool {
+        step + 1 >= self.skeleton.tokens().len() + self.skeleton.slots()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nsode_parser::token::Token;
+
+    use super::*;
+    use crate::decode::search::{Search, Strategy, search};
+    use crate::decode::table::Table;
+    use crate::twohot::TwoHot;
+
+    #[test]
+    fn constants_are_read_and_fed_back_in_slot_order() {
+        let dimensions = [1, 2, 1];
+        let mut table = Table::new(11, dimensions.len(), Token::ALL);
+        let options = Search {
+            width: 40,
+            max_tokens: 9,
+            strategy: Strategy::Beam,
+        };
+        let outcomes = search(&mut table, &dimensions, &options).expect("finite scores");
+        let skeletons: Vec<Vec<&Skeleton>> = outcomes
+            .iter()
+            .map(|outcome| outcome.found.iter().map(|f| &f.skeleton).collect())
+            .collect();
+        let vocabulary = table.vocabulary;
+        let completed = complete(&mut table, &skeletons, 9, &vocabulary).expect("finite scores");
+
+        let longest = skeletons
+            .iter()
+            .flatten()
+            .map(|s| s.tokens().len() + s.slots())
+            .max();
+        assert_eq!(Some(table.steps.len()), longest, "one step a place");
+        assert!(table.steps[1] < 3 * 40, "common prefixes share a row");
+        for (problem, outcome) in outcomes.iter().enumerate() {
+            assert_eq!(completed[problem].len(), outcome.found.len());
+            for (found, completed) in outcome.found.iter().zip(&completed[problem]) {
+                assert!((found.log_probability - completed.log_probability).abs() < 1e-9);
+                assert_eq!(completed.constants.len(), found.skeleton.slots());
+                // The same, one sequence alone.
+                let mut fed: Vec<Symbol> = found
+                    .skeleton
+                    .tokens()
+                    .iter()
+                    .map(|&t| Symbol::token(t))
+                    .collect();
+                for &constant in &completed.constants {
+                    let row = table.row(problem, &fed);
+                    let pair: TwoHot = vocabulary
+                        .bins()
+                        .read(&row[usize::from(FIRST_BIN)..])
+                        .expect("finite");
+                    assert_eq!(vocabulary.bins().decode(pair), constant);
+                    fed.push(Symbol::constant(pair));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_skeleton_has_a_log_probability() {
+        let mut table = Table::new(2, 1, &[Token::X1, Token::Sin, Token::One, Token::Add2]);
+        let vocabulary = table.vocabulary;
+        let parse = |tokens: &[Token]| Skeleton::parse(1, tokens).expect("valid");
+        let spelt = parse(&[Token::Sin, Token::X1]);
+        let unlikely = parse(&[Token::Cos, Token::X1]);
+        let long = parse(&[Token::Sin, Token::Sin, Token::Sin, Token::Sin, Token::X1]);
+        let listed = vec![vec![&spelt, &unlikely, &long, &spelt]];
+        let completed = complete(&mut table, &listed, 4, &vocabulary).expect("finite");
+        let laws = table.enumerate(0, 1, 4);
+        let (_, log) = laws
+            .iter()
+            .find(|(t, _)| t == spelt.tokens())
+            .expect("there");
+        assert!((completed[0][0].log_probability - log).abs() < 1e-12);
+        assert_eq!(completed[0][1].log_probability, f64::NEG_INFINITY);
+        assert_eq!(completed[0][2].log_probability, f64::NEG_INFINITY);
+        assert_eq!(completed[0][3], completed[0][0]);
+        assert!(
+            completed[0]
+                .iter()
+                .flat_map(|c| &c.constants)
+                .all(|c| c.is_finite())
+        );
+
+        assert_eq!(
+            complete(&mut table, &[vec![]], 4, &vocabulary).expect("empty"),
+            [vec![]]
+        );
+    }
+}
