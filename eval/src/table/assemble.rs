@@ -1,0 +1,311 @@
+//! From rows to trajectories: sorted, repeated times averaged, too short ones left out, and each state
+//! checked for having something to say.
+
+use nsode_generator::Trajectory;
+use nsode_parser::Names;
+
+use super::columns::FileTable;
+use super::names::identifiers;
+use super::rows::{Rows, Run};
+use super::{MIN_POINTS, ReadOptions, Series, TableError};
+
+/// Change of a state below this share of its size is rounding, not a change.
+const FLAT: f64 = 1e-12;
+
+/// The series of `files`, whose rows are in `rows`.
+pub(super) fn assemble(
+    files: Vec<FileTable>,
+    rows: Rows,
+    options: &ReadOptions,
+) -> Result<Series, TableError> {
+    let Some(first) = files.first() else {
+        return Err(TableError::NoFiles);
+    };
+    let dimension = first.states.len();
+    let header = |column: usize| first.headers.get(column).map_or("", String::as_str);
+    let state_headers: Vec<&str> = first.states.iter().map(|&c| header(c)).collect();
+    let names = identifiers(header(first.time), &state_headers);
+    let mut warnings = Vec::new();
+    renamed(&names, header(first.time), &state_headers, &mut warnings);
+    for (index, file) in files.iter().enumerate() {
+        about_file(file, index, &rows.runs, &mut warnings);
+    }
+
+    let (mut unsorted, mut repeated) = (0, 0);
+    let (mut trajectories, mut labels, mut short) = (Vec::new(), Vec::new(), Vec::new());
+    let only = rows.runs.len() == 1; // what it lacks is then said of its columns
+    for mut run in rows.runs {
+        unsorted += sort(&mut run, dimension);
+        repeated += average(&mut run, dimension);
+        let label = label(&run, &files, options);
+        if !only && !usable(&run, dimension) {
+            short.push(label);
+            continue;
+        }
+        labels.push(label);
+        trajectories.push(trajectory(run, dimension, &files)?);
+    }
+    if unsorted > 0 {
+        warnings.push(format!(
+            "{} earlier than the one before; the rows were sorted by time.",
+            rows_were(unsorted)
+        ));
+    }
+    if repeated > 0 {
+        let advice = match (options.group.as_ref(), files.len()) {
+            (None, 1) => {
+                " If they are from several runs, name the column that tells them apart with \
+                          --group."
+            }
+            _ => "",
+        };
+        warnings.push(format!(
+            "{} at a time that another row has; their values were averaged.{advice}",
+            rows_were(repeated)
+        ));
+    }
+    if !short.is_empty() {
+        warnings.push(format!(
+            "{} left out, having fewer than two times or two values of a state: {}.",
+            counted(short.len(), "trajectory was", "trajectories were"),
+            listed(&short)
+        ));
+    }
+    check(first, &trajectories, short.len())?;
+    Ok(Series {
+        labels: Names {
+            time: or(header(first.time), &names.time),
+            states: state_headers
+                .iter()
+                .zip(&names.states)
+                .map(|(h, n)| or(h, n))
+                .collect(),
+        },
+        names,
+        trajectories,
+        warnings,
+        files: files.iter().map(|f| f.path.clone()).collect(),
+        trajectory_labels: labels,
+    })
+}
+
+/// Says which headers are called otherwise in formulas.
+fn renamed(names: &Names, time: &str, states: &[&str], warnings: &mut Vec<String>) {
+    let mut pairs = vec![(time, &names.time)];
+    pairs.extend(states.iter().copied().zip(&names.states));
+    let changed: Vec<String> = pairs
+        .into_iter()
+        .filter(|(header, name)| !header.is_empty() && header != name)
+        .map(|(header, name)| format!("\"{header}\" is {name}"))
+        .collect();
+    if !changed.is_empty() {
+        warnings.push(format!("In formulas, {}.", changed.join(", ")));
+    }
+}
+
+/// Says which rows and columns of `file` are not used.
+fn about_file(file: &FileTable, index: usize, runs: &[Run], warnings: &mut Vec<String>) {
+    let counts = &file.counts;
+    let path = &file.path;
+    let was = |n| counted(n, "row was", "rows were");
+    if !file.blank.is_empty() {
+        warnings.push(format!(
+            "{path}: {} left out, having no header and no values: {}.",
+            counted(file.blank.len(), "column was", "columns were"),
+            listed(
+                &file
+                    .blank
+                    .iter()
+                    .map(|&i| (i + 1).to_string())
+                    .collect::<Vec<_>>()
+            )
+        ));
+    }
+    for ((number, line), what) in [(counts.no_time, "time"), (counts.no_group, "group")] {
+        if number > 0 {
+            warnings.push(format!(
+                "{path}: {} left out for want of a {what}, the first in line {line}.",
+                was(number)
+            ));
+        }
+    }
+    if counts.no_state > 0 {
+        warnings.push(format!(
+            "{path}: {} left out, having a time but no value.",
+            was(counts.no_state)
+        ));
+    }
+    let (mut seen, mut kept, mut level) = (0, 0, 0);
+    for run in runs.iter().filter(|run| run.file == index) {
+        seen += run.seen;
+        kept += run.times.len();
+        level = level.max(run.level);
+    }
+    if level > 0 {
+        warnings.push(format!(
+            "{path}: of {seen} rows, {kept} evenly spread ones are used, about 1 in {}.",
+            1u64 << level.min(63)
+        ));
+    }
+}
+
+/// Sorts the rows of `run` by time. Returns how many are earlier than the one before.
+fn sort(run: &mut Run, dimension: usize) -> usize {
+    let descents = run.times.windows(2).filter(|w| w[0] > w[1]).count();
+    if descents > 0 {
+        let mut order: Vec<usize> = (0..run.times.len()).collect();
+        order.sort_by(|&a, &b| run.times[a].total_cmp(&run.times[b]));
+        let states = order
+            .iter()
+            .flat_map(|&i| {
+                run.states[i * dimension..(i + 1) * dimension]
+                    .iter()
+                    .copied()
+            })
+            .collect();
+        run.times = order.iter().map(|&i| run.times[i]).collect();
+        run.states = states;
+    }
+    descents
+}
+
+/// Averages rows of the same time, cell by cell over what was observed. Returns how many rows vanish.
+fn average(run: &mut Run, dimension: usize) -> usize {
+    let before = run.times.len();
+    if !run.times.windows(2).any(|w| w[0] == w[1]) {
+        return 0;
+    }
+    let (mut times, mut states) = (Vec::new(), Vec::new());
+    let mut row = 0;
+    for same in run.times.chunk_by(|a, b| a == b) {
+        let block = &run.states[row * dimension..(row + same.len()) * dimension];
+        times.push(same[0]);
+        for state in 0..dimension {
+            let seen = block.iter().skip(state).step_by(dimension);
+            let seen: Vec<f64> = seen.copied().filter(|v| !v.is_nan()).collect();
+            let share = seen.len() as f64;
+            // Divided before adding, so that large values don't overflow; NaN if nothing was seen.
+            states.push(match seen.as_slice() {
+                [] => f64::NAN,
+                [one] => *one,
+                many => many.iter().map(|v| v / share).sum(),
+            });
+        }
+        row += same.len();
+    }
+    run.times = times;
+    run.states = states;
+    before - run.times.len()
+}
+
+/// Whether `run` has two times, and two values of each state: less shows no change.
+fn usable(run: &Run, dimension: usize) -> bool {
+    run.times.len() >= 2
+        && (0..dimension).all(|state| {
+            let cells = run.states.iter().skip(state).step_by(dimension);
+            cells.filter(|v| !v.is_nan()).count() >= 2
+        })
+}
+
+/// What tells `run` from the others.
+fn label(run: &Run, files: &[FileTable], options: &ReadOptions) -> String {
+    let file = files.get(run.file);
+    let stem = file.map_or("", |f| f.path.as_str());
+    let stem = std::path::Path::new(stem)
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let numeric = run.group.parse::<f64>().is_ok();
+    let group = match (options.group.as_deref(), numeric) {
+        (Some(name), true) if name.parse::<usize>().is_err() => format!("{name} {}", run.group),
+        _ => run.group.clone(),
+    };
+    match (files.len(), options.group.is_some()) {
+        (1, _) => group,
+        (_, false) => stem.into_owned(),
+        (_, true) => format!("{stem}, {group}"),
+    }
+}
+
+/// `run` as a trajectory.
+fn trajectory(run: Run, dimension: usize, files: &[FileTable]) -> Result<Trajectory, TableError> {
+    let from = run.times.first().copied().unwrap_or(0.0);
+    let to = run.times.last().copied().unwrap_or(0.0);
+    let span = || TableError::Span {
+        file: files
+            .get(run.file)
+            .map(|f| f.path.clone())
+            .unwrap_or_default(),
+        from,
+        to,
+    };
+    if !(to - from).is_finite() {
+        return Err(span());
+    }
+    // Times are sorted and different, states finite or NaN, so only the span could be refused.
+    Trajectory::new(dimension, run.times, run.states).map_err(|_| span())
+}
+
+/// Whether each state was observed often enough, and changes.
+fn check(
+    first: &FileTable,
+    trajectories: &[Trajectory],
+    left_out: usize,
+) -> Result<(), TableError> {
+    for (state, &column) in first.states.iter().enumerate() {
+        let seen = trajectories
+            .iter()
+            .flat_map(|t| t.column(state))
+            .filter(|v| !v.is_nan());
+        let (mut observed, mut low, mut high) = (0, f64::INFINITY, f64::NEG_INFINITY);
+        for value in seen {
+            observed += 1;
+            low = value.min(low);
+            high = value.max(high);
+        }
+        if observed < MIN_POINTS {
+            return Err(TableError::TooFewPoints {
+                place: first.first_cell(column),
+                observed,
+                needed: MIN_POINTS,
+                left_out,
+            });
+        }
+        if high / 2.0 - low / 2.0 <= FLAT * high.abs().max(low.abs()) {
+            return Err(TableError::Constant {
+                place: first.first_cell(column),
+                value: low,
+                observed,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn or(text: &str, default: &str) -> String {
+    match text {
+        "" => default.to_string(),
+        text => text.to_string(),
+    }
+}
+
+/// `1 row is` or `7 rows are`.
+fn rows_were(n: usize) -> String {
+    counted(n, "row is", "rows are")
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {many}"),
+    }
+}
+
+/// The first few of `names`.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names.get(..SHOWN) {
+        Some(some) if names.len() > SHOWN => format!("{}, …", some.join(", ")),
+        _ => names.join(", "),
+    }
+}

@@ -1,0 +1,217 @@
+//! One cell: where it is in its line, and which number it is.
+
+use std::ops::Range;
+
+use super::error::Hint;
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// A finite number.
+    Number(f64),
+    /// No observation.
+    Missing,
+    /// An infinite number, or one beyond double precision.
+    Infinite,
+    /// Something else.
+    Text,
+}
+
+/// Words that stand for a missing observation, in any case.
+const MISSING: [&str; 8] = ["nan", "na", "n/a", "null", "none", "#n/a", "nd", "nil"];
+
+/// Which mark separates a number's fraction. Found out from the first number of a file that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decimal {
+    /// No fraction was seen yet, and a comma would be one.
+    Open,
+    /// `1.5`
+    Point,
+    /// `1,5`
+    Comma,
+}
+
+impl Decimal {
+    /// The mark of a file whose columns `delimiter` separates, as far as that says it.
+    pub(super) fn for_delimiter(delimiter: char) -> Decimal {
+        match delimiter {
+            ',' => Decimal::Point,
+            _ => Decimal::Open,
+        }
+    }
+
+    /// Reads `text`, already trimmed; the first fraction settles the decimal mark.
+    pub(super) fn read(&mut self, text: &str) -> Cell {
+        if text.is_empty() {
+            return Cell::Missing;
+        }
+        let has = |mark| text.contains(mark);
+        if *self != Decimal::Point && has(',') {
+            return self.read_comma(text);
+        }
+        if *self == Decimal::Comma && has('.') {
+            return Cell::Text;
+        }
+        let cell = number(text);
+        if *self == Decimal::Open && has('.') && matches!(cell, Cell::Number(_)) {
+            *self = Decimal::Point;
+        }
+        cell
+    }
+
+    fn read_comma(&mut self, text: &str) -> Cell {
+        if text.contains('.') || text.matches(',').count() > 1 {
+            return Cell::Text;
+        }
+        let cell = number(&text.replace(',', "."));
+        if matches!(cell, Cell::Number(_)) {
+            *self = Decimal::Comma;
+        }
+        cell
+    }
+}
+
+fn number(text: &str) -> Cell {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Cell::Number(value),
+        Ok(value) if value.is_nan() => Cell::Missing,
+        Ok(_) => Cell::Infinite,
+        Err(_) if MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) => Cell::Missing,
+        Err(_) => Cell::Text,
+    }
+}
+
+/// What may have kept `text` from being a number.
+pub(super) fn hint(text: &str) -> Hint {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let made_of = |extra: &str| {
+        digits > 0
+            && text
+                .chars()
+                .all(|c| c.is_ascii_digit() || extra.contains(c))
+    };
+    if text.starts_with(['<', '>', '≤', '≥', '~']) && digits > 0 {
+        Hint::Bound
+    } else if !is_date(text)
+        && made_of("+-.,eE'’\u{a0}\u{202f} ")
+        && text.contains([',', '.', '\''])
+    {
+        Hint::Decimal
+    } else if is_date(text) {
+        Hint::Date
+    } else {
+        Hint::None
+    }
+}
+
+/// Whether `text` looks like a date (`2024-05-01`, `1.5.2024`, `05/01/24`) or a time of the day
+/// (`12:30`), alone or with more behind it.
+pub(super) fn is_date(text: &str) -> bool {
+    let head = text.split(['T', ' ']).next().unwrap_or("");
+    ['-', '/', '.', ':'].into_iter().any(|mark| {
+        let parts: Vec<&str> = head.split(mark).collect();
+        let enough = parts.len() == 3 || (mark == ':' && parts.len() == 2);
+        let whole = |part: &&str| {
+            let digits = part.split('.').next().unwrap_or("");
+            (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+        };
+        enough && parts.iter().all(whole)
+    })
+}
+
+/// The cells of `line`, trimmed and without their quotation marks, as ranges of bytes of it.
+pub(super) fn split(line: &str, delimiter: char, cells: &mut Vec<Range<usize>>) {
+    cells.clear();
+    let bytes = line.as_bytes();
+    let delimiter = delimiter as u8; // one of three ASCII characters
+    let (mut start, mut quoted, mut fresh) = (0, false, true);
+    for (i, &b) in bytes.iter().enumerate() {
+        if b == delimiter && !quoted {
+            cells.push(trimmed(line, start..i));
+            (start, fresh) = (i + 1, true);
+        } else if b == b'"' && (quoted || fresh) {
+            // A doubled mark closes and opens again.
+            quoted = !quoted;
+        } else if !quoted && b != b' ' {
+            fresh = false;
+        }
+    }
+    cells.push(trimmed(line, start..bytes.len()));
+}
+
+/// `range` without white space at its ends, and without a pair of quotation marks around it.
+fn trimmed(line: &str, range: Range<usize>) -> Range<usize> {
+    let inner = |range: Range<usize>| {
+        let text = line.get(range.clone()).unwrap_or("");
+        let start = range.start + (text.len() - text.trim_start().len());
+        start..start + text.trim().len()
+    };
+    let outer = inner(range);
+    match line
+        .get(outer.clone())
+        .and_then(|t| t.strip_prefix('"')?.strip_suffix('"'))
+    {
+        Some(_) => inner(outer.start + 1..outer.end - 1),
+        None => outer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(line: &str, delimiter: char) -> Vec<&str> {
+        let mut ranges = Vec::new();
+        split(line, delimiter, &mut ranges);
+        ranges.into_iter().map(|r| &line[r]).collect()
+    }
+
+    #[test]
+    fn splitting() {
+        assert_eq!(cells("1, 2 ,,3", ','), ["1", "2", "", "3"]);
+        assert_eq!(cells("\"a,b\",\" c \"", ','), ["a,b", "c"]);
+        assert_eq!(
+            cells("\"say \"\"x\"\", y\";2", ';'),
+            ["say \"\"x\"\", y", "2"]
+        );
+        assert_eq!(cells("5\" pipe,3", ','), ["5\" pipe", "3"]);
+        assert_eq!(cells("\t1\t", '\t'), ["", "1", ""]);
+        assert_eq!(cells("\"", ','), ["\""]);
+    }
+
+    #[test]
+    fn numbers_and_marks() {
+        let mut open = Decimal::Open;
+        assert_eq!(open.read("3"), Cell::Number(3.0));
+        assert_eq!(open.read("1,5"), Cell::Number(1.5));
+        assert_eq!(open, Decimal::Comma);
+        assert_eq!(open.read("1.5"), Cell::Text);
+        assert_eq!(open.read("1.234,5"), Cell::Text);
+        let mut point = Decimal::for_delimiter(',');
+        assert_eq!(point.read("-1.5E-3"), Cell::Number(-1.5e-3));
+        assert_eq!(point.read(" "), Cell::Text); // cells come trimmed
+        for missing in ["", "NaN", "-nan", "NA", "n/a", "NULL", "None"] {
+            assert_eq!(point.read(missing), Cell::Missing, "{missing}");
+        }
+        for infinite in ["inf", "-Infinity", "1e999"] {
+            assert_eq!(point.read(infinite), Cell::Infinite, "{infinite}");
+        }
+    }
+
+    #[test]
+    fn hints() {
+        for (text, expected) in [
+            ("2024-05-01", Hint::Date),
+            ("2024-05-01T12:00:00Z", Hint::Date),
+            ("1.5.2024", Hint::Date),
+            ("12:30", Hint::Date),
+            ("1,5", Hint::Decimal),
+            ("1.234,5", Hint::Decimal),
+            ("<0.5", Hint::Bound),
+            ("low", Hint::None),
+            ("-", Hint::None),
+        ] {
+            assert_eq!(hint(text), expected, "{text}");
+        }
+    }
+}
