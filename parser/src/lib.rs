@@ -3,8 +3,11 @@
 
 pub mod calculus;
 pub mod canonical;
+pub mod error;
 pub mod expr;
 pub mod grammar;
+pub mod infix;
+pub mod print;
 pub mod scaling;
 pub mod skeleton;
 pub mod system;
@@ -12,6 +15,7 @@ pub mod tape;
 pub mod token;
 
 pub use canonical::{CanonicalError, CanonicalSystem, Sum};
+pub use error::{ParseError, ParseErrorKind, Span};
 pub use expr::{Binary, Expr, Unary};
 pub use grammar::Grammar;
 pub use scaling::Scaling;
