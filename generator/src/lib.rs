@@ -4,8 +4,18 @@
 //! observation model (noise, missing points) and the corpus on disk. The language of equations is
 //! `nsode-parser`'s; what is learned from the samples is `nsode-model`'s.
 
+pub mod config;
+pub mod constants;
+pub mod draft;
 pub mod error;
+pub mod families;
+pub mod initial;
+pub mod integrate;
+pub mod random;
 pub mod trajectory;
+pub mod tree;
 
+pub use config::{Config, ValidConfig};
 pub use error::Error;
+pub use integrate::{Integration, Integrator};
 pub use trajectory::Trajectory;
