@@ -1,0 +1,79 @@
+//! Where tensors live, and with how many threads.
+//!
+//! The linker drops `libtorch_cuda.so` from a binary that names none of its symbols, and a binary that
+//! does name them starts on no machine without a GPU. So it is loaded when it is asked for, before the
+//! first tensor. Where that fails, `LD_PRELOAD=/path/to/libtorch_cuda.so` does the same from outside.
+
+use std::sync::OnceLock;
+
+use crate::Error;
+
+/// A place to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The first GPU of NVIDIA's.
+    Cuda,
+}
+
+impl Device {
+    /// Makes the device usable, and gives its name in libtorch.
+    ///
+    /// # Errors
+    /// [`Error::NoCuda`] where there is no GPU, no driver, or a libtorch without CUDA.
+    pub(crate) fn open(self) -> Result<tch::Device, Error> {
+        match self {
+            Device::Cpu => Ok(tch::Device::Cpu),
+            Device::Cuda => {
+                load_cuda()?;
+                if tch::Cuda::is_available() {
+                    Ok(tch::Device::Cuda(0))
+                } else {
+                    Err(Error::NoCuda {
+                        reason: "libtorch_cuda.so is loaded, but sees no GPU or no driver; \
+                                 `nvidia-smi` must list one"
+                            .to_owned(),
+                    })
+                }
+            }
+        }
+    }
+}
+
+/// Loads `libtorch_cuda.so` once, with its symbols visible to libtorch.
+fn load_cuda() -> Result<(), Error> {
+    static OUTCOME: OnceLock<Result<(), String>> = OnceLock::new();
+    OUTCOME
+        .get_or_init(|| {
+            if tch::Cuda::is_available() {
+                return Ok(()); // preloaded
+            }
+            use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+            // SAFETY: the library's initialisers register kernels with libtorch, which is loaded and of
+            // the same build, or the loader fails to resolve its symbols and says so. It is never closed.
+            let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
+            match library {
+                Ok(library) => {
+                    std::mem::forget(library);
+                    Ok(())
+                }
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .clone()
+        .map_err(|reason| Error::NoCuda {
+            reason: format!(
+                "{reason}; put the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH, or use --device cpu"
+            ),
+        })
+}
+
+/// Sets the threads of the matrix products; 0: one a core. Returns their number.
+pub(crate) fn set_threads(threads: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads = if threads == 0 { cores } else { threads };
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
+    threads
+}
