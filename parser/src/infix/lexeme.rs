@@ -4,7 +4,7 @@
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while};
-use nom::character::complete::{char, digit0, digit1, one_of, satisfy};
+use nom::character::complete::{char, digit1, one_of, satisfy};
 use nom::combinator::{opt, recognize, value};
 use nom::error::ErrorKind;
 use nom::sequence::{pair, preceded};
@@ -119,11 +119,17 @@ pub(super) fn identifier(input: &str) -> Step<'_, &str> {
     .parse(input)
 }
 
+/// Digits, maybe none. Not nom's `digit0`: at the end of the text version 8.0.0 gives back an empty rest that
+/// points to the start of the digits, from which `recognize` concludes that there are none.
+fn digits(input: &str) -> Step<'_, &str> {
+    take_while(|c: char| c.is_ascii_digit()).parse(input)
+}
+
 /// The text of a number without a sign: `12`, `1.5`, `.5`, `5.`, each maybe with `e-3`.
 pub(super) fn number(input: &str) -> Step<'_, &str> {
     recognize((
         alt((
-            recognize((digit1, opt(pair(char('.'), digit0)))),
+            recognize((digit1, opt(pair(char('.'), digits)))),
             recognize((char('.'), digit1)),
         )),
         opt((one_of("eE"), opt(one_of("+-")), digit1)),
