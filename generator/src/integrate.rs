@@ -63,6 +63,48 @@ impl Integration {
     }
 }
 
+/// Where [`Integrator::explore`] ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// At the longest time.
+    Reached,
+    /// Where the caller stopped it.
+    Stopped {
+        /// The time of the last step.
+        t: f64,
+    },
+    /// Before, for the reason given; never [`Integration::Complete`].
+    Failed(Integration),
+}
+
+/// Calls generic code with the state as a vector of static dimension where that is small.
+macro_rules! by_dimension {
+    ($initial:expr, $y:ident => $body:expr) => {
+        match $initial {
+            [a] => {
+                let $y = SVector::<f64, 1>::new(*a);
+                $body
+            }
+            [a, b] => {
+                let $y = SVector::<f64, 2>::new(*a, *b);
+                $body
+            }
+            [a, b, c] => {
+                let $y = SVector::<f64, 3>::new(*a, *b, *c);
+                $body
+            }
+            [a, b, c, d] => {
+                let $y = SVector::<f64, 4>::new(*a, *b, *c, *d);
+                $body
+            }
+            _ => {
+                let $y = DVector::from_column_slice($initial);
+                $body
+            }
+        }
+    };
+}
+
 /// Tolerances and limits of an integration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Integrator {
@@ -109,7 +151,7 @@ impl Integrator {
         };
         let fits = system.outputs() == initial.len()
             && !initial.is_empty()
-            && times.iter().all(|t| t.is_finite())
+            && times.iter().all(|t| (t - origin).is_finite())
             && times.windows(2).all(|pair| pair[0] < pair[1])
             && initial.iter().all(|y| y.is_finite());
         if !fits {
@@ -118,27 +160,91 @@ impl Integrator {
         if initial.iter().any(|y| y.abs() > self.max_abs) {
             return Integration::Diverged { t: origin };
         }
-        let problem = Problem {
-            tape: system,
-            parameters,
-            origin,
-            max_abs: self.max_abs,
-            scratch: RefCell::new(system.scratch()),
-            evaluations: Cell::new(0),
-            last_bad: Cell::new(None),
-            diverged: Cell::new(None),
-        };
-        match initial {
-            [a] => self.run(&problem, SVector::<f64, 1>::new(*a), times),
-            [a, b] => self.run(&problem, SVector::<f64, 2>::new(*a, *b), times),
-            [a, b, c] => self.run(&problem, SVector::<f64, 3>::new(*a, *b, *c), times),
-            [a, b, c, d] => self.run(&problem, SVector::<f64, 4>::new(*a, *b, *c, *d), times),
-            _ => self.run(&problem, DVector::from_column_slice(initial), times),
+        let problem = Problem::new(system, parameters, origin, self.max_abs, None);
+        by_dimension!(initial, y => self.on_grid(&problem, y, times))
+    }
+
+    /// Follows a solution from time 0 to `longest`, and calls `on_step` with time, states and slopes at
+    /// the start and after every step, until it returns `true`. For finding out what a solution does.
+    pub fn explore(
+        &self,
+        system: &Tape,
+        parameters: &[f64],
+        initial: &[f64],
+        longest: f64,
+        on_step: &mut dyn FnMut(f64, &[f64], &[f64]) -> bool,
+    ) -> Ending {
+        let fits = system.outputs() == initial.len()
+            && !initial.is_empty()
+            && longest > 0.0
+            && longest.is_finite()
+            && initial.iter().all(|y| y.is_finite());
+        if !fits {
+            return Ending::Failed(Integration::OutOfDomain { t: 0.0 });
+        }
+        let problem = Problem::new(system, parameters, 0.0, self.max_abs, Some(on_step));
+        by_dimension!(initial, y => self.by_steps(&problem, y, longest))
+    }
+
+    fn by_steps<D: Dim>(&self, problem: &Problem<'_>, initial: OVector<f64, D>, span: f64) -> Ending
+    where
+        DefaultAllocator: Allocator<D>,
+        OVector<f64, D>: std::ops::Mul<f64, Output = OVector<f64, D>>,
+    {
+        let (rows, columns) = initial.shape_generic();
+        let mut slope = OVector::zeros_generic(rows, columns);
+        problem.evaluate(0.0, &initial, &mut slope);
+        if problem.last_bad.get().is_some() {
+            return Ending::Failed(Integration::OutOfDomain { t: 0.0 });
+        }
+        if problem.watch(0.0, initial.as_slice(), slope.as_slice()) {
+            return Ending::Stopped { t: 0.0 };
+        }
+        let step = self.first_step(problem, &initial, &slope, span);
+        let outcome = self
+            .solver(problem, initial, span, step, OutputType::Sparse)
+            .integrate();
+        match (problem.diverged.get(), problem.stopped.get(), outcome) {
+            (Some(t), _, _) => Ending::Failed(Integration::Diverged { t }),
+            (_, Some(t), _) => Ending::Stopped { t },
+            (_, _, Ok(_)) => Ending::Reached,
+            (_, _, Err(error)) => Ending::Failed(problem.failure(error)),
         }
     }
 
-    /// The integration proper, once a dimension.
-    fn run<D: Dim>(
+    fn solver<'p, 'a, D: Dim>(
+        &self,
+        problem: &'p Problem<'a>,
+        initial: OVector<f64, D>,
+        span: f64,
+        step: f64,
+        output: OutputType,
+    ) -> Dopri5<f64, OVector<f64, D>, &'p Problem<'a>>
+    where
+        DefaultAllocator: Allocator<D>,
+        OVector<f64, D>: std::ops::Mul<f64, Output = OVector<f64, D>>,
+    {
+        Dopri5::from_param(
+            problem,
+            0.0,
+            span,
+            span,
+            initial,
+            self.relative_tolerance,
+            self.absolute_tolerance,
+            0.9,  // safety factor,
+            0.04, // β of the step size controller,
+            0.2,  // smallest and
+            10.0, // largest factor between two steps: the values of Hairer's DOPRI5
+            span,
+            step,
+            self.max_steps,
+            self.stiffness_check.max(1),
+            output,
+        )
+    }
+
+    fn on_grid<D: Dim>(
         &self,
         problem: &Problem<'_>,
         initial: OVector<f64, D>,
@@ -162,24 +268,7 @@ impl Integrator {
         states.extend_from_slice(initial.as_slice());
         if times.len() > 1 {
             let step = self.first_step(problem, &initial, &slope, span);
-            let mut solver = Dopri5::from_param(
-                problem,
-                0.0,
-                span,
-                span,
-                initial,
-                self.relative_tolerance,
-                self.absolute_tolerance,
-                0.9,
-                0.04,
-                0.2,
-                10.0,
-                span,
-                step,
-                self.max_steps,
-                self.stiffness_check.max(1),
-                OutputType::Continuous,
-            );
+            let mut solver = self.solver(problem, initial, span, step, OutputType::Continuous);
             let mut interpolant = ContinuousOutputModel::new();
             let outcome = solver.integrate_with_continuous_output_model(&mut interpolant);
             if let Some(t) = problem.diverged.get() {
@@ -268,9 +357,47 @@ struct Problem<'a> {
     last_bad: Cell<Option<u64>>,
     /// The time of the first accepted state beyond the cap.
     diverged: Cell<Option<f64>>,
+    /// Called after every accepted step, until it says `true`, at the time kept in `stopped`.
+    on_step: Option<RefCell<OnStep<'a>>>,
+    stopped: Cell<Option<f64>>,
 }
 
-impl Problem<'_> {
+type OnStep<'a> = &'a mut dyn FnMut(f64, &[f64], &[f64]) -> bool;
+
+impl<'a> Problem<'a> {
+    fn new(
+        tape: &'a Tape,
+        parameters: &'a [f64],
+        origin: f64,
+        max_abs: f64,
+        on_step: Option<OnStep<'a>>,
+    ) -> Problem<'a> {
+        Problem {
+            tape,
+            parameters,
+            origin,
+            max_abs,
+            scratch: RefCell::new(tape.scratch()),
+            evaluations: Cell::new(0),
+            last_bad: Cell::new(None),
+            diverged: Cell::new(None),
+            on_step: on_step.map(RefCell::new),
+            stopped: Cell::new(None),
+        }
+    }
+
+    /// Whether the caller wants to stop here.
+    fn watch(&self, s: f64, y: &[f64], dy: &[f64]) -> bool {
+        let stop = match &self.on_step {
+            Some(cell) => cell.try_borrow_mut().is_ok_and(|mut f| f(s, y, dy)),
+            None => false,
+        };
+        if stop {
+            self.stopped.set(Some(s));
+        }
+        stop
+    }
+
     fn evaluate<D: Dim>(&self, s: f64, y: &OVector<f64, D>, dy: &mut OVector<f64, D>)
     where
         DefaultAllocator: Allocator<D>,
@@ -322,11 +449,11 @@ where
         self.evaluate(s, y, dy);
     }
 
-    fn solout(&mut self, s: f64, y: &OVector<f64, D>, _dy: &OVector<f64, D>) -> bool {
+    fn solout(&mut self, s: f64, y: &OVector<f64, D>, dy: &OVector<f64, D>) -> bool {
         let beyond = y.iter().any(|v| v.abs() > self.max_abs);
         if beyond {
             self.diverged.set(Some(s));
         }
-        beyond
+        beyond || self.watch(s, y.as_slice(), dy.as_slice())
     }
 }

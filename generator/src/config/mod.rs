@@ -381,7 +381,7 @@ pub struct IntegratorConfig {
     pub relative: f64,
     /// Absolute tolerance. Default 1e-10.
     pub absolute: f64,
-    /// Relative and absolute tolerance of the exploration. Default 1e-4.
+    /// Relative and absolute tolerance of the exploration. Default 1e-5.
     pub exploring: f64,
     /// Largest number of steps. Default 2000.
     pub max_steps: u32,
@@ -392,7 +392,7 @@ impl Default for IntegratorConfig {
         IntegratorConfig {
             relative: 1e-8,
             absolute: 1e-10,
-            exploring: 1e-4,
+            exploring: 1e-5,
             max_steps: 2000,
         }
     }

@@ -1,0 +1,316 @@
+//! Sample number `index` of a distribution: the same whatever thread, shard or order it is drawn in.
+//!
+//! Two streams of ChaCha8 feed a sample: one, numbered by the skeleton, draws the system; one, numbered
+//! by the sample, its constants, initial state, span and units. `solutions` samples share a skeleton, and
+//! those of `interleave` skeletons alternate, so that neighbours in the order of indices differ:
+//! with `B = interleave` and `K = solutions`, a block holds `B·K` indices, and index `r` of a block is
+//! solution `r / B` of its skeleton `r % B`.
+
+use nsode_parser::tape::Tape;
+use nsode_parser::{CanonicalSystem, Scaling, Skeleton};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::config::ValidConfig;
+use crate::draft::{Draft, Drafter};
+use crate::integrate::{Integration, Integrator};
+use crate::random::{chance, uniform};
+use crate::reject::{Evidence, Rejection, check_course, check_terms};
+use crate::{Trajectory, constants, horizon, initial};
+
+/// A system and one of its solutions, in physical units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Its number in the distribution.
+    pub index: u64,
+    /// The law.
+    pub system: CanonicalSystem,
+    /// The shape of the law.
+    pub skeleton: Skeleton,
+    /// The constants of the law, in slot order.
+    pub constants: Vec<f64>,
+    /// The state at the first time.
+    pub initial: Vec<f64>,
+    /// The solution on a regular grid, without noise.
+    pub trajectory: Trajectory,
+}
+
+/// Where an index stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Number of the skeleton.
+    pub skeleton: u64,
+    /// Number of the solution among those of the skeleton.
+    pub solution: u64,
+}
+
+/// Draws samples by their index. Cheap to share between threads by reference.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    config: ValidConfig,
+    seed: u64,
+    drafter: Drafter,
+    integrator: Integrator,
+}
+
+/// A drawn skeleton, ready for constants.
+struct Prepared {
+    draft: Draft,
+    tape: Tape,
+}
+
+impl Sampler {
+    /// A sampler of the distribution `config`; `seed` selects one of 2⁶⁴ independent sequences.
+    pub fn new(config: ValidConfig, seed: u64) -> Sampler {
+        let integrator = Integrator {
+            relative_tolerance: config.integrator.relative,
+            absolute_tolerance: config.integrator.absolute,
+            max_abs: 1e6,
+            max_steps: config.integrator.max_steps,
+            stiffness_check: 200,
+        };
+        Sampler {
+            drafter: Drafter::new(&config),
+            integrator,
+            config,
+            seed,
+        }
+    }
+
+    /// The distribution.
+    pub fn config(&self) -> &ValidConfig {
+        &self.config
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Number of consecutive indices that share their skeletons.
+    pub fn block_size(&self) -> u64 {
+        self.config.system.interleave * self.config.system.solutions
+    }
+
+    /// Skeleton and solution of an index.
+    pub fn address(&self, index: u64) -> Address {
+        let wide = self.config.system.interleave;
+        let (block, place) = (index / self.block_size(), index % self.block_size());
+        Address {
+            skeleton: block.wrapping_mul(wide).wrapping_add(place % wide),
+            solution: place / wide,
+        }
+    }
+
+    /// Sample number `index`.
+    ///
+    /// # Errors
+    /// The [`Rejection`] if that draw is not fit to be one; the next index is another draw.
+    pub fn sample(&self, index: u64) -> Result<Sample, Rejection> {
+        let prepared = self.prepare(self.address(index).skeleton)?;
+        self.solve(&prepared, index)
+    }
+
+    /// All samples of a block, in the order of their indices, which start at `block · block_size`. The
+    /// same as [`Sampler::sample`] one by one, but each skeleton is prepared once.
+    pub fn block(&self, block: u64) -> Vec<Result<Sample, Rejection>> {
+        let wide = self.config.system.interleave;
+        let first = block.wrapping_mul(self.block_size());
+        let mut samples: Vec<Option<Result<Sample, Rejection>>> = Vec::new();
+        samples.resize_with(self.block_size() as usize, || None);
+        for place in 0..wide {
+            let skeleton = self.address(first.wrapping_add(place)).skeleton;
+            let prepared = self.prepare(skeleton);
+            for solution in 0..self.config.system.solutions {
+                let offset = solution * wide + place;
+                let sample = match &prepared {
+                    Ok(prepared) => self.solve(prepared, first.wrapping_add(offset)),
+                    Err(rejection) => Err(*rejection),
+                };
+                if let Some(cell) = samples.get_mut(offset as usize) {
+                    *cell = Some(sample);
+                }
+            }
+        }
+        samples.into_iter().flatten().collect()
+    }
+
+    fn stream(&self, purpose: u64, number: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(purpose));
+        rng.set_stream(number);
+        rng
+    }
+
+    /// Draws skeleton number `skeleton` and checks its form with one set of constants.
+    fn prepare(&self, skeleton: u64) -> Result<Prepared, Rejection> {
+        let mut rng = self.stream(0x9e37_79b9_7f4a_7c15, skeleton);
+        let draft = self.drafter.draw(&mut rng);
+        if !draft.connected() {
+            return Err(Rejection::NoDependence);
+        }
+        let constants = self.constants(&draft, &mut rng);
+        self.canonical(&draft, &constants)?;
+        let tape = Tape::compile(&draft.rhs);
+        Ok(Prepared { draft, tape })
+    }
+
+    fn constants(&self, draft: &Draft, rng: &mut impl Rng) -> Vec<f64> {
+        let roles = draft.roles.iter();
+        roles
+            .map(|&role| constants::draw(role, &self.config.constants, rng))
+            .collect()
+    }
+
+    /// The canonical form, if it is small enough and one connected system.
+    fn canonical(&self, draft: &Draft, constants: &[f64]) -> Result<CanonicalSystem, Rejection> {
+        let system = draft.system(constants).ok_or(Rejection::NotCanonical)?;
+        let canonical = CanonicalSystem::new(&system).map_err(|_| Rejection::NotCanonical)?;
+        // Terms may have cancelled.
+        let written = Draft {
+            rhs: canonical.to_system().rhs().to_vec(),
+            roles: Vec::new(),
+        };
+        if !written.connected() {
+            return Err(Rejection::NoDependence);
+        }
+        let (skeleton, values) = canonical.parts().map_err(|_| Rejection::TooManyTokens)?;
+        if skeleton.tokens().len() > self.config.system.max_tokens {
+            return Err(Rejection::TooManyTokens);
+        }
+        if values.len() > self.config.system.max_constants {
+            return Err(Rejection::TooManyConstants);
+        }
+        Ok(canonical)
+    }
+
+    /// Draws the rest of sample `index`.
+    fn solve(&self, prepared: &Prepared, index: u64) -> Result<Sample, Rejection> {
+        let Prepared { draft, tape } = prepared;
+        let mut rng = self.stream(0, index);
+        let constants = self.constants(draft, &mut rng);
+        let initial = initial::draw(draft.dimension(), &self.config.initial, &mut rng);
+        let span = horizon::draw(tape, &constants, &initial, &self.config, &mut rng)?;
+        let times = grid(0.0, span, self.config.horizon.points);
+        let outcome = self
+            .integrator
+            .integrate(tape, &constants, &initial, &times);
+        let path = match outcome {
+            Integration::Complete(path) => path,
+            failed => return Err(Rejection::of(&failed).unwrap_or(Rejection::OutOfDomain)),
+        };
+        check_course(&path, &self.config)?;
+        let canonical = self.canonical(draft, &constants)?;
+        self.check_range(&canonical, &path)?;
+        let evidence = check_terms(&canonical, &path, &self.config)?;
+        let kept = chance(&mut rng, self.config.accept.quadratic_kept);
+        if evidence == Evidence::LooksQuadratic && !kept {
+            return Err(Rejection::Quadratic);
+        }
+        self.in_units(index, canonical, path, &mut rng)
+    }
+
+    /// Constants must be such that a model can write them after normalisation.
+    fn check_range(&self, canonical: &CanonicalSystem, path: &Trajectory) -> Result<(), Rejection> {
+        let scaling = path.scaling().map_err(|_| Rejection::Constant)?;
+        let unit = canonical.rescaled(&scaling);
+        let unit = unit.map_err(|_| Rejection::ConstantOutOfRange)?;
+        let (_, values) = unit.parts().map_err(|_| Rejection::TooManyTokens)?;
+        let largest = self.config.constants.max_normalised;
+        if values.iter().all(|c| c.abs() <= largest) {
+            Ok(())
+        } else {
+            Err(Rejection::ConstantOutOfRange)
+        }
+    }
+
+    /// Changes some samples to physical units.
+    fn in_units(
+        &self,
+        index: u64,
+        canonical: CanonicalSystem,
+        path: Trajectory,
+        rng: &mut impl Rng,
+    ) -> Result<Sample, Rejection> {
+        let units = &self.config.units;
+        let (system, trajectory) = if chance(rng, units.share) {
+            let mut unit = |decades: f64| 10_f64.powf(uniform(rng, [-decades, decades]));
+            let scaling = Scaling {
+                origin: 0.0,
+                time: unit(units.time_decades),
+                states: (0..path.dimension())
+                    .map(|_| unit(units.state_decades))
+                    .collect(),
+            };
+            let system = canonical.restored(&scaling);
+            let path = path.restored(&scaling);
+            (
+                system.map_err(|_| Rejection::ConstantOutOfRange)?,
+                path.map_err(|_| Rejection::ConstantOutOfRange)?,
+            )
+        } else {
+            (canonical, path)
+        };
+        let (skeleton, constants) = system.parts().map_err(|_| Rejection::TooManyTokens)?;
+        Ok(Sample {
+            index,
+            initial: trajectory.state(0).to_vec(),
+            system,
+            skeleton,
+            constants,
+            trajectory,
+        })
+    }
+}
+
+/// `points` equidistant times from `first` to `last`, both exact.
+pub fn grid(first: f64, last: f64, points: usize) -> Vec<f64> {
+    let steps = points.saturating_sub(1).max(1) as f64;
+    (0..points)
+        .map(|i| {
+            let share = i as f64 / steps;
+            if i + 1 == points {
+                last
+            } else {
+                first + share * (last - first)
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_cover_every_solution_of_every_skeleton_once() {
+        let config = crate::Config::from_toml("[system]\nsolutions = 3\ninterleave = 4").unwrap();
+        let sampler = Sampler::new(config, 0);
+        let mut seen: Vec<_> = (0..24)
+            .map(|i| sampler.address(i))
+            .map(|a| (a.skeleton, a.solution))
+            .collect();
+        assert_eq!(&seen[..5], [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1)]);
+        seen.sort_unstable();
+        let expected: Vec<_> = (0..8).flat_map(|s| (0..3).map(move |k| (s, k))).collect();
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_block_is_its_samples_one_by_one() {
+        let config = crate::Config::from_toml("[system]\nsolutions = 3\ninterleave = 16").unwrap();
+        let sampler = Sampler::new(config, 1);
+        let block = sampler.block(2);
+        assert_eq!(block.len(), 48);
+        for (i, sample) in block.iter().enumerate() {
+            assert_eq!(*sample, sampler.sample(96 + i as u64), "{i}");
+        }
+        assert!(block.iter().filter(|s| s.is_ok()).count() > 3);
+    }
+
+    #[test]
+    fn grids_end_where_they_should() {
+        let times = grid(0.1, 0.7, 7);
+        assert_eq!((times[0], times[6], times.len()), (0.1, 0.7, 7));
+        assert!(times.windows(2).all(|w| w[0] < w[1]));
+    }
+}
