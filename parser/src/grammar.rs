@@ -14,7 +14,11 @@ enum Need {
     Factor,
     /// The last operand of `mul`.
     Product,
+    /// What an exponent applies to.
     Base,
+    /// What `abs` applies to: a base whose sign is fixed.
+    Unsigned,
+    /// What `neg` applies to.
     Group,
 }
 
@@ -74,6 +78,7 @@ impl Grammar {
                 Need::Term,
             ]),
             Token::Neg => self.needs.push(Need::Group),
+            Token::Abs => self.needs.push(Need::Unsigned),
             Token::Sin | Token::Cos | Token::Tan | Token::Tanh | Token::Exp | Token::Log => {
                 self.needs.push(Need::Sum);
             }
@@ -98,7 +103,7 @@ impl Need {
             Token::Mul => self != Need::Factor,
             Token::Neg => self == Need::Base,
             _ if is_sum => self != Need::Term,
-            _ if is_exponent => self != Need::Base,
+            _ if is_exponent => !matches!(self, Need::Base | Need::Unsigned),
             _ => true,
         }
     }

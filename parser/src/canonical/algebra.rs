@@ -68,16 +68,11 @@ impl Sum {
         if self.terms.iter().any(|term| term.has_group(other)) {
             return other.over_terms(self);
         }
-        if self.terms.len() * other.terms.len() <= MAX_EXPANDED {
-            let mut terms = Vec::new();
-            for a in &self.terms {
-                for b in &other.terms {
-                    terms.extend(a.multiplied(b)?.terms);
-                }
-            }
-            return Sum::collect(terms);
+        let many = self.terms.len() > 1 || other.terms.len() > 1;
+        if many && self.expanded_terms() * other.expanded_terms() > MAX_EXPANDED {
+            return self.as_group()?.multiplied(&other.as_group()?);
         }
-        self.grouped(1.0)?.multiplied(&other.grouped(1.0)?)
+        self.distributed(other)
     }
 
     /// `self` times each term of `other`, as a group where the term has the same group as a factor.
@@ -121,28 +116,31 @@ impl Sum {
         if !is_integer(exponent) {
             return self.grouped(exponent);
         }
-        if exponent > 1.0 && expanded_terms(self.terms.len(), exponent) <= MAX_EXPANDED {
+        if exponent > 1.0 && binomial(self.terms.len(), exponent) <= MAX_EXPANDED {
             let mut result = self.clone();
             for _ in 1..exponent as usize {
                 result = result.distributed(self)?;
             }
             return Ok(result);
         }
-        let content = self.content();
-        if content.is_one() {
-            return self.grouped(exponent);
+        self.grouped(exponent)
+    }
+
+    /// How many terms the sum has, or its only term would have if the powers in it were multiplied out.
+    fn expanded_terms(&self) -> usize {
+        match self.terms.as_slice() {
+            [term] => term.product.expanded_terms(),
+            terms => terms.len(),
         }
-        let content = Term {
-            coefficient: 1.0,
-            product: content,
-        };
-        let rest = self.multiplied(&content.integer_power(-1.0)?)?;
-        let rest = match rest.terms.as_slice() {
-            // Taking the content out can leave a single term only by cancellation.
-            [] | [_] => rest.power(exponent)?,
-            _ => rest.grouped(exponent)?,
-        };
-        content.integer_power(exponent)?.multiplied(&rest)
+    }
+
+    /// A single term: several become one factor, not multiplied out.
+    fn as_group(&self) -> Result<Sum> {
+        if self.terms.len() > 1 {
+            self.grouped(1.0)
+        } else {
+            Ok(self.clone())
+        }
     }
 
     /// The product multiplied out whatever its length; the caller has counted.
@@ -180,10 +178,34 @@ impl Sum {
         Product::sorted(factors)
     }
 
-    /// `self ^ exponent` as one factor, its scale (and for integer exponents its sign) taken out.
+    /// `self ^ exponent` as a factor, not multiplied out: its scale, and for integer exponents its sign
+    /// and what divides every term, are taken out.
     pub(super) fn grouped(&self, exponent: f64) -> Result<Sum> {
+        let integer = is_integer(exponent);
+        let content = if integer {
+            self.content()
+        } else {
+            Product::default()
+        };
+        if !content.is_one() {
+            let content = Term {
+                coefficient: 1.0,
+                product: content,
+            };
+            let rest = self.distributed(&content.integer_power(-1.0)?)?;
+            let rest = match rest.terms.as_slice() {
+                // Only cancellation can leave so few.
+                [] | [_] => rest.power(exponent)?,
+                _ => rest.unit_power(exponent)?,
+            };
+            return content.integer_power(exponent)?.multiplied(&rest);
+        }
+        self.unit_power(exponent)
+    }
+
+    /// `self ^ exponent` as one factor, its scale taken out.
+    fn unit_power(&self, exponent: f64) -> Result<Sum> {
         let (scale, unit) = self.unit(is_integer(exponent))?;
-        let outer = crate::expr::power(scale, exponent);
         let factor = Factor {
             atom: Atom::Group(unit),
             exponent,
@@ -191,7 +213,7 @@ impl Sum {
         Sum::from(Product {
             factors: vec![factor],
         })
-        .times(outer)
+        .times(crate::expr::power(scale, exponent))
     }
 
     /// `self` as a scale times a sum with leading coefficient 1; or ±1, if `signed` is false.
@@ -237,7 +259,8 @@ impl Term {
         if !coefficient.is_finite() || coefficient == 0.0 {
             return Err(CanonicalError::NotFinite);
         }
-        if other.product.is_one() || self.product.is_one() {
+        let plain = |a: &Product, b: &Product| a.is_one() && b.expanded_terms() == 1;
+        if plain(&self.product, &other.product) || plain(&other.product, &self.product) {
             let product = if self.product.is_one() {
                 &other.product
             } else {
@@ -263,6 +286,8 @@ impl Term {
         }
         let mut others = Vec::new(); // what is no longer a plain factor after merging
         let exps = factors.iter().filter(|factor| factor.is_exp()).count();
+        // All powers of sums are multiplied out, or none is, so that the order of factors is no matter.
+        let short = expanded_terms_of(&factors) <= MAX_EXPANDED;
         factors.retain_mut(|factor| match &factor.atom {
             _ if factor.exponent == 0.0 => false,
             Atom::Call(Function::Exp, argument) if exps > 1 || factor.exponent != 1.0 => {
@@ -273,7 +298,7 @@ impl Term {
                 others.push((argument.clone(), factor.exponent));
                 false
             }
-            Atom::Group(sum) if sum.is_expanded_at(factor.exponent) => {
+            Atom::Group(sum) if short && is_positive_integer(factor.exponent) => {
                 others.push((sum.clone(), factor.exponent));
                 false
             }
@@ -294,7 +319,7 @@ impl Term {
             result = result.multiplied(&argument.call(Function::Exp)?)?;
         }
         for (sum, exponent) in others {
-            result = result.multiplied(&sum.power(exponent)?)?;
+            result = result.distributed(&sum.power(exponent)?)?;
         }
         result.within_limits()
     }
@@ -424,10 +449,7 @@ impl Sum {
     /// Whether this power of the sum is one that [`Sum::power`] multiplies out.
     fn is_expanded_at(&self, exponent: f64) -> bool {
         let terms = self.terms.len();
-        terms > 1
-            && is_integer(exponent)
-            && exponent >= 1.0
-            && expanded_terms(terms, exponent) <= MAX_EXPANDED
+        terms > 1 && is_positive_integer(exponent) && binomial(terms, exponent) <= MAX_EXPANDED
     }
 }
 
@@ -438,6 +460,10 @@ impl Product {
         Product { factors }
     }
 
+    fn expanded_terms(&self) -> usize {
+        expanded_terms_of(&self.factors)
+    }
+
     /// The exponent of an atom; 0 if it does not occur.
     pub(super) fn exponent_of(&self, atom: &Atom) -> f64 {
         let found = self.factors.iter().find(|factor| factor.atom.same(atom));
@@ -446,12 +472,27 @@ impl Product {
 }
 
 /// Number of terms of the `exponent`-th power of a sum of `terms`: a binomial coefficient, saturating.
-fn expanded_terms(terms: usize, exponent: f64) -> usize {
+fn binomial(terms: usize, exponent: f64) -> usize {
     if exponent > MAX_EXPANDED as f64 {
         return usize::MAX;
     }
     let n = exponent as usize;
     (1..terms).fold(1usize, |count, k| count.saturating_mul(n + k) / k)
+}
+
+/// Number of terms of a product with its powers of sums multiplied out; an upper bound, saturating.
+fn expanded_terms_of(factors: &[Factor]) -> usize {
+    let groups = factors.iter().filter_map(|factor| match &factor.atom {
+        Atom::Group(sum) if is_positive_integer(factor.exponent) => {
+            Some(binomial(sum.terms.len(), factor.exponent))
+        }
+        _ => None,
+    });
+    groups.fold(1usize, |count, terms| count.saturating_mul(terms))
+}
+
+fn is_positive_integer(value: f64) -> bool {
+    is_integer(value) && value > 0.0
 }
 
 pub(super) fn is_integer(value: f64) -> bool {

@@ -13,21 +13,24 @@ const MAX_LOG_SHIFT: f64 = 200.0;
 
 impl Sum {
     /// The canonical sum of terms whose products are canonical, in any order, repeated or not.
-    pub(super) fn collect(mut terms: Vec<Term>) -> Result<Sum> {
-        let logs = terms.iter().any(|term| term.product.single_log().is_some());
-        if logs {
-            terms = open_logs(terms)?;
-        }
-        let mut terms = merge_like(terms)?;
+    pub(super) fn collect(terms: Vec<Term>) -> Result<Sum> {
+        let mut terms = collect_logs(terms)?;
         if terms.iter().any(|term| term.product.quotient().is_some()) {
-            terms = divide_out(terms)?;
-        }
-        if logs {
-            close_logs(&mut terms)?;
-            terms.sort_by(|a, b| a.product.order(&b.product));
+            terms = collect_logs(divide_out(terms)?)?;
         }
         Sum { terms }.within_limits()
     }
+}
+
+/// Like terms, logarithms of multiples of one sum included.
+fn collect_logs(terms: Vec<Term>) -> Result<Vec<Term>> {
+    if !terms.iter().any(|term| term.product.single_log().is_some()) {
+        return merge_like(terms);
+    }
+    let mut terms = merge_like(open_logs(terms)?)?;
+    close_logs(&mut terms)?;
+    terms.sort_by(|a, b| a.product.order(&b.product));
+    Ok(terms)
 }
 
 /// Sorts, adds up terms of the same product, and drops those that cancel.

@@ -18,28 +18,38 @@ impl Sum {
             Expr::Parameter(k) => Err(CanonicalError::Parameter(*k)),
             Expr::Time => Ok(Sum::atom(Atom::Time)),
             Expr::State(i) => Ok(Sum::atom(Atom::State(*i))),
+            Expr::Unary(Unary::Neg, argument) => Sum::from_expr(argument)?.times(-1.0),
+            Expr::Unary(Unary::Sqrt, argument) => power_of(argument, 0.5),
             Expr::Unary(function, argument) => {
                 let argument = Sum::from_expr(argument)?;
-                match function {
-                    Unary::Neg => argument.times(-1.0),
-                    Unary::Sqrt => argument.power(0.5),
-                    Unary::Sin => argument.call(Function::Sin),
-                    Unary::Cos => argument.call(Function::Cos),
-                    Unary::Tan => argument.call(Function::Tan),
-                    Unary::Tanh => argument.call(Function::Tanh),
-                    Unary::Exp => argument.call(Function::Exp),
-                    Unary::Log => argument.call(Function::Log),
-                    Unary::Abs => argument.call(Function::Abs),
-                }
+                FUNCTIONS
+                    .iter()
+                    .find(|(unary, _)| unary == function)
+                    .map_or(Ok(argument.clone()), |(_, function)| {
+                        argument.call(*function)
+                    })
             }
-            Expr::Binary(operator, left, right) => {
-                let (left, right) = (Sum::from_expr(left)?, Sum::from_expr(right)?);
-                match operator {
-                    Binary::Add => left.plus(&right),
-                    Binary::Sub => left.plus(&right.times(-1.0)?),
-                    Binary::Mul => left.multiplied(&right),
-                    Binary::Div => left.multiplied(&right.power(-1.0)?),
-                    Binary::Pow => left.raised(&right),
+            Expr::Binary(Binary::Add, left, right) => {
+                Sum::from_expr(left)?.plus(&Sum::from_expr(right)?)
+            }
+            Expr::Binary(Binary::Sub, left, right) => {
+                Sum::from_expr(left)?.plus(&Sum::from_expr(right)?.times(-1.0)?)
+            }
+            Expr::Binary(Binary::Mul, left, right) => {
+                Sum::from_expr(left)?.multiplied(&Sum::from_expr(right)?)
+            }
+            Expr::Binary(Binary::Div, left, right) => {
+                Sum::from_expr(left)?.multiplied(&power_of(right, -1.0)?)
+            }
+            Expr::Binary(Binary::Pow, base, exponent) => {
+                let exponent = Sum::from_expr(exponent)?;
+                match exponent.as_number() {
+                    Some(value) => power_of(base, value),
+                    // a^b = exp(b * log(a)): it has a value in general only for positive a.
+                    None => {
+                        let log = Sum::from_expr(base)?.call(Function::Log)?;
+                        exponent.multiplied(&log)?.call(Function::Exp)
+                    }
                 }
             }
         }
@@ -86,6 +96,32 @@ impl Sum {
     /// that the form fixes to ±1, and exponents that are operators of the token language, are no slots.
     pub(crate) fn to_expr_with(&self, slot: &mut impl FnMut(f64) -> Expr) -> Expr {
         sum_expr(self, None, slot)
+    }
+}
+
+/// The canonical form of `expr ^ exponent`. Powers and products inside are not multiplied out first, so
+/// that `1/(1 + y)^2` keeps its base.
+fn power_of(expr: &Expr, exponent: f64) -> Result<Sum> {
+    let integer = exponent.fract() == 0.0;
+    match expr {
+        Expr::Binary(Binary::Mul, a, b) if integer => {
+            power_of(a, exponent)?.multiplied(&power_of(b, exponent)?)
+        }
+        Expr::Binary(Binary::Div, a, b) if integer => {
+            power_of(a, exponent)?.multiplied(&power_of(b, -exponent)?)
+        }
+        Expr::Unary(Unary::Neg, a) if integer => {
+            power_of(a, exponent)?.times(crate::expr::power(-1.0, exponent))
+        }
+        Expr::Unary(Unary::Sqrt, a) => power_of(a, exponent * 0.5),
+        Expr::Binary(Binary::Pow, a, inner) => match inner.as_ref() {
+            // (a^2)^0.5 is |a|; with any other inner exponent the two just multiply.
+            Expr::Number(inner) if integer || inner.rem_euclid(2.0) != 0.0 => {
+                power_of(a, inner * exponent)
+            }
+            _ => Sum::from_expr(expr)?.power(exponent),
+        },
+        _ => Sum::from_expr(expr)?.power(exponent),
     }
 }
 
@@ -170,14 +206,20 @@ fn factor_expr(factor: &Factor, slot: &mut impl FnMut(f64) -> Expr) -> (bool, Ex
     }
 }
 
+const FUNCTIONS: [(Unary, Function); 7] = [
+    (Unary::Sin, Function::Sin),
+    (Unary::Cos, Function::Cos),
+    (Unary::Tan, Function::Tan),
+    (Unary::Tanh, Function::Tanh),
+    (Unary::Exp, Function::Exp),
+    (Unary::Log, Function::Log),
+    (Unary::Abs, Function::Abs),
+];
+
 fn unary(function: Function) -> Unary {
-    match function {
-        Function::Sin => Unary::Sin,
-        Function::Cos => Unary::Cos,
-        Function::Tan => Unary::Tan,
-        Function::Tanh => Unary::Tanh,
-        Function::Exp => Unary::Exp,
-        Function::Log => Unary::Log,
-        Function::Abs => Unary::Abs,
-    }
+    // The table is complete, so the fallback is never taken.
+    FUNCTIONS
+        .iter()
+        .find(|(_, f)| *f == function)
+        .map_or(Unary::Abs, |(unary, _)| *unary)
 }

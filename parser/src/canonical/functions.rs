@@ -77,8 +77,9 @@ impl Sum {
     /// `log(exp(R) * S) = R + log(S)` and `log(c * a^e) = e * log(c^(1/e) * a)`. The scale of the
     /// argument stays inside: it is what makes the form closed under rescaling.
     fn log(&self) -> Result<Sum> {
+        let kept = || Ok(Sum::atom(Atom::Call(Function::Log, self.clone())));
         let [term] = self.terms.as_slice() else {
-            return Ok(Sum::atom(Atom::Call(Function::Log, self.clone())));
+            return kept();
         };
         let (exps, rest): (Vec<_>, Vec<_>) = term
             .product
@@ -100,7 +101,7 @@ impl Sum {
             return result.plus(&Sum { terms: vec![rest] }.call(Function::Log)?);
         }
         let [factor] = rest.as_slice() else {
-            return Ok(Sum::atom(Atom::Call(Function::Log, self.clone())));
+            return kept();
         };
         let e = factor.exponent;
         if term.coefficient < 0.0 && factor.is_never_negative() {
@@ -110,7 +111,7 @@ impl Sum {
             _ if e == 1.0 => match &factor.atom {
                 // A group with exponent 1 was too long to multiply out; as an argument it is a sum.
                 Atom::Group(sum) => sum.times(term.coefficient)?,
-                _ => return Ok(Sum::atom(Atom::Call(Function::Log, self.clone()))),
+                _ => return kept(),
             },
             atom => {
                 let base = match atom {
@@ -126,18 +127,7 @@ impl Sum {
                 base.times(scale.copysign(term.coefficient))?
             }
         };
-        if base.terms.is_empty() {
-            return Err(CanonicalError::NotFinite);
-        }
-        Sum::collect(vec![Term {
-            coefficient: e,
-            product: Product {
-                factors: vec![Factor {
-                    atom: Atom::Call(Function::Log, base),
-                    exponent: 1.0,
-                }],
-            },
-        }])
+        base.call(Function::Log)?.times(e)
     }
 
     /// `abs` of each factor for a single term; of the whole, with leading coefficient 1, for several.
@@ -214,17 +204,5 @@ impl Sum {
         let negative = self.lead().is_some_and(|i| self.terms[i].coefficient < 0.0);
         let sign = if negative { -1.0 } else { 1.0 };
         Ok((sign, self.times(sign)?))
-    }
-}
-
-impl Sum {
-    /// `self ^ exponent` for any exponent: `exp(exponent * log(self))` where it is no constant.
-    pub fn raised(&self, exponent: &Sum) -> Result<Sum> {
-        match exponent.as_number() {
-            Some(value) => self.power(value),
-            None => exponent
-                .multiplied(&self.call(Function::Log)?)?
-                .call(Function::Exp),
-        }
     }
 }
