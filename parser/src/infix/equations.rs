@@ -9,7 +9,7 @@ use nom::character::complete::char;
 use super::function;
 use super::grammar::{Grammar, Mode};
 use super::hint;
-use super::lexeme::{self, Fault, Statement, Step, spaced};
+use super::lexeme::{self, Statement, Step, spaced};
 use crate::error::{Expected, Found, ParseError, ParseErrorKind, Span};
 use crate::expr::Expr;
 use crate::system::{MAX_DIMENSION, Names, System};
@@ -237,7 +237,7 @@ fn differential(input: &str) -> Step<'_, &str> {
         .filter(|name| super::is_identifier(name))
     {
         Some(name) => Ok((rest, name)),
-        None => Err(nom::Err::Error(Fault::NoMatch)),
+        None => Err(nom::Err::Error(())),
     }
 }
 

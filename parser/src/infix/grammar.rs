@@ -1,22 +1,20 @@
 //! The grammar of one right-hand side, as written down in [`super`].
 //!
-//! Owns precedence, the meaning of names and where errors point. Only parentheses recurse, and their number is
-//! limited; chains of operators and signs are loops.
+//! Owns the order of lexemes, the meaning of names, and where errors point. The reader alternates between two
+//! states, before an operand and behind one; open parentheses wait on a stack of their own, so that no text
+//! can exhaust the thread's.
 
 use std::f64::consts::PI;
+use std::mem;
 
-use nom::Parser;
-use nom::branch::alt;
-use nom::character::complete::char;
-use nom::combinator::opt;
-
-use super::function;
+use super::function::{self, Function};
 use super::hint;
-use super::lexeme::{self, Fault, Statement, Step, refuse, spaced};
+use super::lexeme::{self, Next, Start, Statement};
 use super::node::Node;
+use super::pending::{Operand, Pending, Signs, at};
 use super::{MAX_DEPTH, MAX_NODES};
 use crate::error::{Expected, Found, ParseError, ParseErrorKind, Span};
-use crate::expr::{Binary, Expr, Unary};
+use crate::expr::Expr;
 use crate::system::Names;
 
 /// Which names stand for what.
@@ -35,19 +33,23 @@ pub(super) struct Grammar<'a> {
     mode: Mode,
 }
 
-/// An atom, and whether it is a number written as one: only those take a sign into themselves.
-struct Atom {
-    node: Node,
-    literal: bool,
+/// An open parenthesis, and what it interrupted.
+struct Opening<'a> {
+    /// The text from the function's name, or from the parenthesis on.
+    start: &'a str,
+    /// Place of the parenthesis itself.
+    span: Span,
+    function: Option<Function>,
+    signs: Signs,
+    outer: Pending,
 }
 
-/// One storey of a tower `a^b^c`: the signs before its atom, and where it begins.
-struct Storey {
-    minuses: usize,
-    /// The last sign is a minus right before a literal.
-    signed_literal: bool,
-    base: Node,
-    span: Span,
+/// What an operand begins with, its names looked up.
+enum Begun<'a> {
+    /// A number, a variable or a parameter.
+    Leaf(Expr),
+    /// A parenthesis, of a function's argument or bare.
+    Parenthesis(Option<Function>, &'a str),
 }
 
 impl<'a> Grammar<'a> {
@@ -62,205 +64,150 @@ impl<'a> Grammar<'a> {
 
     /// The tree of the whole statement.
     pub fn parse(&self) -> Result<Expr, ParseError> {
-        match self.sum(self.statement.text, 0) {
-            Ok((rest, node)) => match lexeme::space(rest) {
-                Ok(("", _)) => Ok(node.into_expr()),
-                _ => Err(self.unexpected(rest, Expected::OperatorOrEnd)),
-            },
-            Err(nom::Err::Error(Fault::Refused(e)) | nom::Err::Failure(Fault::Refused(e))) => {
-                Err(*e)
-            }
-            Err(_) => Err(self.unexpected(self.statement.text, Expected::Operand)),
-        }
-    }
-
-    /// `product { ("+" | "-") product }`, inside `open` parentheses.
-    fn sum(&self, input: &'a str, open: usize) -> Step<'a, Node> {
-        let (mut rest, mut left) = self.product(input, open)?;
-        while let (after, Some(operator)) = opt(spaced(lexeme::additive)).parse(rest)? {
-            let span = self.between(rest, after);
-            let (next, right) = self.product(after, open)?;
-            left = self.within_limits(span, Node::binary(operator, left, right))?;
-            rest = next;
-        }
-        Ok((rest, left))
-    }
-
-    /// `signed { ("*" | "/") signed }`.
-    fn product(&self, input: &'a str, open: usize) -> Step<'a, Node> {
-        let (mut rest, mut left) = self.signed(input, open)?;
-        while let (after, Some(operator)) = opt(spaced(lexeme::multiplicative)).parse(rest)? {
-            let span = self.between(rest, after);
-            let (next, right) = self.signed(after, open)?;
-            left = self.within_limits(span, Node::binary(operator, left, right))?;
-            rest = next;
-        }
-        Ok((rest, left))
-    }
-
-    /// `{ "+" | "-" } atom [ "^" signed ]`: reads the whole tower, then builds it from its top down.
-    fn signed(&self, input: &'a str, open: usize) -> Step<'a, Node> {
-        let mut storeys = Vec::new();
-        let mut rest = input;
+        let mut open: Vec<Opening<'a>> = Vec::new();
+        let mut pending = Pending::default();
+        let mut rest = self.statement.text;
         loop {
-            let (after, storey) = self.storey(rest, open)?;
-            storeys.push(storey);
-            let (after, caret) = opt(spaced(lexeme::caret)).parse(after)?;
-            rest = after;
-            if caret.is_none() {
-                break;
-            }
-        }
-        let mut tower: Option<Node> = None;
-        for storey in storeys.into_iter().rev() {
-            let mut minuses = storey.minuses;
-            let mut node = match tower {
-                Some(exponent) => {
-                    let power = Node::binary(Binary::Pow, storey.base, exponent);
-                    self.within_limits(storey.span, power)?
+            // Before an operand.
+            let (signs, start) = self.signs(rest);
+            let (begun, after) = self.begin(start)?;
+            let leaf = match begun {
+                Begun::Leaf(leaf) => leaf,
+                Begun::Parenthesis(function, parenthesis) => {
+                    let span = self.between(parenthesis, after);
+                    if open.len() >= MAX_DEPTH {
+                        let kind = ParseErrorKind::TooDeep { limit: MAX_DEPTH };
+                        return Err(ParseError::new(kind, span));
+                    }
+                    let outer = mem::take(&mut pending);
+                    open.push(Opening {
+                        start,
+                        span,
+                        function,
+                        signs,
+                        outer,
+                    });
+                    rest = after;
+                    continue;
                 }
-                None if storey.signed_literal => {
-                    minuses -= 1;
-                    storey.base.negated_number()
-                }
-                None => storey.base,
             };
-            for _ in 0..minuses {
-                node = self.within_limits(storey.span, Node::unary(Unary::Neg, node))?;
-            }
-            tower = Some(node);
-        }
-        match tower {
-            Some(node) => Ok((rest, node)),
-            None => refuse(self.unexpected(input, Expected::Operand)),
-        }
-    }
-
-    /// Signs and an atom.
-    fn storey(&self, input: &'a str, open: usize) -> Step<'a, Storey> {
-        let mut minuses = 0;
-        let mut last = false;
-        let mut rest = input;
-        while let (after, Some(minus)) = opt(spaced(lexeme::minus)).parse(rest)? {
-            minuses += usize::from(minus);
-            last = minus;
+            let mut operand = Operand {
+                signs,
+                literal: matches!(leaf, Expr::Number(_)),
+                atom: Node::leaf(leaf),
+                span: self.between(rest, after),
+            };
+            let mut start = start;
             rest = after;
-        }
-        let (after, atom) = self.atom(rest, open)?;
-        let storey = Storey {
-            minuses,
-            signed_literal: last && atom.literal,
-            base: atom.node,
-            span: self.between(input, after),
-        };
-        Ok((after, storey))
-    }
-
-    /// A number, a name, a call or a parenthesis, with no other operand right behind it.
-    fn atom(&self, input: &'a str, open: usize) -> Step<'a, Atom> {
-        let (start, _) = lexeme::space(input)?;
-        let (rest, atom) = match alt((
-            |i| self.number(i),
-            |i| self.parenthesis(i, open),
-            |i| self.word(i, open),
-        ))
-        .parse(start)
-        {
-            Err(nom::Err::Error(_)) => refuse(self.unexpected(start, Expected::Operand))?,
-            other => other?,
-        };
-        match hint::operand(rest) {
-            Some(right) => refuse(self.side_by_side(start, rest, right)),
-            None => Ok((rest, atom)),
-        }
-    }
-
-    /// A number without its sign.
-    fn number(&self, input: &'a str) -> Step<'a, Atom> {
-        let (rest, text) = lexeme::number(input)?;
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok((rest, literal(value))),
-            _ => refuse(ParseError::new(
-                ParseErrorKind::NumberTooLarge {
-                    text: hint::excerpt(text),
-                },
-                self.between(input, rest),
-            )),
+            // Behind an operand: parentheses that close, then an operator or the end.
+            loop {
+                if let Some(right) = hint::operand(rest) {
+                    return Err(self.side_by_side(start, rest, right));
+                }
+                match lexeme::next(rest) {
+                    Ok((after, Next::Operator(operator))) => {
+                        pending.push(operand, operator, self.between(rest, after))?;
+                        rest = after;
+                        break;
+                    }
+                    Ok((after, Next::Close)) => {
+                        let Some(opening) = open.pop() else {
+                            return Err(self.unexpected(rest, Expected::OperatorOrEnd));
+                        };
+                        start = opening.start;
+                        rest = after;
+                        let inner = mem::replace(&mut pending, opening.outer).finish(operand)?;
+                        let span = self.between(start, rest);
+                        operand = Operand {
+                            signs: opening.signs,
+                            atom: match opening.function {
+                                Some(function) => at(span, function.apply(inner))?,
+                                None => inner,
+                            },
+                            literal: false,
+                            span,
+                        };
+                    }
+                    Err(_) => return self.end(rest, open, pending, operand),
+                }
+            }
         }
     }
 
-    /// `( sum )`.
-    fn parenthesis(&self, input: &'a str, open: usize) -> Step<'a, Atom> {
-        let (inner, _) = char('(').parse(input)?;
-        let opening = self.between(input, inner);
-        if open >= MAX_DEPTH {
-            return refuse(ParseError::new(
-                ParseErrorKind::TooDeep { limit: MAX_DEPTH },
-                opening,
-            ));
-        }
-        let (rest, node) = self.sum(inner, open + 1)?;
-        let (rest, _) = lexeme::space(rest)?;
-        match opt(char(')')).parse(rest)? {
-            (after, Some(_)) => Ok((
-                after,
-                Atom {
-                    node,
-                    literal: false,
-                },
-            )),
-            ("", None) => refuse(ParseError::new(
+    /// The tree, if the text is over where nothing else can follow.
+    fn end(
+        &self,
+        rest: &str,
+        open: Vec<Opening<'a>>,
+        pending: Pending,
+        last: Operand,
+    ) -> Result<Expr, ParseError> {
+        let over = rest.trim_start().is_empty();
+        match open.last() {
+            Some(opening) if over => Err(ParseError::new(
                 ParseErrorKind::UnclosedParenthesis,
-                opening,
+                opening.span,
             )),
-            (rest, None) => refuse(self.unexpected(rest, Expected::OperatorOrClose)),
+            Some(_) => Err(self.unexpected(rest, Expected::OperatorOrClose)),
+            None if over => Ok(pending.finish(last)?.into_expr()),
+            None => Err(self.unexpected(rest, Expected::OperatorOrEnd)),
         }
     }
 
-    /// A name, or a call where `(` follows.
-    fn word(&self, input: &'a str, open: usize) -> Step<'a, Atom> {
-        let (rest, name) = lexeme::identifier(input)?;
-        let span = self.between(input, rest);
-        let (argument, _) = lexeme::space(rest)?;
-        if !argument.starts_with('(') {
-            return Ok((rest, self.name(name, span, argument)?));
+    /// The signs at the start of `input`, and the text behind them without white space.
+    fn signs(&self, input: &'a str) -> (Signs, &'a str) {
+        let mut signs = Signs::default();
+        let mut rest = input;
+        while let Ok((after, minus)) = lexeme::sign(rest) {
+            signs.minuses += usize::from(minus);
+            signs.ends_with_minus = minus;
+            rest = after;
         }
-        let Some(function) = function::lookup(name) else {
-            return match self.variable(name) {
-                Some(_) => refuse(self.side_by_side(input, rest, hint::ARGUMENT.to_string())),
-                None => refuse(hint::unknown_function(name, span)),
-            };
+        (signs, rest.trim_start())
+    }
+
+    /// The leaf or the open parenthesis that `start` begins with, and the text behind it.
+    fn begin(&self, start: &'a str) -> Result<(Begun<'a>, &'a str), ParseError> {
+        let Ok((after, lexeme)) = lexeme::start(start) else {
+            return Err(self.unexpected(start, Expected::Operand));
         };
-        let (rest, atom) = self.parenthesis(argument, open)?;
-        let node = self.within_limits(span, function.apply(atom.node))?;
-        Ok((
-            rest,
-            Atom {
-                node,
-                literal: false,
+        let span = self.between(start, after);
+        let begun = match lexeme {
+            Start::Number(text) => Begun::Leaf(number(text, span)?),
+            Start::Open => Begun::Parenthesis(None, start),
+            Start::Call(name, parenthesis) => match function::lookup(name) {
+                Some(function) => Begun::Parenthesis(Some(function), parenthesis),
+                None if self.variable(name).is_some() => {
+                    let rest = start.get(name.len()..).unwrap_or(parenthesis);
+                    return Err(self.side_by_side(start, rest, hint::ARGUMENT.to_string()));
+                }
+                None => {
+                    return Err(hint::unknown_function(
+                        name,
+                        self.between(start, parenthesis),
+                    ));
+                }
             },
-        ))
+            Start::Name(name) => Begun::Leaf(self.name(name, span, after)?),
+        };
+        Ok((begun, after))
     }
 
     /// What a name stands for that is not called; `next` follows it.
-    fn name(&self, name: &str, span: Span, next: &str) -> Result<Atom, nom::Err<Fault>> {
+    fn name(&self, name: &str, span: Span, next: &str) -> Result<Expr, ParseError> {
         match self.variable(name) {
-            Some(Expr::Number(value)) => Ok(literal(value)),
-            Some(Expr::Parameter(k)) if k >= MAX_NODES => refuse(ParseError::new(
+            Some(Expr::Parameter(k)) if k >= MAX_NODES => Err(ParseError::new(
                 ParseErrorKind::ParameterTooLarge {
                     name: hint::excerpt(name),
                     limit: MAX_NODES,
                 },
                 span,
             )),
-            Some(leaf) => Ok(Atom {
-                node: Node::leaf(leaf),
-                literal: false,
-            }),
+            Some(leaf) => Ok(leaf),
             None if function::lookup(name).is_some() => {
-                refuse(hint::missing_argument(name, span, next))
+                Err(hint::missing_argument(name, span, next))
             }
-            None => refuse(hint::unknown_name(name, span, self.names)),
+            None => Err(hint::unknown_name(name, span, self.names)),
         }
     }
 
@@ -279,19 +226,12 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// The text from the start of `from` to that of `to`, without white space before it.
+    /// From the start of `from` to that of `to`, without the white space around.
     fn between(&self, from: &str, to: &str) -> Span {
-        let start = self.statement.offset_of(from.trim_start());
-        Span::new(start, self.statement.offset_of(to).saturating_sub(start))
-    }
-
-    /// A node, or the error of a limit with its place.
-    fn within_limits<T>(
-        &self,
-        span: Span,
-        node: Result<T, ParseErrorKind>,
-    ) -> Result<T, nom::Err<Fault>> {
-        node.or_else(|kind| refuse(ParseError::new(kind, span)))
+        let from = from.trim_start();
+        let text = from.get(..from.len().saturating_sub(to.len()));
+        let length = text.map_or(0, |text| text.trim_end().len());
+        Span::new(self.statement.offset_of(from), length)
     }
 
     /// The error for something at `rest` that the grammar cannot go on with.
@@ -312,27 +252,29 @@ impl<'a> Grammar<'a> {
             .with_hint(hint::stray(rest))
     }
 
-    /// The error for an operand that starts at `start`, ends at `rest`, and has the operand `right` behind it.
+    /// The error for an operand from `start` to `rest` that has the operand `right` behind it.
     fn side_by_side(&self, start: &str, rest: &str, right: String) -> ParseError {
         let operand = start.get(..start.len() - rest.len()).unwrap_or(start);
         let hint = hint::product(operand, &right, rest, &self.names.time);
         let left = hint::excerpt(operand);
         let next = rest.trim_start();
-        let length = hint::first_lexeme(next).map_or(0, str::len);
-        let begin = self.statement.offset_of(start);
-        let end = self.statement.offset_of(next) + length;
-        ParseError::new(
-            ParseErrorKind::ImplicitProduct { left, right },
-            Span::new(begin, end.saturating_sub(begin)),
-        )
-        .with_hint(hint)
+        let lexeme = hint::first_lexeme(next).unwrap_or("");
+        let end = next.get(lexeme.len()..).unwrap_or("");
+        let span = self.between(start, end);
+        ParseError::new(ParseErrorKind::ImplicitProduct { left, right }, span).with_hint(hint)
     }
 }
 
-/// A number as an atom.
-fn literal(value: f64) -> Atom {
-    Atom {
-        node: Node::leaf(Expr::Number(value)),
-        literal: true,
+/// A number without its sign.
+fn number(text: &str, span: Span) -> Result<Expr, ParseError> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Expr::Number(value)),
+        _ => {
+            let text = hint::excerpt(text);
+            Err(ParseError::new(
+                ParseErrorKind::NumberTooLarge { text },
+                span,
+            ))
+        }
     }
 }

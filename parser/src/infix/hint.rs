@@ -7,8 +7,9 @@ use nom::branch::alt;
 use nom::bytes::complete::tag;
 
 use super::function;
-use super::lexeme;
+use super::lexeme::{self, Next};
 use crate::error::{ParseError, ParseErrorKind, Span};
+use crate::expr::Binary;
 use crate::system::Names;
 
 /// An argument in parentheses, as hints show it.
@@ -70,7 +71,7 @@ pub(super) fn product(left: &str, right: &str, rest: &str, time: &str) -> String
 
 /// The error for a function's name that `next`, but no `(`, follows.
 pub(super) fn missing_argument(name: &str, span: Span, next: &str) -> ParseError {
-    let hint = if let Ok((exponent, _)) = lexeme::caret(next) {
+    let hint = if let Ok((exponent, Next::Operator(Binary::Pow))) = lexeme::next(next) {
         let power = first_lexeme(exponent.trim_start()).unwrap_or("");
         format!("write `{name}{ARGUMENT}^{}`", excerpt(power))
     } else {

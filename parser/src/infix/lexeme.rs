@@ -6,39 +6,14 @@ use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while};
 use nom::character::complete::{char, digit1, one_of, satisfy};
 use nom::combinator::{opt, recognize, value};
-use nom::error::ErrorKind;
 use nom::sequence::{pair, preceded};
 use nom::{IResult, Parser};
 
-use crate::error::{ParseError, Span};
+use crate::error::Span;
 use crate::expr::Binary;
 
-/// Failure of a nom parser: either it does not apply, and another one may be tried, or the text is wrong.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The text starts with something else.
-    NoMatch,
-    /// The text is no formula, whatever else is tried.
-    Refused(Box<ParseError>),
-}
-
-impl<I> nom::error::ParseError<I> for Fault {
-    fn from_error_kind(_: I, _: ErrorKind) -> Fault {
-        Fault::NoMatch
-    }
-
-    fn append(_: I, _: ErrorKind, other: Fault) -> Fault {
-        other
-    }
-}
-
-/// The rest of the statement, and what was read.
-pub(super) type Step<'a, T> = IResult<&'a str, T, Fault>;
-
-/// A failure that nothing else can mend.
-pub(super) fn refuse<T>(error: ParseError) -> Result<T, nom::Err<Fault>> {
-    Err(nom::Err::Failure(Fault::Refused(Box::new(error))))
-}
+/// The rest of the statement, and what was read. Parsers here only match or do not; the grammar says why.
+pub(super) type Step<'a, T> = IResult<&'a str, T, ()>;
 
 /// One equation or right-hand side, without its separators and comment.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +78,8 @@ pub(super) fn space(input: &str) -> Step<'_, &str> {
 
 /// `what`, after white space.
 pub(super) fn spaced<'a, T>(
-    what: impl Parser<&'a str, Output = T, Error = Fault>,
-) -> impl Parser<&'a str, Output = T, Error = Fault> {
+    what: impl Parser<&'a str, Output = T, Error = ()>,
+) -> impl Parser<&'a str, Output = T, Error = ()> {
     preceded(space, what)
 }
 
@@ -137,26 +112,67 @@ pub(super) fn number(input: &str) -> Step<'_, &str> {
     .parse(input)
 }
 
-/// A sign: true for minus. U+2212 is what word processors make of it.
-pub(super) fn minus(input: &str) -> Step<'_, bool> {
-    alt((value(false, char('+')), value(true, one_of("-\u{2212}")))).parse(input)
+/// What an operand begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start<'a> {
+    /// A number without its sign.
+    Number(&'a str),
+    /// `(`
+    Open,
+    /// A name and the `(` behind it, with the text from that `(` on.
+    Call(&'a str, &'a str),
+    /// A name that no `(` follows.
+    Name(&'a str),
 }
 
-/// `+` or `-` between terms.
-pub(super) fn additive(input: &str) -> Step<'_, Binary> {
-    minus
-        .map(|minus| if minus { Binary::Sub } else { Binary::Add })
-        .parse(input)
+/// What can follow an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// An operator between two operands.
+    Operator(Binary),
+    /// `)`
+    Close,
 }
 
-/// `*` or `/` between factors.
-pub(super) fn multiplicative(input: &str) -> Step<'_, Binary> {
-    alt((value(Binary::Mul, char('*')), value(Binary::Div, char('/')))).parse(input)
+/// The start of an operand behind its signs.
+pub(super) fn start(input: &str) -> Step<'_, Start<'_>> {
+    alt((
+        number.map(Start::Number),
+        value(Start::Open, char('(')),
+        call,
+        identifier.map(Start::Name),
+    ))
+    .parse(input)
 }
 
-/// `^`, or `**` as in Python.
-pub(super) fn caret(input: &str) -> Step<'_, &str> {
-    alt((tag("^"), tag("**"))).parse(input)
+/// A name and `(`.
+fn call(input: &str) -> Step<'_, Start<'_>> {
+    let (after, name) = identifier(input)?;
+    let (from, _) = space(after)?;
+    let (argument, _) = char('(').parse(from)?;
+    Ok((argument, Start::Call(name, from)))
+}
+
+/// A sign before an operand: true for minus. U+2212 is what word processors make of it.
+pub(super) fn sign(input: &str) -> Step<'_, bool> {
+    spaced(alt((
+        value(false, char('+')),
+        value(true, one_of("-\u{2212}")),
+    )))
+    .parse(input)
+}
+
+/// An operator or a closing parenthesis. `**` is `^` in Python.
+pub(super) fn next(input: &str) -> Step<'_, Next> {
+    spaced(alt((
+        value(Next::Operator(Binary::Pow), alt((tag("^"), tag("**")))),
+        value(Next::Operator(Binary::Mul), char('*')),
+        value(Next::Operator(Binary::Div), char('/')),
+        value(Next::Operator(Binary::Add), char('+')),
+        value(Next::Operator(Binary::Sub), one_of("-\u{2212}")),
+        value(Next::Close, char(')')),
+    )))
+    .parse(input)
 }
 
 /// The stroke of `y'`, typed or as typesetting makes it.

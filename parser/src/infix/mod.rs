@@ -6,7 +6,7 @@
 //! sum      = product { ("+" | "-") product }
 //! product  = signed { ("*" | "/") signed }
 //! signed   = { "+" | "-" } power
-//! power    = atom [ ("^" | "**") signed' ]            signed' = { "+" | "-" } power: right-associative
+//! power    = atom [ ("^" | "**") signed ]
 //! atom     = number | name | function "(" sum ")" | "(" sum ")"
 //! ```
 //!
@@ -15,12 +15,14 @@
 //! inverse of [`crate::print::infix`], tree for tree. `#` starts a comment.
 //!
 //! A name followed by `(` is a function, any other name a variable, or `pi`. Functions without an operator of
-//! their own (`cot`, `sinh`, …) are expanded while reading. The grammar is predictive: no text is read twice,
-//! and the stack in use is bounded by [`MAX_DEPTH`], whatever the text.
+//! their own (`cot`, `sinh`, …) are expanded while reading.
 //!
-//! Files: `lexeme` splits text into numbers, names and signs; `grammar` is the grammar above; `node` builds
-//! trees within the limits; `function` is the table of functions; `equations` reads systems; `hint` knows what
-//! people write by mistake.
+//! The grammar is predictive, so no text is read twice, and its reader does not recurse, so no text can exhaust
+//! the stack.
+//!
+//! Files: `lexeme` splits text into numbers, names and signs; `grammar` says what may follow what; `pending`
+//! applies precedence and `node` the limits while trees are built; `function` is the table of functions;
+//! `equations` reads systems; `hint` knows what people write by mistake.
 
 mod equations;
 mod function;
@@ -28,6 +30,7 @@ mod grammar;
 mod hint;
 mod lexeme;
 mod node;
+mod pending;
 
 use crate::error::{Expected, Found, ParseError, ParseErrorKind, Span};
 use crate::expr::Expr;
