@@ -1,0 +1,261 @@
+//! From a skeleton to a fitted law with error bars.
+//!
+//! Starts come from the integral form ([`crate::integral`]) and from the proposer; the fit is shooting
+//! ([`crate::shooting`]). A fit whose constants simplify the law (a zero, a whole exponent) is fitted again as
+//! the simpler law. Everything here is in normalised units.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+use nsode_parser::{CanonicalSystem, Skeleton};
+
+use crate::integral::Integral;
+use crate::law::Law;
+use crate::problem::{FLOOR, Problem};
+use crate::rank::bic;
+use crate::shooting::{Fit, Shooter};
+
+/// Pulls towards the data when shooting alone fails, in inverse spans of time.
+const PULLS: [f64; 4] = [60.0, 15.0, 4.0, 0.0];
+
+/// Largest number of constants of one law.
+pub const MAX_CONSTANTS: usize = 24;
+
+/// A law fitted to a problem, in normalised units.
+#[derive(Clone, Debug)]
+pub struct Refined {
+    /// The law with its constants.
+    pub system: CanonicalSystem,
+    /// Its shape.
+    pub skeleton: Skeleton,
+    /// Its constants in slot order.
+    pub constants: Vec<f64>,
+    /// Initial states, one a trajectory.
+    pub initial: Vec<Vec<f64>>,
+    /// Covariance of the constants; None if one of them is not identifiable.
+    pub covariance: Option<DMatrix<f64>>,
+    /// Standard errors of the constants; None for one that the data do not determine.
+    pub errors: Vec<Option<f64>>,
+    /// Sum of squared residuals a state, over relative variances.
+    pub sse: Vec<f64>,
+    /// Coefficient of determination, averaged over states, on the observed cells.
+    pub r2: f64,
+    /// Bayesian information criterion.
+    pub bic: f64,
+}
+
+/// Fits `skeleton` to `problem`, from `constants` where given and from the integral form. `None` where no
+/// start leads to a solution that spans the data, or there are more unknowns than data.
+pub fn refine(
+    problem: &Problem,
+    skeleton: &Skeleton,
+    constants: Option<&[f64]>,
+) -> Option<Refined> {
+    refine_to(problem, skeleton, constants, 2)
+}
+
+fn refine_to(
+    problem: &Problem,
+    skeleton: &Skeleton,
+    constants: Option<&[f64]>,
+    simplifications: usize,
+) -> Option<Refined> {
+    if skeleton.dimension() != problem.dimension() || skeleton.slots() > MAX_CONSTANTS {
+        return None;
+    }
+    let law = Law::new(&skeleton.template(), skeleton.slots())?;
+    let mut shooter = Shooter::new(problem, &law);
+    if problem.observed() < shooter.parameters() + 2 {
+        return None;
+    }
+    let seed = constants.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()));
+    let fit = best_fit(problem, &law, &mut shooter, seed)?;
+    let system = skeleton.instantiate(&fit.constants).ok()?;
+    let (shape, values) = system.parts().ok()?;
+    if shape != *skeleton && simplifications > 0 {
+        return refine_to(problem, &shape, Some(&values), simplifications - 1);
+    }
+    let moved = values
+        .iter()
+        .zip(&fit.constants)
+        .any(|(a, b)| (a - b).abs() > 1e-9 * (a.abs() + b.abs()));
+    if (shape != *skeleton || moved || values.len() != fit.constants.len()) && simplifications > 0 {
+        return refine_to(problem, &shape, Some(&values), simplifications - 1);
+    }
+    if shape != *skeleton {
+        return None;
+    }
+    let (errors, covariance) = uncertainty(problem, &law, &fit);
+    Some(Refined {
+        system,
+        skeleton: shape,
+        constants: values,
+        r2: r2(problem, &shooter, &fit)?,
+        bic: bic(problem, &fit.sse, shooter.parameters()),
+        initial: fit.initial,
+        errors,
+        covariance,
+        sse: fit.sse,
+    })
+}
+
+/// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.
+fn starts(problem: &Problem, law: &Law, seed: Option<&[f64]>) -> Vec<Vec<f64>> {
+    let mut matches = Vec::new();
+    for state in 0..law.dimension() {
+        if let Some(mut integral) = Integral::new(problem, law, state) {
+            matches.push(integral.search(law.constants(), seed, 2));
+        }
+    }
+    let most = matches.iter().map(Vec::len).max().unwrap_or(0);
+    let mut starts = Vec::new();
+    if matches.iter().all(|list| !list.is_empty()) {
+        for rank in 0..most {
+            // Slots of different equations are disjoint, so the parts add up.
+            let mut start = vec![0.0; law.constants()];
+            for list in &matches {
+                if let Some(part) = list.get(rank).or(list.first()) {
+                    for (sum, value) in start.iter_mut().zip(&part.constants) {
+                        *sum += value;
+                    }
+                }
+            }
+            starts.push(start);
+        }
+    }
+    starts.extend(seed.map(<[f64]>::to_vec));
+    starts
+}
+
+fn best_fit(
+    problem: &Problem,
+    law: &Law,
+    shooter: &mut Shooter,
+    seed: Option<&[f64]>,
+) -> Option<Fit> {
+    let initial = shooter.smoothed_initial();
+    if !initial.iter().flatten().all(|u| u.is_finite()) {
+        return None;
+    }
+    let starts = starts(problem, law, seed);
+    let mut order: Vec<(f64, usize)> = starts
+        .iter()
+        .enumerate()
+        .map(|(i, start)| (shooter.cost(start, &initial), i))
+        .collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let good = |fit: &Fit| {
+        fit.deviations(problem)
+            .iter()
+            .zip(problem.noise())
+            .all(|(found, noise)| *found < 1.4 * noise.deviation.max(5.0 * FLOOR))
+    };
+    let mut best: Option<Fit> = None;
+    let better = |best: &mut Option<Fit>, fit: Option<Fit>| {
+        if let Some(fit) = fit
+            && best
+                .as_ref()
+                .is_none_or(|b| fit.weighted_sse < b.weighted_sse)
+        {
+            *best = Some(fit);
+        }
+    };
+    for (cost, i) in &order {
+        if cost.is_finite()
+            && let Some(start) = starts.get(*i)
+        {
+            better(&mut best, shooter.fit(start, &initial, &[0.0], 10));
+        }
+        if best.as_ref().is_some_and(good) {
+            break;
+        }
+    }
+    let lost = match &best {
+        None => true,
+        Some(fit) => problem.dimension() > 1 && !good(fit),
+    };
+    if lost && let Some(start) = starts.first() {
+        better(&mut best, shooter.fit(start, &initial, &PULLS, 8));
+    }
+    let fit = best?;
+    // Each state's own residuals decide its weight from here on; one state needs no weight.
+    let deviations = fit.deviations(problem);
+    if problem.dimension() == 1 {
+        return Some(fit);
+    }
+    shooter.weigh(deviations);
+    shooter
+        .fit(&fit.constants, &fit.initial, &[0.0], 6)
+        .or(Some(fit))
+}
+
+/// Standard errors and covariance of the constants from the weighted Jacobian.
+fn uncertainty(
+    problem: &Problem,
+    law: &Law,
+    fit: &Fit,
+) -> (Vec<Option<f64>>, Option<DMatrix<f64>>) {
+    let p = law.constants();
+    let all = fit.jacobian.ncols();
+    let freedom = problem.observed().saturating_sub(all).max(1) as f64;
+    let variance = (fit.weighted_sse / freedom).max(f64::MIN_POSITIVE);
+    let scale: Vec<f64> = fit.jacobian.column_iter().map(|c| c.norm()).collect();
+    let unit = |i: usize| {
+        scale
+            .get(i)
+            .map_or(0.0, |s| if *s > 0.0 { s.recip() } else { 0.0 })
+    };
+    let mut scaled = fit.jacobian.clone();
+    for (i, mut column) in scaled.column_iter_mut().enumerate() {
+        column *= unit(i);
+    }
+    let eigen = SymmetricEigen::new(scaled.tr_mul(&scaled));
+    let top = eigen.eigenvalues.iter().copied().fold(0.0, f64::max);
+    let mut inverse = DMatrix::zeros(all, all);
+    let mut unknown: Vec<bool> = scale.iter().map(|s| *s == 0.0 || !s.is_finite()).collect();
+    for (value, vector) in eigen
+        .eigenvalues
+        .iter()
+        .zip(eigen.eigenvectors.column_iter())
+    {
+        if *value > 1e-11 * top {
+            inverse += vector * vector.transpose() / *value;
+        } else {
+            for (flag, part) in unknown.iter_mut().zip(vector.iter()) {
+                *flag |= part.abs() > 1e-2;
+            }
+        }
+    }
+    let covariance = DMatrix::from_fn(p, p, |i, j| variance * inverse[(i, j)] * unit(i) * unit(j));
+    let errors: Vec<Option<f64>> = (0..p)
+        .map(|i| {
+            let known = unknown.get(i) == Some(&false);
+            known
+                .then(|| covariance[(i, i)].sqrt())
+                .filter(|e| e.is_finite())
+        })
+        .collect();
+    let complete = errors.iter().all(Option::is_some);
+    (errors, complete.then_some(covariance))
+}
+
+/// Averaged over states: 1 − residual over total sum of squares, on the observed cells, unweighted.
+fn r2(problem: &Problem, shooter: &Shooter, fit: &Fit) -> Option<f64> {
+    let d = problem.dimension();
+    let mut residual = vec![0.0; d];
+    let mut cells: Vec<Vec<f64>> = vec![Vec::new(); d];
+    for (path, initial) in problem.normalised().iter().zip(&fit.initial) {
+        let states = shooter.solve(&fit.constants, initial, path.times())?;
+        for (cell, (y, u)) in path.states().iter().zip(&states).enumerate() {
+            if !y.is_nan() {
+                *residual.get_mut(cell % d)? += (y - u).powi(2);
+                cells.get_mut(cell % d)?.push(*y);
+            }
+        }
+    }
+    let mut sum = 0.0;
+    for (residual, values) in residual.iter().zip(&cells) {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let total: f64 = values.iter().map(|y| (y - mean).powi(2)).sum();
+        sum += 1.0 - residual / total.max(f64::MIN_POSITIVE);
+    }
+    Some(sum / d as f64)
+}

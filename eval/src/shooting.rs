@@ -1,0 +1,296 @@
+//! Least squares of a law's solutions against the observed cells, over constants and initial states.
+//!
+//! One solution a trajectory from its initial state (single shooting); Levenberg–Marquardt is MINPACK's, from
+//! the crate of that name. A solution that diverges or leaves its domain gives residuals so large that the
+//! step is refused and shortened. Where that finds no way, the fit is repeated with the solutions pulled
+//! towards the smoothed curves ([`Nudge`]), the pull relaxed in stages to nothing (synchronisation of model
+//! and data; Abarbanel 2013): what multiple shooting does, without its extra unknowns.
+
+use std::cell::RefCell;
+
+use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
+use nalgebra::storage::Owned;
+use nalgebra::{DMatrix, DVector, Dyn};
+
+use crate::flow::{Flow, Nudge, Run};
+use crate::law::Law;
+use crate::problem::{FLOOR, Problem};
+
+/// Residual of every cell of a solution that failed, in normalised units.
+const FAILED: f64 = 1e3;
+
+/// Fitted constants and initial states, normalised units, with the fit's figures.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Constants in slot order.
+    pub constants: Vec<f64>,
+    /// Initial states, one a trajectory.
+    pub initial: Vec<Vec<f64>>,
+    /// Sum of squared residuals a state, each over its relative variance.
+    pub sse: Vec<f64>,
+    /// Residuals' derivatives by constants, then initial states; weighted as in the fit.
+    pub jacobian: DMatrix<f64>,
+    /// Weighted sum of squared residuals of the fit.
+    pub weighted_sse: f64,
+}
+
+impl Fit {
+    /// Root mean square of each state's weighted residuals.
+    pub fn deviations(&self, problem: &Problem) -> Vec<f64> {
+        self.sse
+            .iter()
+            .zip(problem.cells())
+            .map(|(sse, n)| (sse / *n as f64).sqrt())
+            .collect()
+    }
+}
+
+/// Fits laws by shooting.
+pub struct Shooter<'a> {
+    problem: &'a Problem,
+    law: &'a Law,
+    flow: RefCell<Flow<'a>>,
+    deviations: Vec<f64>,
+}
+
+struct Target<'a, 'b> {
+    shooter: &'a Shooter<'b>,
+    strength: f64,
+    parameters: DVector<f64>,
+}
+
+impl<'a> Shooter<'a> {
+    /// A shooter for one law on one problem.
+    pub fn new(problem: &'a Problem, law: &'a Law) -> Shooter<'a> {
+        let mut flow = Flow::new(law);
+        let least = problem
+            .noise()
+            .iter()
+            .map(|n| n.deviation)
+            .fold(f64::INFINITY, f64::min);
+        // A thousandth of the noise is accurate enough, and the floor needs no more than 1e-7.
+        flow.relative = (1e-3 * least).clamp(1e-7, 1e-5);
+        flow.absolute = 0.1 * flow.relative;
+        let deviations = problem
+            .noise()
+            .iter()
+            .map(|n| n.deviation.max(1e-3))
+            .collect();
+        Shooter {
+            problem,
+            law,
+            flow: RefCell::new(flow),
+            deviations,
+        }
+    }
+
+    /// Weighs the states' residuals by these standard deviations from now on.
+    pub fn weigh(&mut self, deviations: Vec<f64>) {
+        if deviations.len() == self.deviations.len() {
+            self.deviations = deviations.into_iter().map(|d| d.max(FLOOR)).collect();
+        }
+    }
+
+    /// Numbers that are fitted: constants and initial states.
+    pub fn parameters(&self) -> usize {
+        self.law.constants() + self.problem.dimension() * self.problem.normalised().len()
+    }
+
+    /// Initial states of the smoothed curves.
+    pub fn smoothed_initial(&self) -> Vec<Vec<f64>> {
+        self.problem
+            .curves()
+            .iter()
+            .map(|c| c.at(0).to_vec())
+            .collect()
+    }
+
+    /// The weighted sum of squares at a start; infinite where a solution fails.
+    pub fn cost(&self, constants: &[f64], initial: &[Vec<f64>]) -> f64 {
+        let target = self.target(constants, initial, 0.0);
+        match target.evaluate(false) {
+            Some((residuals, _)) => residuals.norm_squared(),
+            None => f64::INFINITY,
+        }
+    }
+
+    fn target<'s>(
+        &'s self,
+        constants: &[f64],
+        initial: &[Vec<f64>],
+        strength: f64,
+    ) -> Target<'s, 'a> {
+        let parameters = constants.iter().chain(initial.iter().flatten()).copied();
+        Target {
+            shooter: self,
+            strength,
+            parameters: DVector::from_iterator(self.parameters(), parameters),
+        }
+    }
+
+    /// Fits from a start. `strengths` is the sequence of pulls; the last one should be 0.
+    /// `None` where the start has no solution, or there are more parameters than cells.
+    pub fn fit(
+        &self,
+        constants: &[f64],
+        initial: &[Vec<f64>],
+        strengths: &[f64],
+        patience: usize,
+    ) -> Option<Fit> {
+        let count: usize = initial.iter().map(Vec::len).sum();
+        if constants.len() + count != self.parameters()
+            || self.problem.observed() <= self.parameters()
+        {
+            return None;
+        }
+        let mut target = self.target(constants, initial, 0.0);
+        for strength in strengths {
+            target.strength = *strength;
+            target.evaluate(false)?;
+            let solver = LevenbergMarquardt::new()
+                .with_ftol(if *strength > 0.0 { 1e-3 } else { 1e-7 })
+                .with_xtol(if *strength > 0.0 { 1e-3 } else { 1e-7 })
+                .with_gtol(1e-9)
+                .with_stepbound(10.0)
+                .with_patience(patience);
+            target = solver.minimize(target).0;
+        }
+        self.finish(&target)
+    }
+
+    fn finish(&self, target: &Target) -> Option<Fit> {
+        let (residuals, jacobian) = target.evaluate(true)?;
+        let (constants, initial) = target.parameters.as_slice().split_at(self.law.constants());
+        let d = self.problem.dimension();
+        let mut sse = vec![0.0; d];
+        let mut rows = residuals.iter();
+        for number in 0..self.problem.normalised().len() {
+            for (cell, w) in self.problem.weights(number).iter().enumerate() {
+                if *w > 0.0 {
+                    let residual = rows.next()?;
+                    let state = cell % d;
+                    *sse.get_mut(state)? += (residual * self.deviations.get(state)?).powi(2);
+                }
+            }
+        }
+        Some(Fit {
+            constants: constants.to_vec(),
+            initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
+            sse,
+            weighted_sse: residuals.norm_squared(),
+            jacobian,
+        })
+    }
+
+    /// The solution at `times` of trajectory `number`'s start; `None` where it fails.
+    pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Option<Vec<f64>> {
+        let mut states = Vec::with_capacity(times.len() * initial.len());
+        let run = self
+            .flow
+            .borrow_mut()
+            .run(constants, initial, times, None, false, |_, u, _| {
+                states.extend_from_slice(u);
+            });
+        (run == Run::Complete).then_some(states)
+    }
+}
+
+impl Target<'_, '_> {
+    /// Residuals and, where asked for, their Jacobian; `None` where a solution fails.
+    fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
+        let shooter = self.shooter;
+        let problem = shooter.problem;
+        let (d, p) = (problem.dimension(), shooter.law.constants());
+        let observed = problem.observed();
+        let mut residuals = DVector::zeros(observed);
+        let width = if sensitive { self.parameters.len() } else { 0 };
+        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
+        let (constants, initial) = self.parameters.as_slice().split_at(p);
+        let mut flow = shooter.flow.borrow_mut();
+        let mut next = 0;
+        for (number, (path, start)) in problem
+            .normalised()
+            .iter()
+            .zip(initial.chunks(d))
+            .enumerate()
+        {
+            let weights = problem.weights(number);
+            let nudge = problem
+                .curves()
+                .get(number)
+                .filter(|_| self.strength > 0.0)
+                .map(|curve| Nudge {
+                    curve,
+                    strength: self.strength,
+                });
+            let run = flow.run(
+                constants,
+                start,
+                path.times(),
+                nudge,
+                sensitive,
+                |row, u, s| {
+                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
+                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
+                        if w > 0.0 {
+                            let w = w / shooter.deviations[i];
+                            residuals[next] = w * (value - y);
+                            if sensitive {
+                                let from = &s[i * (d + p)..(i + 1) * (d + p)];
+                                for j in 0..d {
+                                    jacobian[(next, p + number * d + j)] = w * from[j];
+                                }
+                                for k in 0..p {
+                                    jacobian[(next, k)] = w * from[d + k];
+                                }
+                            }
+                            next += 1;
+                        }
+                    }
+                },
+            );
+            if run != Run::Complete {
+                return None;
+            }
+        }
+        let finite = residuals
+            .iter()
+            .chain(jacobian.iter())
+            .all(|v| v.is_finite());
+        finite.then_some((residuals, jacobian))
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
+    type ResidualStorage = Owned<f64, Dyn>;
+    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+    type ParameterStorage = Owned<f64, Dyn>;
+
+    fn set_params(&mut self, x: &DVector<f64>) {
+        self.parameters.copy_from(x);
+    }
+
+    fn params(&self) -> DVector<f64> {
+        self.parameters.clone()
+    }
+
+    fn residuals(&self) -> Option<DVector<f64>> {
+        let failed = || {
+            let worst = self
+                .shooter
+                .deviations
+                .iter()
+                .copied()
+                .fold(f64::INFINITY, f64::min);
+            DVector::repeat(self.shooter.problem.observed(), FAILED / worst)
+        };
+        Some(
+            self.evaluate(false)
+                .map_or_else(failed, |(residuals, _)| residuals),
+        )
+    }
+
+    fn jacobian(&self) -> Option<DMatrix<f64>> {
+        self.evaluate(true).map(|(_, jacobian)| jacobian)
+    }
+}
