@@ -95,22 +95,6 @@ pub struct OptimizerConfig {
     pub clip: f64,
 }
 
-/// What is done to a clean trajectory before the network sees it. See [`crate::batch`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ObserveConfig {
-    /// Fewest and most points kept of the generator's grid.
-    pub points: [usize; 2],
-    /// Least and largest standard deviation of multiplicative noise, where there is noise.
-    pub noise: [f64; 2],
-    /// Share of samples without noise.
-    pub clean_share: f64,
-    /// Share of samples whose points are evenly spaced; the others are a random subset.
-    pub regular_share: f64,
-    /// Share of the random subsets that also miss one contiguous piece.
-    pub gap_share: f64,
-}
-
 /// Where the generator's configuration is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -127,7 +111,7 @@ pub enum GeneratorSource {
 pub struct ValidationConfig {
     /// Steps between two validations.
     pub every: u64,
-    /// Samples, the same ones each time.
+    /// Samples without noise, and as many with it; the same ones each time.
     pub samples: usize,
 }
 
@@ -141,6 +125,10 @@ pub struct TrainConfig {
     pub batch: usize,
     /// Steps.
     pub steps: u64,
+    /// Batches that are drawn together and cut from the sorted lengths, so that rows of a batch are of
+    /// like length and little is padded; 1: no sorting.
+    #[serde(default = "one")]
+    pub pool: usize,
     /// Weight of the constants' cross-entropy beside the skeleton's.
     pub constants_weight: f64,
     /// Number type of the matrix products.
@@ -160,12 +148,14 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     /// The optimizer.
     pub optimizer: OptimizerConfig,
-    /// The observation of samples.
-    pub observe: ObserveConfig,
     /// Validation.
     pub validation: ValidationConfig,
-    /// The distribution of systems.
+    /// The distribution of systems, and how their solutions are observed.
     pub generator: GeneratorSource,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// `Ok` if `ok`, else an [`Error::Field`].
@@ -192,18 +182,6 @@ where
     )
 }
 
-fn ordered<T>(range: [T; 2], low: T, high: T, field: &str) -> Result<(), Error>
-where
-    T: PartialOrd + Copy + std::fmt::Debug,
-{
-    check(
-        low <= range[0] && range[0] <= range[1] && range[1] <= high,
-        field,
-        range,
-        &format!("two ascending numbers from {low:?} to {high:?}"),
-    )
-}
-
 impl ModelConfig {
     /// Checks every field.
     ///
@@ -222,7 +200,12 @@ impl ModelConfig {
         within(self.feed_forward, 1, 16, "model.feed_forward")?;
         within(self.max_dimension, 1, 16, "model.max_dimension")?;
         within(self.max_tokens, 4, 512, "model.max_tokens")?;
-        within(self.bins, 8, 4096, "model.bins")?;
+        check(
+            self.bins % 2 == 1 && (9..=4095).contains(&self.bins),
+            "model.bins",
+            self.bins,
+            "an odd number from 9 to 4095",
+        )?;
         match &self.inputs {
             Inputs::Ieee754 { max_points } => {
                 within(*max_points, 5, 4096, "model.inputs.ieee754.max_points")?;
@@ -314,12 +297,7 @@ impl TrainConfig {
             optimizer.clip,
             "above 0",
         )?;
-        let observe = &self.observe;
-        ordered(observe.points, 5, 1 << 20, "observe.points")?;
-        ordered(observe.noise, 0.0, 1.0, "observe.noise")?;
-        within(observe.clean_share, 0.0, 1.0, "observe.clean_share")?;
-        within(observe.regular_share, 0.0, 1.0, "observe.regular_share")?;
-        within(observe.gap_share, 0.0, 1.0, "observe.gap_share")?;
+        within(self.pool, 1, 1 << 10, "pool")?;
         within(self.validation.every, 1, 1 << 40, "validation.every")?;
         within(self.validation.samples, 1, 1 << 20, "validation.samples")?;
         self.model.clone().validated()?;

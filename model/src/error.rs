@@ -121,12 +121,12 @@ pub enum Error {
     Generator(#[from] nsode_generator::Error),
     /// The generator rejects nearly everything.
     #[error(
-        "no acceptable sample in {attempts} attempts (last reason: {reason}); loosen the generator's configuration or the model's limits"
+        "no acceptable sample in {attempts} attempts (most often: {reason}); loosen the generator's configuration or the model's limits"
     )]
     Starved {
         /// Attempts that were made for one sample.
         attempts: u64,
-        /// Why the last one was rejected.
+        /// The most frequent reason.
         reason: String,
     },
     /// The gradient was NaN or infinite for too many steps.
@@ -138,6 +138,14 @@ pub enum Error {
         steps: u64,
         /// The step at which training gave up.
         at: u64,
+    },
+    /// There is a run in the directory already.
+    #[error(
+        "{} holds a training run already; continue it with --resume, or choose another --out", dir.display()
+    )]
+    Occupied {
+        /// The directory.
+        dir: PathBuf,
     },
     /// A run cannot be continued with this configuration.
     #[error("{} cannot be resumed: {field} was {was} and is now {now}", dir.display())]

@@ -190,7 +190,10 @@ mod tests {
                 m[i] = 0.9 * m[i] + 0.1 * g;
                 v[i] = 0.99 * v[i] + 0.01 * g * g;
                 let t = t as i32 + 1;
-                let (mh, vh) = (m[i] / (1.0 - 0.9f64.powi(t)), v[i] / (1.0 - 0.99f64.powi(t)));
+                let (mh, vh) = (
+                    m[i] / (1.0 - 0.9f64.powi(t)),
+                    v[i] / (1.0 - 0.99f64.powi(t)),
+                );
                 if i < 2 {
                     values[i] *= 1.0 - rate * 0.1;
                 }
@@ -216,7 +219,10 @@ mod tests {
             optimizer.step(&mut parameters, &gradient, 0.05).unwrap();
         }
         for (found, expected) in parameters.values().unwrap().iter().zip(&expected) {
-            assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} {expected}");
+            assert!(
+                (f64::from(*found) - expected).abs() < 1e-5,
+                "{found} {expected}"
+            );
         }
     }
 
@@ -231,11 +237,17 @@ mod tests {
             optimizer.step(&mut parameters, &bad, 0.05).unwrap();
             assert_eq!(parameters.values().unwrap(), start);
             let counts = optimizer.counts().unwrap();
-            assert_eq!((counts.taken, counts.skipped, counts.skipped_in_a_row), (0, 2, 2));
+            assert_eq!(
+                (counts.taken, counts.skipped, counts.skipped_in_a_row),
+                (0, 2, 2)
+            );
             let good = Tensor::from_slice(&[0.1_f32, 0.2, -0.3, 0.4]);
             optimizer.step(&mut parameters, &good, 0.05).unwrap();
             let counts = optimizer.counts().unwrap();
-            assert_eq!((counts.taken, counts.skipped, counts.skipped_in_a_row), (1, 2, 0));
+            assert_eq!(
+                (counts.taken, counts.skipped, counts.skipped_in_a_row),
+                (1, 2, 0)
+            );
             let mut expected: Vec<f64> = start.iter().map(|&v| v.into()).collect();
             reference(&mut expected, &[[0.1, 0.2, -0.3, 0.4]], 1.0, 0.05);
             for (found, expected) in parameters.values().unwrap().iter().zip(&expected) {

@@ -290,7 +290,10 @@ mod tests {
     #[test]
     fn prefixes_hold_what_decays() {
         let layout = layout();
-        assert_eq!((layout.matrices, layout.decayed, layout.total), (11, 15, 26));
+        assert_eq!(
+            (layout.matrices, layout.decayed, layout.total),
+            (11, 15, 26)
+        );
         let mut used = vec![0; layout.total as usize];
         for spec in layout.specs() {
             for place in spec.offset..spec.offset + spec.len() {
@@ -309,8 +312,7 @@ mod tests {
         for kind in [Kind::Float, Kind::BFloat16] {
             let layout = layout();
             let values = layout.initial(3);
-            let parameters =
-                Parameters::new(layout, &values, Device::Cpu, kind, true).unwrap();
+            let parameters = Parameters::new(layout, &values, Device::Cpu, kind, true).unwrap();
             // loss = Σ_p w_p·Σ p with a weight a parameter: the gradient is that weight everywhere
             let loss = parameters
                 .views
@@ -333,8 +335,7 @@ mod tests {
         for kind in [Kind::Float, Kind::BFloat16] {
             let layout = layout();
             let values = layout.initial(3);
-            let mut parameters =
-                Parameters::new(layout, &values, Device::Cpu, kind, true).unwrap();
+            let mut parameters = Parameters::new(layout, &values, Device::Cpu, kind, true).unwrap();
             tch::no_grad(|| {
                 let _ = parameters.flat().fill_(2.0);
             });

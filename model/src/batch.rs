@@ -1,0 +1,225 @@
+//! From the generator's samples to the tensors of a training step.
+//!
+//! A sample is a law and its exact solution. What the network sees is an observation of it, normalised
+//! by what was observed; what it must write is the law in those units ([`nsode_parser::Scaling`] changes
+//! it exactly). Laws that it cannot write are left out.
+//!
+//! Everything random is a function of seed and number, whatever thread does it: batches come in *pools*,
+//! pool `p` is made of the generator's blocks `p·2²⁰` and on, as many as it takes to fill it.
+
+use std::collections::BTreeMap;
+
+use nsode_generator::config::Observation;
+use nsode_generator::observe::Observer;
+use nsode_generator::sampler::{Sample, Sampler};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tch::Tensor;
+
+use crate::Error;
+use crate::config::{ModelConfig, Valid};
+use crate::inputs::{self, EncoderBatch};
+use crate::network::loss::TargetBatch;
+use crate::vocabulary::{BOS, PAD, Symbol, Vocabulary};
+
+/// Blocks that a pool may draw from.
+const BLOCKS: u64 = 1 << 20;
+/// Draws for one pool, in units of its size, after which the generator counts as starved.
+const PATIENCE: u64 = 1000;
+/// Added to the seed of the samples, for the seed of their observations.
+const OBSERVE: u64 = 0x6f62_7365_7276_6500;
+/// Added to the seed of the samples, for the seed of the order of a pool's batches.
+const ORDER: u64 = 0x6f72_6465_7200_0000;
+
+/// What a training step reads.
+pub(crate) struct Batch {
+    pub(crate) encoder: EncoderBatch,
+    pub(crate) targets: TargetBatch,
+    /// Samples.
+    pub(crate) rows: usize,
+    /// Places of the decoder's input that are no padding, all rows together.
+    pub(crate) places: usize,
+}
+
+/// Batches that were drawn together.
+pub(crate) struct Pool {
+    pub(crate) batches: Vec<Batch>,
+    /// Draws of the generator that it took.
+    pub(crate) draws: u64,
+}
+
+/// A sample, ready for a batch.
+struct Row {
+    features: Vec<f32>,
+    /// `BOS` and the whole sequence but its last place.
+    input: Vec<Symbol>,
+    /// The whole sequence.
+    output: Vec<Symbol>,
+    skeleton_tokens: usize,
+}
+
+/// Draws batches.
+pub(crate) struct Source {
+    sampler: Sampler,
+    observation: Observation,
+    model: Valid<ModelConfig>,
+    vocabulary: Vocabulary,
+    batch: usize,
+    pool: usize,
+}
+
+impl Source {
+    /// Draws from `sampler`, batches of `batch` samples, `pool` of them at a time.
+    pub(crate) fn new(
+        sampler: Sampler,
+        observation: Observation,
+        model: Valid<ModelConfig>,
+        vocabulary: Vocabulary,
+        batch: usize,
+        pool: usize,
+    ) -> Source {
+        Source {
+            sampler,
+            observation,
+            model,
+            vocabulary,
+            batch,
+            pool,
+        }
+    }
+
+    /// Batches a pool.
+    pub(crate) fn pool_size(&self) -> u64 {
+        self.pool as u64
+    }
+
+    /// Pool number `number`.
+    ///
+    /// # Errors
+    /// [`Error::Starved`] if hardly any draw becomes a sample; [`Error::Torch`].
+    pub(crate) fn pool(&self, number: u64) -> Result<Pool, Error> {
+        let wanted = self.batch * self.pool;
+        let mut rows = Vec::with_capacity(wanted);
+        let mut draws = 0;
+        let mut refusals = BTreeMap::<String, u64>::new();
+        for block in 0..BLOCKS {
+            for sample in self.sampler.block(number.wrapping_mul(BLOCKS) + block) {
+                if rows.len() == wanted {
+                    break;
+                }
+                draws += 1;
+                let row = sample
+                    .map_err(|rejection| rejection.name().to_owned())
+                    .and_then(|sample| self.row(&sample));
+                match row {
+                    Ok(row) => rows.push(row),
+                    Err(refusal) => *refusals.entry(refusal).or_default() += 1,
+                }
+            }
+            if rows.len() == wanted {
+                break;
+            }
+            if draws > PATIENCE * wanted as u64 {
+                let reason = refusals.into_iter().max_by_key(|(_, count)| *count);
+                return Err(Error::Starved {
+                    attempts: draws,
+                    reason: reason.map(|(text, _)| text).unwrap_or_default(),
+                });
+            }
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.sampler.seed().wrapping_add(ORDER));
+        rng.set_stream(number);
+        if self.pool > 1 {
+            rows.sort_by_key(|row| row.input.len()); // stable: like lengths stay in random order
+        }
+        let mut batches = rows
+            .chunks(self.batch)
+            .map(|rows| self.collate(rows))
+            .collect::<Result<Vec<_>, _>>()?;
+        shuffle(&mut batches, &mut rng);
+        Ok(Pool { batches, draws })
+    }
+
+    /// A sample as it is observed; the reason where it is no use.
+    fn row(&self, sample: &Sample) -> Result<Row, String> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.sampler.seed().wrapping_add(OBSERVE));
+        rng.set_stream(sample.index);
+        let observed =
+            Observer::draw(&self.observation, &mut rng).observe(&sample.trajectory, &mut rng);
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let scaling = observed.scaling().map_err(|e| text(&e))?;
+        let observed = observed.normalised(&scaling).map_err(|e| text(&e))?;
+        let law = sample.system.rescaled(&scaling).map_err(|e| text(&e))?;
+        let (skeleton, constants) = law.parts().map_err(|e| text(&e))?;
+        let skeleton_tokens = skeleton.tokens().len();
+        if skeleton_tokens.max(constants.len()) > self.model.max_tokens {
+            return Err("more tokens than the model writes".to_owned());
+        }
+        let mut output = self
+            .vocabulary
+            .encode(&skeleton, &constants)
+            .map_err(|e| text(&e))?;
+        output.pop(); // the grammar knows the end
+        let mut input = Vec::with_capacity(output.len());
+        input.push(Symbol::plain(BOS));
+        input.extend(output.iter().take(output.len().saturating_sub(1)));
+        let features = inputs::features(&self.model, &[observed]).map_err(|e| text(&e))?;
+        Ok(Row {
+            features,
+            input,
+            output,
+            skeleton_tokens,
+        })
+    }
+
+    fn collate(&self, rows: &[Row]) -> Result<Batch, Error> {
+        let features: Vec<&[f32]> = rows.iter().map(|row| row.features.as_slice()).collect();
+        let encoder = EncoderBatch::from_rows(inputs::width(&self.model), &features)?;
+        let targets = targets(rows).map_err(Error::torch("placing the targets"))?;
+        Ok(Batch {
+            encoder,
+            targets,
+            rows: rows.len(),
+            places: rows.iter().map(|row| row.input.len()).sum(),
+        })
+    }
+}
+
+fn targets(rows: &[Row]) -> Result<TargetBatch, tch::TchError> {
+    let longest = rows.iter().map(|row| row.input.len()).max().unwrap_or(0);
+    let mut ids = vec![i64::from(PAD); rows.len() * longest];
+    let mut upper = vec![0.0_f32; rows.len() * longest];
+    // skeleton tokens first, constants after them
+    let mut parts: [(Vec<i64>, Vec<i64>, Vec<f32>); 2] = Default::default();
+    for (i, row) in rows.iter().enumerate() {
+        let start = i * longest;
+        for (place, symbol) in row.input.iter().enumerate() {
+            ids[start + place] = i64::from(symbol.id);
+            upper[start + place] = symbol.upper as f32;
+        }
+        for (place, symbol) in row.output.iter().enumerate() {
+            let (places, target, weight) = &mut parts[usize::from(place >= row.skeleton_tokens)];
+            places.push((start + place) as i64);
+            target.push(i64::from(symbol.id));
+            weight.push(symbol.upper as f32);
+        }
+    }
+    let [skeleton, constants] = parts;
+    let skeleton_tokens = skeleton.0.len() as i64;
+    let shape = [rows.len() as i64, longest as i64];
+    Ok(TargetBatch {
+        ids: Tensor::f_from_slice(&ids)?.f_view(shape)?,
+        upper: Tensor::f_from_slice(&upper)?.f_view(shape)?,
+        places: Tensor::f_from_slice(&[skeleton.0, constants.0].concat())?,
+        target: Tensor::f_from_slice(&[skeleton.1, constants.1].concat())?,
+        target_upper: Tensor::f_from_slice(&[skeleton.2, constants.2].concat())?,
+        skeleton_tokens,
+    })
+}
+
+/// Fisher and Yates.
+fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, rng.random_range(0..=i));
+    }
+}
