@@ -7,7 +7,7 @@ use crate::canonical::{
     Atom, CanonicalError, CanonicalSystem, Factor, Function, Product, Sum, Term,
 };
 use crate::expr::Expr;
-use crate::system::System;
+use crate::system::{Names, System};
 use crate::token::{MAX_STATES, MAX_TOKENS, Token};
 use nom::combinator::{map_opt, verify};
 use nom::error::{ErrorKind, ParseError};
@@ -196,6 +196,15 @@ impl Skeleton {
             .map(|expr| expr.substitute(&number))
             .collect();
         Ok(CanonicalSystem::new(&System::from_valid(rhs))?)
+    }
+
+    /// The right-hand sides as text, constants as `c0`, `c1`, ….
+    pub fn text(&self, names: &Names) -> Vec<String> {
+        self.template()
+            .rhs()
+            .iter()
+            .map(|expr| crate::print::infix(expr, names))
+            .collect()
     }
 }
 

@@ -123,7 +123,8 @@ impl Sum {
             }
             return Ok(result);
         }
-        self.grouped(exponent)
+        // What was taken out may be a power of a sum that is short enough to multiply out.
+        self.grouped(exponent)?.distributed(&Sum::number(1.0)?)
     }
 
     /// How many terms the sum has, or its only term would have if the powers in it were multiplied out.
@@ -155,11 +156,12 @@ impl Sum {
     }
 
     /// What divides every term: each atom to its least exponent, negative ones included, so that what
-    /// remains has no negative power of an atom.
+    /// remains has no negative power of an atom. Left alone are atoms whose powers have rules of their
+    /// own: `exp`, `abs`, and sums to an exponent that is no integer.
     fn content(&self) -> Product {
         let mut factors: Vec<Factor> = Vec::new();
         let all = self.terms.iter().flat_map(|term| &term.product.factors);
-        for factor in all.filter(|factor| !factor.is_exp()) {
+        for factor in all {
             if factors.iter().any(|known| known.atom.same(&factor.atom)) {
                 continue;
             }
@@ -168,7 +170,12 @@ impl Sum {
                 .iter()
                 .map(|term| term.product.exponent_of(&factor.atom))
                 .fold(f64::INFINITY, f64::min);
-            if least != 0.0 {
+            let plain = match &factor.atom {
+                Atom::Call(Function::Exp | Function::Abs, _) => false,
+                Atom::Group(_) => is_integer(least),
+                _ => true,
+            };
+            if plain && least != 0.0 {
                 factors.push(Factor {
                     atom: factor.atom.clone(),
                     exponent: least,
@@ -178,29 +185,29 @@ impl Sum {
         Product::sorted(factors)
     }
 
-    /// `self ^ exponent` as a factor, not multiplied out: its scale, and for integer exponents its sign
-    /// and what divides every term, are taken out.
+    /// `self ^ exponent` as a single term, not multiplied out: its scale, and for integer exponents its
+    /// sign and what divides every term, are taken out.
     pub(super) fn grouped(&self, exponent: f64) -> Result<Sum> {
-        let integer = is_integer(exponent);
-        let content = if integer {
-            self.content()
-        } else {
-            Product::default()
+        let content = match is_integer(exponent) {
+            true => self.content(),
+            false => Product::default(),
         };
-        if !content.is_one() {
-            let content = Term {
-                coefficient: 1.0,
-                product: content,
-            };
-            let rest = self.distributed(&content.integer_power(-1.0)?)?;
-            let rest = match rest.terms.as_slice() {
-                // Only cancellation can leave so few.
-                [] | [_] => rest.power(exponent)?,
-                _ => rest.unit_power(exponent)?,
-            };
-            return content.integer_power(exponent)?.multiplied(&rest);
+        if content.is_one() {
+            return self.unit_power(exponent);
         }
-        self.unit_power(exponent)
+        // Not as a power, which might be multiplied out before it can cancel.
+        let rest = self.distributed(&content.scaled(-1.0).into())?;
+        let mut rest = match rest.terms.as_slice() {
+            // Only cancellation can leave so few.
+            [] | [_] => rest.power(exponent)?,
+            _ => rest.unit_power(exponent)?,
+        };
+        for factor in content.scaled(exponent).factors {
+            for term in &mut rest.terms {
+                term.product = std::mem::take(&mut term.product).times_factor(&factor);
+            }
+        }
+        Ok(rest)
     }
 
     /// `self ^ exponent` as one factor, its scale taken out.
@@ -275,16 +282,28 @@ impl Term {
         }
         let mut factors = self.product.factors.clone();
         let mut exponents = Vec::new(); // arguments of exp, which add up
+        let mut others = Vec::new(); // what is no longer a plain factor after merging
         for factor in &other.product.factors {
             match factors
                 .iter_mut()
                 .find(|known| known.atom.same(&factor.atom))
             {
-                Some(known) => known.exponent = tidy(known.exponent + factor.exponent),
+                Some(known) => {
+                    let exponent = tidy(known.exponent + factor.exponent);
+                    let was_integer = is_integer(known.exponent);
+                    known.exponent = exponent;
+                    if let Atom::Group(sum) = &known.atom
+                        && is_integer(exponent)
+                        && !was_integer
+                    {
+                        // Under an integer exponent a group has no sign and no common factor.
+                        others.push((sum.clone(), exponent));
+                        known.exponent = 0.0;
+                    }
+                }
                 None => factors.push(factor.clone()),
             }
         }
-        let mut others = Vec::new(); // what is no longer a plain factor after merging
         let exps = factors.iter().filter(|factor| factor.is_exp()).count();
         // All powers of sums are multiplied out, or none is, so that the order of factors is no matter.
         let short = expanded_terms_of(&factors) <= MAX_EXPANDED;
@@ -458,6 +477,15 @@ impl Product {
     pub(super) fn sorted(mut factors: Vec<Factor>) -> Product {
         factors.sort_by(|a, b| a.atom.order(&b.atom));
         Product { factors }
+    }
+
+    /// The product to a power, exponents multiplied and nothing rewritten.
+    fn scaled(&self, exponent: f64) -> Product {
+        let mut product = self.clone();
+        for factor in &mut product.factors {
+            factor.exponent = tidy(factor.exponent * exponent);
+        }
+        product
     }
 
     fn expanded_terms(&self) -> usize {

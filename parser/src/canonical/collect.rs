@@ -266,7 +266,7 @@ impl Product {
     }
 
     /// Times a power of an atom, exponents added.
-    fn times_factor(mut self, factor: &Factor) -> Product {
+    pub(super) fn times_factor(mut self, factor: &Factor) -> Product {
         match self
             .factors
             .iter()
