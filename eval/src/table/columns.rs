@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::ops::Range;
 use std::path::Path;
 
-use nsode_parser::system::MAX_DIMENSION;
+use nsode_parser::token::MAX_STATES;
 
 use super::cell::{Cell, Decimal, hint, split};
 use super::dialect::{SNIFFED, delimiter, is_header};
@@ -124,11 +124,11 @@ impl FileTable {
         if header && head.len() == 1 {
             return Err(TableError::HeaderOnly { file: path.into() });
         }
-        if table.states.len() > MAX_DIMENSION {
+        if table.states.len() > MAX_STATES {
             return Err(TableError::TooManyStates {
                 file: path.into(),
                 found: table.states.len(),
-                limit: MAX_DIMENSION,
+                limit: MAX_STATES,
             });
         }
         if let Some(first) = first {

@@ -5,9 +5,14 @@ use nsode_parser::{Names, Unary};
 /// Longest identifier, in characters.
 const LONGEST: usize = 32;
 
-/// Words that formulas use for something else, or that SymPy can't read as a symbol's name.
-const RESERVED: [&str; 14] = [
-    "ln", "pi", "and", "as", "def", "del", "for", "if", "in", "is", "lambda", "not", "or", "pow",
+/// Words that formulas, or SymPy, use for something else.
+const RESERVED: [&str; 43] = [
+    // Constants and functions without an operator of their own.
+    "pi", "ln", "pow", "cot", "sec", "csc", "coth", "sinh", "cosh", "log10", "log2",
+    // Python's keywords, since SymPy reads formulas as Python.
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif",
+    "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda",
+    "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
 /// Identifiers for time and states, all different, from their headers; an empty header stands for none.
@@ -29,12 +34,8 @@ pub(super) fn identifiers(time: &str, states: &[&str]) -> Names {
 
 /// `name`, with a number behind it if it is taken, or an underscore if formulas reserve it.
 fn unused(mut name: String, names: &Names) -> String {
-    let first = names.time.is_empty(); // the time itself is being named
-    let constant = name
-        .strip_prefix('c')
-        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
     let function = Unary::ALL.iter().any(|f| f.name() == name);
-    if constant || function || RESERVED.contains(&name.as_str()) || (name == "t" && !first) {
+    if function || RESERVED.contains(&name.as_str()) {
         name.push('_');
     }
     let taken = |name: &str| names.time == name || names.states.iter().any(|n| n == name);
@@ -48,6 +49,16 @@ fn unused(mut name: String, names: &Names) -> String {
 /// Letters, digits and underscores of `header`, without what stands in brackets; starts with a letter.
 /// Empty if nothing is left.
 fn identifier(header: &str) -> String {
+    let letter = |c: char| c.is_alphabetic() && c != 'µ';
+    if header.starts_with(|c| letter(c) || c == '_')
+        && header
+            .chars()
+            .all(|c| letter(c) || c.is_ascii_digit() || c == '_')
+        && header.chars().any(|c| c != '_')
+        && header.chars().count() <= LONGEST
+    {
+        return header.to_string(); // nothing to change
+    }
     let bare = words(&without_brackets(header));
     let name = match bare.is_empty() {
         true => words(header),
@@ -76,13 +87,17 @@ fn without_brackets(text: &str) -> String {
         .collect()
 }
 
-/// `text` in ASCII letters and digits, one underscore for whatever is between them.
+/// The letters (of any script) and digits of `text`, one underscore for whatever is between them.
 fn words(text: &str) -> String {
     let mut name = String::new();
     let mut gap = false;
     for c in text.chars().filter(|&c| c != '\'') {
-        let ascii = ascii(c);
-        if ascii.is_empty() {
+        let c = match c {
+            '₀'..='₉' => char::from(b'0' + (u32::from(c) - u32::from('₀')) as u8),
+            'µ' => 'μ', // the micro sign is no letter of Greek
+            c => c,
+        };
+        if !c.is_alphabetic() && !c.is_ascii_digit() {
             gap = true;
             continue;
         }
@@ -90,53 +105,12 @@ fn words(text: &str) -> String {
             name.push('_');
         }
         gap = false;
-        if name.len() + ascii.len() > LONGEST {
+        if name.chars().count() >= LONGEST {
             break;
         }
-        name.push_str(ascii);
+        name.push(c);
     }
     name
-}
-
-/// A letter or digit in ASCII: itself, the name of a Greek letter, or the letter without its accent.
-fn ascii(c: char) -> &'static str {
-    const PLAIN: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    const GREEK: [&str; 25] = [
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
-        "lambda_", "mu", "nu", "xi", "omicron", "pi_", "rho", "sigma", "sigma", "tau", "upsilon",
-        "phi", "chi", "psi", "omega",
-    ];
-    const ACCENTED: [(&str, &str); 9] = [
-        ("a", "àáâãäå"),
-        ("e", "èéêë"),
-        ("i", "ìíîï"),
-        ("o", "òóôõöø"),
-        ("u", "ùúûü"),
-        ("c", "ç"),
-        ("n", "ñ"),
-        ("ss", "ß"),
-        ("0123456789", "₀₁₂₃₄₅₆₇₈₉"),
-    ];
-    if let Some(i) = PLAIN.find(c) {
-        return PLAIN.get(i..=i).unwrap_or("");
-    }
-    let lower = c.to_lowercase().next().unwrap_or(c);
-    if c == 'µ' {
-        return "mu"; // the micro sign, which is no Greek letter
-    }
-    if ('α'..='ω').contains(&lower) {
-        let i = lower as usize - 'α' as usize;
-        return GREEK.get(i).copied().unwrap_or("");
-    }
-    for (plain, accented) in ACCENTED {
-        if let Some(i) = accented.chars().position(|a| a == lower) {
-            return match plain.len() {
-                10 => plain.get(i..=i).unwrap_or(""),
-                _ => plain,
-            };
-        }
-    }
-    ""
 }
 
 #[cfg(test)]
@@ -152,12 +126,12 @@ mod tests {
             ("(g/L)", "g_L"),
             ("OD 600", "OD_600"),
             ("2nd state", "x2nd_state"),
-            ("θ", "theta"),
-            ("λ", "lambda_"),
+            ("θ", "θ"),
             ("x₁", "x1"),
-            ("Höhe", "Hohe"),
+            ("Höhe (m)", "Höhe"),
             ("y'", "y"),
-            ("__y__", "y"),
+            ("__y__", "__y__"),
+            ("_", ""),
             ("%", ""),
             ("", ""),
         ] {
@@ -167,9 +141,12 @@ mod tests {
 
     #[test]
     fn names_are_free_and_different() {
-        let names = identifiers("t", &["y", "y", "y (mol)", "exp", "c1", "t", "", "y_2"]);
+        let names = identifiers(
+            "t",
+            &["y", "y", "y (mol)", "exp", "c1", "", "y_2", "lambda"],
+        );
         assert_eq!(names.time, "t");
-        let expected = ["y", "y_2", "y_3", "exp_", "c1_", "t_", "x7", "y_2_2"];
+        let expected = ["y", "y_2", "y_3", "exp_", "c1", "x6", "y_2_2", "lambda_"];
         assert_eq!(names.states, expected);
         let names = identifiers("sin", &["sin"]);
         assert_eq!(

@@ -1,0 +1,205 @@
+//! The combinations of terms that have a customary form of their own.
+//!
+//! Growth that limits itself, `a*R + b*R*y^n` with opposite signs and `y`, or a higher power, in `R`: `a*R*(1 - (y/K)^n)` (the
+//! logistic law of Verhulst; Richards' for n other than 1). Relaxation, `a + b*y`: `k*(A - y)`. Saturation
+//! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`. Gompertz' growth, `b*y*log(c*y)`:
+//! `b*y*log(K/y)`.
+
+use nsode_parser::{Binary, Expr, Unary};
+
+use super::Definitions;
+use super::terms::{Exponent, Factor, Term, negated, terms};
+
+/// Whether a number can be the scale of a state: positive, and its powers in no danger of overflow.
+fn is_scale(value: f64) -> bool {
+    (1e-100..=1e100).contains(&value)
+}
+
+/// `a*R + b*R*y^n` into one term `a*R*(1 - (y/K)^n)`, K = (−a/b)^(1/n), where `R` has `y` or a higher power in it
+/// and no third term is of the same family.
+pub(super) fn self_limited(all: &mut Vec<Term>, definitions: &mut Definitions) {
+    for i in 0..all.len() {
+        for j in 0..all.len() {
+            let (Some(low), Some(high)) = (all.get(i), all.get(j)) else {
+                continue;
+            };
+            let Some((state, from, to)) = step(low, high) else {
+                continue;
+            };
+            let family = all.iter().filter(|t| rest(t, state) == rest(low, state));
+            if i == j || family.count() != 2 {
+                continue;
+            }
+            let n = match (from, to) {
+                (Exponent::Fixed(a), Exponent::Fixed(b)) => Expr::Number(b - a),
+                (a, b) => b.definition() - a.definition(),
+            };
+            let ratio = negated(low.coefficient.clone()) / high.coefficient.clone();
+            let capacity = root(ratio, n.clone());
+            let usual = is_scale(definitions.value(&capacity))
+                && definitions.value(&n) > 0.0
+                && from.value(definitions) >= 1.0;
+            let opposite =
+                definitions.value(&low.coefficient) * definitions.value(&high.coefficient) < 0.0;
+            if !(usual && opposite) {
+                continue;
+            }
+            let capacity = definitions.constant(capacity);
+            let n = definitions.constant(n);
+            let share = Expr::State(state) / capacity;
+            let brake = Expr::Number(1.0)
+                - match n {
+                    Expr::Number(1.0) => share,
+                    n => share.pow(n),
+                };
+            if let Some(low) = all.get_mut(i) {
+                low.written.push(brake);
+            }
+            all.remove(j);
+            return;
+        }
+    }
+}
+
+/// The state whose power alone tells `low` from `high`, with its exponents in the two.
+fn step(low: &Term, high: &Term) -> Option<(usize, Exponent, Exponent)> {
+    low.factors.iter().find_map(|factor| match factor.base {
+        Expr::State(state) if rest(low, state) == rest(high, state) => {
+            let to = high.factors.iter().find(|f| f.base == factor.base)?;
+            (to.exponent != factor.exponent).then_some((state, factor.exponent, to.exponent))
+        }
+        _ => None,
+    })
+}
+
+/// The factors of `term` that are no powers of `state`.
+fn rest(term: &Term, state: usize) -> Vec<&Factor> {
+    let other = |f: &&Factor| f.base != Expr::State(state);
+    term.factors.iter().filter(other).collect()
+}
+
+/// `ratio^(1/n)`.
+fn root(ratio: Expr, n: Expr) -> Expr {
+    match n {
+        Expr::Number(1.0) => ratio,
+        Expr::Number(2.0) => Expr::unary(Unary::Sqrt, ratio),
+        n => ratio.pow(Expr::Number(1.0) / n),
+    }
+}
+
+/// The whole of `a + b*y`, with opposite signs, into `-b*(A - y)` or `b*(y - A)`, A = −a/b.
+pub(super) fn relaxing(all: &mut Vec<Term>, definitions: &mut Definitions) {
+    let [level, slope] = all.as_slice() else {
+        return;
+    };
+    let [
+        Factor {
+            base: state @ Expr::State(_),
+            exponent,
+        },
+    ] = slope.factors.as_slice()
+    else {
+        return;
+    };
+    let plain = level.factors.is_empty() && level.written.is_empty() && slope.written.is_empty();
+    let (a, b) = (
+        definitions.value(&level.coefficient),
+        definitions.value(&slope.coefficient),
+    );
+    let target = negated(level.coefficient.clone()) / slope.coefficient.clone();
+    let finite = definitions.value(&target).is_finite();
+    if !plain || *exponent != Exponent::Fixed(1.0) || !(a * b < 0.0) || !finite {
+        return;
+    }
+    let target = definitions.constant(target);
+    let (coefficient, difference) = match b < 0.0 {
+        true => (negated(slope.coefficient.clone()), target - state.clone()),
+        false => (slope.coefficient.clone(), state.clone() - target),
+    };
+    *all = vec![Term {
+        coefficient,
+        factors: Vec::new(),
+        written: vec![difference],
+    }];
+}
+
+/// `c + y^n`, c > 0, as `K^n + y^n` with K = c^(1/n), in units of the state.
+pub(super) fn half_saturation(all: &[Term], definitions: &mut Definitions) -> Option<Expr> {
+    let [constant, power] = all else {
+        return None;
+    };
+    let [
+        Factor {
+            base: state @ Expr::State(_),
+            exponent,
+        },
+    ] = power.factors.as_slice()
+    else {
+        return None;
+    };
+    let n = exponent.value(definitions);
+    let fits = constant.factors.is_empty()
+        && power.coefficient == Expr::Number(1.0)
+        && definitions.value(&constant.coefficient) > 0.0
+        && n > 0.0
+        && n != 1.0;
+    if !fits {
+        return None;
+    }
+    let half = root(constant.coefficient.clone(), exponent.definition());
+    if !is_scale(definitions.value(&half)) {
+        return None;
+    }
+    let half = definitions.constant(half);
+    if *exponent == Exponent::Fixed(0.5) {
+        let sqrt = |e| Expr::unary(Unary::Sqrt, e);
+        return Some(sqrt(half) + sqrt(state.clone()));
+    }
+    let n = definitions.constant(exponent.definition());
+    Some(half.pow(n.clone()) + state.clone().pow(n))
+}
+
+/// `log(c*y)`, c > 0, as `log(y/K)`, or `log(K/y)` and the other sign for a negative coefficient; K = 1/c.
+pub(super) fn logarithm(
+    factor: &Factor,
+    coefficient: &mut Expr,
+    definitions: &mut Definitions,
+) -> Option<Expr> {
+    let Expr::Unary(Unary::Log, argument) = &factor.base else {
+        return None;
+    };
+    let inner = terms(argument);
+    let [
+        Term {
+            coefficient: scale,
+            factors,
+            ..
+        },
+    ] = inner.as_slice()
+    else {
+        return None;
+    };
+    let [
+        Factor {
+            base: state @ Expr::State(_),
+            exponent: Exponent::Fixed(1.0),
+        },
+    ] = factors.as_slice()
+    else {
+        return None;
+    };
+    let size = 1.0 / definitions.value(scale);
+    let usual = is_scale(size) && size != 1.0;
+    if factor.exponent != Exponent::Fixed(1.0) || !usual {
+        return None;
+    }
+    let unit = definitions.constant(Expr::binary(Binary::Div, Expr::Number(1.0), scale.clone()));
+    let ratio = match definitions.value(coefficient) < 0.0 {
+        true => {
+            *coefficient = negated(coefficient.clone());
+            unit / state.clone()
+        }
+        false => state.clone() / unit,
+    };
+    Some(Expr::unary(Unary::Log, ratio))
+}
