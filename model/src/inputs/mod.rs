@@ -109,13 +109,16 @@ impl EncoderBatch {
     ///
     /// # Errors
     /// [`Error::Torch`] where memory is short.
-    pub(crate) fn from_rows(width: usize, rows: &[Vec<f32>]) -> Result<EncoderBatch, Error> {
-        let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
+    pub(crate) fn from_rows<R: AsRef<[f32]>>(
+        width: usize,
+        rows: &[R],
+    ) -> Result<EncoderBatch, Error> {
+        let longest = rows.iter().map(|r| r.as_ref().len()).max().unwrap_or(0);
         let tokens = longest / width;
         let mut flat = vec![0.0_f32; rows.len() * longest];
         let mut mask = vec![0.0_f32; rows.len() * tokens];
         let mut padded = false;
-        for (i, row) in rows.iter().enumerate() {
+        for (i, row) in rows.iter().map(AsRef::as_ref).enumerate() {
             flat[i * longest..][..row.len()].copy_from_slice(row);
             let missing = &mut mask[i * tokens..][row.len() / width..tokens];
             padded |= !missing.is_empty();
