@@ -113,8 +113,8 @@ impl Dialect<'_> {
         let (left, sign, right) = match operator {
             Binary::Add => (Binding::Sum, " + ", Binding::Product),
             Binary::Sub => (Binding::Sum, " - ", Binding::Product),
-            Binary::Mul => (Binding::Product, "*", Binding::Signed),
-            Binary::Div => (Binding::Product, "/", Binding::Signed),
+            Binary::Mul => (Binding::Product, "*", Binding::Power),
+            Binary::Div => (Binding::Product, "/", Binding::Power),
             Binary::Pow => (Binding::Atom, self.power, Binding::Power),
         };
         if binding(a) < left {

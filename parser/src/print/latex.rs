@@ -192,10 +192,11 @@ const GREEK: [(&str, char); 34] = [
 /// `\mathrm{cells}` for other names of several letters.
 fn symbol(name: &str) -> String {
     let name: String = name.chars().map(plain_digit).collect();
-    if let Some((base, index)) = name.split_once('_') {
-        if !index.is_empty() && (greek(base).is_some() || base.chars().count() == 1) {
-            return format!("{}_{{{}}}", letters(base), subscript(index));
-        }
+    if let Some((base, index)) = name.split_once('_')
+        && !index.is_empty()
+        && (greek(base).is_some() || base.chars().count() == 1)
+    {
+        return format!("{}_{{{}}}", letters(base), subscript(index));
     }
     let base = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = name.get(base.len()..).unwrap_or("");
