@@ -15,7 +15,11 @@ impl Sum {
     /// The canonical sum of terms whose products are canonical, in any order, repeated or not.
     pub(super) fn collect(terms: Vec<Term>) -> Result<Sum> {
         let mut terms = collect_logs(terms)?;
-        if terms.iter().any(|term| term.product.quotient().is_some()) {
+        if terms.len() > 1
+            && terms
+                .iter()
+                .any(|term| term.product.simple_denominator().is_some())
+        {
             terms = collect_logs(divide_out(terms)?)?;
         }
         Sum { terms }.within_limits()

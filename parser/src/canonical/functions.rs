@@ -159,8 +159,8 @@ impl Sum {
         Ok(result)
     }
 
-    /// Sine and cosine: a positive leading coefficient inside, a phase within ±π, and no cosine with a
-    /// phase (that is a sine).
+    /// Sine and cosine: a positive leading coefficient inside, a phase within ±π/2 (half a turn is a
+    /// sign), and no cosine with a phase (that is a sine).
     fn wave(&self, function: Function) -> Result<Sum> {
         let (sign, mut argument) = self.without_sign()?;
         let (mut sign, mut function) = match function {
@@ -177,16 +177,16 @@ impl Sum {
                 phase += FRAC_PI_2;
                 function = Function::Sin;
             }
-            if phase.abs() > PI {
-                phase -= 2.0 * PI * (phase / (2.0 * PI)).round();
+            let half_turns = (phase / PI).round();
+            phase -= PI * half_turns;
+            if half_turns.rem_euclid(2.0) == 1.0 {
+                sign = -sign;
             }
             let near = |value: f64| (phase - value).abs() < 1e-12;
             if near(FRAC_PI_2) {
                 function = Function::Cos;
             } else if near(-FRAC_PI_2) {
                 function = Function::Cos;
-                sign = -sign;
-            } else if near(PI) || near(-PI) {
                 sign = -sign;
             } else if !near(0.0) {
                 let term = Term {
