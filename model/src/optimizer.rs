@@ -216,7 +216,7 @@ mod tests {
         let mut optimizer = AdamW::new(&config(1.0), &parameters).unwrap();
         for gradient in &gradients {
             let gradient = Tensor::from_slice(gradient).to_kind(Kind::Float);
-            optimizer.step(&mut parameters, &gradient, 0.05).unwrap();
+            let _ = optimizer.step(&mut parameters, &gradient, 0.05).unwrap();
         }
         for (found, expected) in parameters.values().unwrap().iter().zip(&expected) {
             assert!(
@@ -233,8 +233,8 @@ mod tests {
             let mut parameters = parameters(&start);
             let mut optimizer = AdamW::new(&config(1.0), &parameters).unwrap();
             let bad = Tensor::from_slice(&[0.1, poison, 0.0, 0.0]);
-            optimizer.step(&mut parameters, &bad, 0.05).unwrap();
-            optimizer.step(&mut parameters, &bad, 0.05).unwrap();
+            let _ = optimizer.step(&mut parameters, &bad, 0.05).unwrap();
+            let _ = optimizer.step(&mut parameters, &bad, 0.05).unwrap();
             assert_eq!(parameters.values().unwrap(), start);
             let counts = optimizer.counts().unwrap();
             assert_eq!(
@@ -242,7 +242,7 @@ mod tests {
                 (0, 2, 2)
             );
             let good = Tensor::from_slice(&[0.1_f32, 0.2, -0.3, 0.4]);
-            optimizer.step(&mut parameters, &good, 0.05).unwrap();
+            let _ = optimizer.step(&mut parameters, &good, 0.05).unwrap();
             let counts = optimizer.counts().unwrap();
             assert_eq!(
                 (counts.taken, counts.skipped, counts.skipped_in_a_row),

@@ -16,6 +16,8 @@
 pub(crate) mod cache;
 pub(crate) mod cost;
 pub(crate) mod loss;
+#[cfg(test)]
+mod tests;
 
 use tch::{Device, Kind, Tensor};
 
