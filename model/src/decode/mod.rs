@@ -5,16 +5,16 @@
 //! - [`constants`]: the constants of given skeletons, and the log-probability of any skeleton;
 //! - [`merge`]: equal laws joined, impossible ones dropped.
 //!
-//! [`network`] adapts the trained network; [`crate::predictor`] owns one and serves other threads.
+//! `ensemble` adapts the trained network; [`crate::predictor`] owns one and serves other threads.
 //!
 //! A skeleton's log-probability is everywhere that of the **masked, renormalised** distribution: at each
 //! place the model's scores are restricted to the tokens that the grammar allows there, and normalised
-//! again. Over all skeletons within the length these probabilities sum to one, and they do not depend on
+//! again. Over all spellings within the length these probabilities sum to one, and they do not depend on
 //! how the search went.
 
 pub mod constants;
+pub(crate) mod ensemble;
 pub mod merge;
-// pub mod network;
 pub mod search;
 #[cfg(test)]
 pub(crate) mod table;
