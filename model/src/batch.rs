@@ -4,8 +4,9 @@
 //! by what was observed; what it must write is the law in those units ([`nsode_parser::Scaling`] changes
 //! it exactly). Laws that it cannot write are left out.
 //!
-//! Everything random is a function of seed and number, whatever thread does it: batches come in *pools*,
-//! pool `p` is made of the generator's blocks `p·2²⁰` and on, as many as it takes to fill it.
+//! Everything random is a function of seed and number, whatever thread does it: batches come in *pools*.
+//! Pool `p` is made of the generator's blocks `p·2²⁰` and on, as many as it takes to fill it; from a
+//! corpus, of its `p`-th piece.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use tch::Tensor;
 
 use crate::Error;
 use crate::config::{ModelConfig, Valid};
+use crate::corpus::Shuffled;
 use crate::inputs::{self, EncoderBatch};
 use crate::network::loss::TargetBatch;
 use crate::vocabulary::{BOS, PAD, Symbol, Vocabulary};
@@ -49,6 +51,7 @@ pub(crate) struct Pool {
 }
 
 /// A sample, ready for a batch.
+#[derive(Clone)]
 struct Row {
     features: Vec<f32>,
     /// `BOS` and the whole sequence but its last place.
@@ -58,9 +61,18 @@ struct Row {
     skeleton_tokens: usize,
 }
 
-/// Draws batches.
+/// Where samples come from.
+pub(crate) enum Origin {
+    /// Drawn when they are needed.
+    Drawn(Sampler),
+    /// Read from disk.
+    Read(Shuffled),
+}
+
+/// Makes batches.
 pub(crate) struct Source {
-    sampler: Sampler,
+    origin: Origin,
+    seed: u64,
     observation: Observation,
     model: Valid<ModelConfig>,
     vocabulary: Vocabulary,
@@ -69,9 +81,10 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Draws from `sampler`, batches of `batch` samples, `pool` of them at a time.
+    /// Makes batches of `batch` samples, `pool` of them at a time; `seed` is that of the observations.
     pub(crate) fn new(
-        sampler: Sampler,
+        origin: Origin,
+        seed: u64,
         observation: Observation,
         model: Valid<ModelConfig>,
         vocabulary: Vocabulary,
@@ -79,7 +92,8 @@ impl Source {
         pool: usize,
     ) -> Source {
         Source {
-            sampler,
+            origin,
+            seed,
             observation,
             model,
             vocabulary,
@@ -96,39 +110,13 @@ impl Source {
     /// Pool number `number`.
     ///
     /// # Errors
-    /// [`Error::Starved`] if hardly any draw becomes a sample; [`Error::Torch`].
+    /// [`Error::Starved`] if hardly any draw becomes a sample; [`Error::Generator`] for a corpus that
+    /// cannot be read; [`Error::Torch`].
     pub(crate) fn pool(&self, number: u64) -> Result<Pool, Error> {
-        let wanted = self.batch * self.pool;
-        let mut rows = Vec::with_capacity(wanted);
-        let mut draws = 0;
-        let mut refusals = BTreeMap::<String, u64>::new();
-        for block in 0..BLOCKS {
-            for sample in self.sampler.block(number.wrapping_mul(BLOCKS) + block) {
-                if rows.len() == wanted {
-                    break;
-                }
-                draws += 1;
-                let row = sample
-                    .map_err(|rejection| rejection.name().to_owned())
-                    .and_then(|sample| self.row(&sample));
-                match row {
-                    Ok(row) => rows.push(row),
-                    Err(refusal) => *refusals.entry(refusal).or_default() += 1,
-                }
-            }
-            if rows.len() == wanted {
-                break;
-            }
-            if draws > PATIENCE * wanted as u64 {
-                let reason = refusals.into_iter().max_by_key(|(_, count)| *count);
-                return Err(Error::Starved {
-                    attempts: draws,
-                    reason: reason.map(|(text, _)| text).unwrap_or_default(),
-                });
-            }
-        }
-        let mut rng = ChaCha8Rng::seed_from_u64(self.sampler.seed().wrapping_add(ORDER));
-        rng.set_stream(number);
+        let (mut rows, draws) = match &self.origin {
+            Origin::Drawn(sampler) => self.draw(sampler, number)?,
+            Origin::Read(corpus) => self.read(corpus, number)?,
+        };
         if self.pool > 1 {
             rows.sort_by_key(|row| row.input.len()); // stable: like lengths stay in random order
         }
@@ -136,14 +124,75 @@ impl Source {
             .chunks(self.batch)
             .map(|rows| self.collate(rows))
             .collect::<Result<Vec<_>, _>>()?;
-        shuffle(&mut batches, &mut rng);
+        shuffle(&mut batches, &mut self.stream(ORDER, number));
         Ok(Pool { batches, draws })
     }
 
-    /// A sample as it is observed; the reason where it is no use.
-    fn row(&self, sample: &Sample) -> Result<Row, String> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.sampler.seed().wrapping_add(OBSERVE));
-        rng.set_stream(sample.index);
+    fn wanted(&self) -> usize {
+        self.batch * self.pool
+    }
+
+    fn stream(&self, purpose: u64, number: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(purpose));
+        rng.set_stream(number);
+        rng
+    }
+
+    /// The rows of a pool from the generator, and how many draws they took.
+    fn draw(&self, sampler: &Sampler, number: u64) -> Result<(Vec<Row>, u64), Error> {
+        let wanted = self.wanted();
+        let mut rows = Vec::with_capacity(wanted);
+        let mut draws = 0;
+        let mut refusals = Refusals::default();
+        for block in 0..BLOCKS {
+            for sample in sampler.block(number.wrapping_mul(BLOCKS) + block) {
+                draws += 1;
+                let row = sample
+                    .map_err(|rejection| rejection.name().to_owned())
+                    .and_then(|sample| self.row(&sample, sample.index));
+                match row {
+                    Ok(row) => rows.push(row),
+                    Err(reason) => *refusals.entry(reason).or_default() += 1,
+                }
+                if rows.len() == wanted {
+                    return Ok((rows, draws));
+                }
+            }
+            if draws > PATIENCE * wanted as u64 {
+                break;
+            }
+        }
+        Err(starved(draws, refusals))
+    }
+
+    /// The rows of a pool from a corpus. For samples that the model cannot write, others of the pool
+    /// stand in.
+    fn read(&self, corpus: &Shuffled, number: u64) -> Result<(Vec<Row>, u64), Error> {
+        let wanted = self.wanted();
+        let first = number.wrapping_mul(wanted as u64);
+        let samples = corpus.samples(first, wanted)?;
+        let mut refusals = Refusals::default();
+        let mut rows = Vec::with_capacity(wanted);
+        for (place, sample) in samples.into_iter().enumerate() {
+            // each time through the corpus, a sample is observed anew
+            let observation = first.wrapping_add(place as u64);
+            match sample.and_then(|sample| self.row(&sample, observation)) {
+                Ok(row) => rows.push(row),
+                Err(reason) => *refusals.entry(reason).or_default() += 1,
+            }
+        }
+        if rows.is_empty() {
+            return Err(starved(wanted as u64, refusals));
+        }
+        for place in 0..wanted - rows.len() {
+            rows.push(rows[place].clone());
+        }
+        Ok((rows, wanted as u64))
+    }
+
+    /// A sample as it is observed, by the draw of that number; the reason where it is no use.
+    fn row(&self, sample: &Sample, observation: u64) -> Result<Row, String> {
+        let mut rng = self.stream(OBSERVE, observation);
         let observed =
             Observer::draw(&self.observation, &mut rng).observe(&sample.trajectory, &mut rng);
         let text = |error: &dyn std::fmt::Display| error.to_string();
@@ -215,6 +264,17 @@ fn targets(rows: &[Row]) -> Result<TargetBatch, tch::TchError> {
         target_upper: Tensor::f_from_slice(&[skeleton.2, constants.2].concat())?,
         skeleton_tokens,
     })
+}
+
+/// How often each reason was given.
+type Refusals = BTreeMap<String, u64>;
+
+fn starved(attempts: u64, refusals: Refusals) -> Error {
+    let most = refusals.into_iter().max_by_key(|(_, count)| *count);
+    Error::Starved {
+        attempts,
+        reason: most.map(|(reason, _)| reason).unwrap_or_default(),
+    }
 }
 
 /// Fisher and Yates.

@@ -8,6 +8,7 @@
 mod batch;
 mod checkpoint;
 pub mod config;
+mod corpus;
 pub mod decode;
 mod device;
 mod error;

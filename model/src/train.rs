@@ -12,9 +12,10 @@ use nsode_generator::config::Observation;
 use nsode_generator::sampler::Sampler;
 use tch::Tensor;
 
-use crate::batch::{Batch, Source};
+use crate::batch::{Batch, Origin, Source};
 use crate::checkpoint::{self, CONFIG, FORMAT, State, Stored, TRAINING};
 use crate::config::{GeneratorSource, ModelConfig, TrainConfig, Valid};
+use crate::corpus::Shuffled;
 use crate::error::CheckpointProblem;
 use crate::loader::Loader;
 use crate::metrics::{Line, Log, StepMetrics, Unseen, Validation};
@@ -127,9 +128,15 @@ pub fn train(
     let model = TrainConfig::valid_model(config);
     let vocabulary = checkpoint::vocabulary(&model)?;
     let generator = generator(config)?;
-    let source_name = generator.identity();
-    let clean = source(config, &model, &vocabulary, &generator, Kind::Clean);
-    let noisy = source(config, &model, &vocabulary, &generator, Kind::Noisy);
+    let corpus = match &options.corpus {
+        Some(directory) => Some(Shuffled::open(directory, config.seed)?),
+        None => None,
+    };
+    let source_name = corpus
+        .as_ref()
+        .map_or_else(|| generator.identity(), Shuffled::identity);
+    let clean = source(config, &model, &vocabulary, &generator, Kind::Clean, None);
+    let noisy = source(config, &model, &vocabulary, &generator, Kind::Noisy, None);
 
     // how fast: number type and yardstick
     let wanted = resumed
@@ -155,7 +162,7 @@ pub fn train(
         Some(state) => {
             if state.progress.source != source_name {
                 progress.event(&Event::Warning(
-                    "the generator's configuration has changed since the run was saved".to_owned(),
+                    "the samples are not drawn as they were when the run was saved".to_owned(),
                 ));
             }
             optimizer
@@ -174,7 +181,14 @@ pub fn train(
         decay_share: config.optimizer.decay_share,
     };
     let unseen = [clean.pool(0)?.batches, noisy.pool(0)?.batches];
-    let training = source(config, &model, &vocabulary, &generator, Kind::Training);
+    let training = source(
+        config,
+        &model,
+        &vocabulary,
+        &generator,
+        Kind::Training,
+        corpus,
+    );
     let mut loader = Loader::start(training, first_step, workers(config))?;
     let mut log = Log::open(out, first_step)?;
     progress.event(&Event::Started {
@@ -379,6 +393,7 @@ fn source(
     vocabulary: &Vocabulary,
     generator: &nsode_generator::ValidConfig,
     kind: Kind,
+    corpus: Option<Shuffled>,
 ) -> Source {
     let observation = &generator.observation;
     let clean = match kind {
@@ -398,9 +413,13 @@ fn source(
             (config.seed.wrapping_add(VALIDATION), batch, batches)
         }
     };
-    let sampler = Sampler::new(generator.clone(), seed);
+    let origin = match corpus {
+        Some(corpus) => Origin::Read(corpus),
+        None => Origin::Drawn(Sampler::new(generator.clone(), seed)),
+    };
     Source::new(
-        sampler,
+        origin,
+        seed,
         observation,
         model.clone(),
         *vocabulary,

@@ -220,3 +220,32 @@ fn errors_name_the_field_and_its_range() {
         assert!(error.to_string().contains(named), "{error}");
     }
 }
+
+#[test]
+fn a_corpus_is_trained_on_and_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let corpus = dir.path().join("corpus");
+    let mut of = nsode_generator::Options::new(&corpus, 50, 9);
+    of.shard_size = 20;
+    of.threads = Some(1);
+    nsode_generator::generate(&of, &mut |_| (), &AtomicBool::new(false)).unwrap();
+    let config = valid(|_| ()); // 96 samples: nearly two rounds
+    let run = |out: &str, resume, until| {
+        let stop = AtomicBool::new(false);
+        let progress = StopAfter {
+            step: until,
+            stop: &stop,
+        };
+        let options = Options {
+            corpus: Some(corpus.clone()),
+            ..options(&dir.path().join(out), resume)
+        };
+        train(&config, &options, &progress, &stop).unwrap()
+    };
+    assert!(run("whole", false, u64::MAX).finished);
+    assert!(!run("parts", false, 3).finished);
+    assert!(run("parts", true, u64::MAX).finished);
+    let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
+    assert_eq!(numbers(&whole), numbers(&parts));
+    assert_eq!(weights(&whole), weights(&parts));
+}
