@@ -12,13 +12,16 @@ use crate::error::Error;
 use crate::law::Law;
 use crate::problem::{Noise, Problem, additive_share};
 use crate::proposer::{Proposer, ProposerKind, Seed};
-use crate::rank::{log_prior, softmax};
+use crate::rank::{UNDETERMINED, independence, log_evidence, log_prior, softmax};
 use crate::refine::{Refined, refine};
 use crate::shooting::Shooter;
 
 /// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
 /// threads.
 const BATCH: usize = 16;
+
+/// Residuals' standard deviation from which a series counts as noisy, in normalised units.
+const NOISY: f64 = 1e-3;
 
 /// Points of the curves in [`Candidate::fitted`].
 const CURVE_POINTS: usize = 200;
@@ -129,6 +132,8 @@ pub fn discover(
     let mut search = Search {
         deadline,
         done: HashMap::new(),
+        cells: problem.observed(),
+        share: 1.0,
         attempted: std::collections::HashSet::new(),
         late: false,
     };
@@ -235,6 +240,10 @@ fn gather(
 
 struct Search {
     deadline: Instant,
+    /// Observed cells.
+    cells: usize,
+    /// The share of them that counts as independent.
+    share: f64,
     /// The best fit of each skeleton.
     done: HashMap<Skeleton, Refined>,
     attempted: std::collections::HashSet<Skeleton>,
@@ -278,10 +287,11 @@ impl Search {
                 let proposed = origins
                     .get(&refined.skeleton)
                     .and_then(|o| o.log_probability);
-                (
-                    log_prior(&refined.skeleton, proposed) - refined.bic / 2.0,
-                    refined,
-                )
+                let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
+                let prior = log_prior(&refined.skeleton, proposed) - UNDETERMINED * vague;
+                let evidence =
+                    log_evidence(refined.bic, refined.parameters, self.cells, self.share);
+                (prior + evidence, refined)
             })
             .filter(|(weight, _)| weight.is_finite())
             .collect();
@@ -331,23 +341,18 @@ impl Search {
         seeds
     }
 
-    /// Second round of weights: the noise's additive share from the best law's residuals. Where it changes,
-    /// the best fits are repeated with the new weights and the others dropped.
+    /// Second round of weights: the noise's additive share, and the independence of the residuals, from those
+    /// of the best law. Where the share changes, the best fits are repeated with the new weights and the
+    /// others dropped.
     fn reweigh(&mut self, problem: &Problem, origins: &HashMap<Skeleton, Origin>) -> Problem {
         let ranked = self.ranked(origins);
-        let noise = ranked
+        let residuals = ranked
             .first()
-            .and_then(|(_, best)| residual_noise(problem, best));
-        let Some(noise) = noise else {
+            .and_then(|(_, best)| residuals(problem, best));
+        let Some(residuals) = residuals else {
             return problem.clone();
         };
-        let same = noise
-            .iter()
-            .zip(problem.noise())
-            .all(|(a, b)| (a.additive / b.additive).ln().abs() < 0.7);
-        if same {
-            return problem.clone();
-        }
+        let noise: Vec<Noise> = residuals.iter().map(|list| noise(list)).collect();
         let seeds: Vec<Seed> = ranked
             .into_iter()
             .take(24)
@@ -357,6 +362,22 @@ impl Search {
                 log_prior: None,
             })
             .collect();
+        // Clean series leave residuals of the integrator, which are never independent.
+        if noise.iter().all(|n| n.deviation > NOISY) {
+            let series: Vec<Vec<f64>> = residuals
+                .iter()
+                .zip(&noise)
+                .map(|(list, n)| list.iter().map(|(u, r)| r / n.shape(*u).sqrt()).collect())
+                .collect();
+            self.share = independence(&series);
+        }
+        let same = noise
+            .iter()
+            .zip(problem.noise())
+            .all(|(a, b)| (a.additive / b.additive).ln().abs() < 0.7);
+        if same {
+            return problem.clone();
+        }
         let reweighed = problem.with_noise(noise);
         let before = std::mem::take(&mut self.done);
         self.refine_all(&reweighed, &seeds);
@@ -368,8 +389,8 @@ impl Search {
     }
 }
 
-/// The noise that the residuals of a fit show.
-fn residual_noise(problem: &Problem, refined: &Refined) -> Option<Vec<Noise>> {
+/// Values and residuals of a fit, one list a state, in order of time within each trajectory.
+fn residuals(problem: &Problem, refined: &Refined) -> Option<Vec<Vec<(f64, f64)>>> {
     let d = problem.dimension();
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
     let shooter = Shooter::new(problem, &law);
@@ -382,20 +403,18 @@ fn residual_noise(problem: &Problem, refined: &Refined) -> Option<Vec<Noise>> {
             }
         }
     }
-    Some(
-        residuals
-            .iter()
-            .map(|list| {
-                let mut noise = Noise {
-                    deviation: 0.0,
-                    additive: additive_share(list),
-                };
-                let sum: f64 = list.iter().map(|(u, r)| r * r / noise.shape(*u)).sum();
-                noise.deviation = (sum / list.len().max(1) as f64).sqrt();
-                noise
-            })
-            .collect(),
-    )
+    Some(residuals)
+}
+
+/// The noise that residuals show.
+fn noise(residuals: &[(f64, f64)]) -> Noise {
+    let mut noise = Noise {
+        deviation: 0.0,
+        additive: additive_share(residuals),
+    };
+    let sum: f64 = residuals.iter().map(|(u, r)| r * r / noise.shape(*u)).sum();
+    noise.deviation = (sum / residuals.len().max(1) as f64).sqrt();
+    noise
 }
 
 /// A fit in the units of the data; `None` where it cannot be expressed in them.

@@ -122,7 +122,7 @@ impl<'a> Flow<'a> {
             law,
             relative: 1e-6,
             absolute: 1e-7,
-            limit: 50.0,
+            limit: 20.0,
             max_steps: 2000,
             value_scratch: law.value().scratch(),
             full_scratch: law.full().scratch(),

@@ -177,7 +177,13 @@ impl<'a> Integral<'a> {
             return self.matched(blank).into_iter().collect();
         }
         let mut starts: Vec<Vec<f64>> = seed.map(<[f64]>::to_vec).into_iter().collect();
-        for values in combinations(&self.equation.roles) {
+        // A seed knows where to look; without one the whole table is tried.
+        let most = if seed.is_some() {
+            COMBINATIONS / 4
+        } else {
+            COMBINATIONS
+        };
+        for values in combinations(&self.equation.roles, most) {
             let mut start = blank.clone();
             for (slot, value) in inner.iter().zip(values) {
                 if let Some(place) = start.get_mut(*slot) {
@@ -255,8 +261,8 @@ pub fn least_squares(gram: &DMatrix<f64>, right: &DVector<f64>) -> Option<DVecto
     solution.iter().all(|v| v.is_finite()).then_some(solution)
 }
 
-/// Values to try for the inner constants, one list a combination.
-fn combinations(roles: &[Role]) -> Vec<Vec<f64>> {
+/// Values to try for the inner constants, one list a combination; at most `most`.
+fn combinations(roles: &[Role], most: usize) -> Vec<Vec<f64>> {
     let alone = roles.len() == 1;
     let values: Vec<&[f64]> = roles
         .iter()
@@ -278,7 +284,7 @@ fn combinations(roles: &[Role]) -> Vec<Vec<f64>> {
         .collect();
     let total = values.iter().fold(1usize, |n, v| n.saturating_mul(v.len()));
     // Beyond the limit, a fixed irregular sample of the product: strides that share no factor with it.
-    let take = total.min(COMBINATIONS);
+    let take = total.min(most);
     let stride = (total as f64 * 0.618_033_988_75) as usize | 1;
     (0..take)
         .map(|i| {

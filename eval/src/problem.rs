@@ -242,6 +242,32 @@ impl Problem {
         self.weights.get(trajectory).map_or(&[], Vec::as_slice)
     }
 
+    /// Standard deviation of each state's observed values, in the fit's weights.
+    pub fn spread(&self) -> Vec<f64> {
+        let d = self.dimension;
+        (0..d)
+            .map(|state| {
+                let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
+                for (path, weights) in self.normalised.iter().zip(&self.weights) {
+                    for (y, w) in path
+                        .column(state)
+                        .zip(weights.iter().skip(state).step_by(d))
+                    {
+                        if *w > 0.0 {
+                            let w = w * w;
+                            sum += w;
+                            let step = y - mean;
+                            mean += w * step / sum;
+                            square += w * step * (y - mean);
+                        }
+                    }
+                }
+                let cells = self.cells.get(state).copied().unwrap_or(1).max(1);
+                (square / cells as f64).sqrt()
+            })
+            .collect()
+    }
+
     /// Observed cells of each state.
     pub fn cells(&self) -> &[usize] {
         &self.cells
@@ -331,7 +357,9 @@ fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec<Noise>) {
                 }
             }
             if round == 0 {
-                let next = additive_share(&residuals);
+                // A smoother misses sharp peaks, which looks like multiplicative noise: a little is granted
+                // here, the rest when a law's residuals are known.
+                let next = additive_share(&residuals).max(0.1);
                 if next == noise.additive {
                     break;
                 }

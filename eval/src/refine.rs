@@ -9,12 +9,15 @@ use nsode_parser::{CanonicalSystem, Skeleton};
 
 use crate::integral::Integral;
 use crate::law::Law;
-use crate::problem::{FLOOR, Problem};
+use crate::problem::{FLOOR, Noise, Problem};
 use crate::rank::bic;
 use crate::shooting::{Fit, Shooter};
 
 /// Pulls towards the data when shooting alone fails, in inverse spans of time.
-const PULLS: [f64; 4] = [60.0, 15.0, 4.0, 0.0];
+const PULLS: [f64; 9] = [100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7, 0.0];
+
+/// Solutions computed in one fit, at most.
+const EVALUATIONS: usize = 60;
 
 /// Largest number of constants of one law.
 pub const MAX_CONSTANTS: usize = 24;
@@ -40,6 +43,8 @@ pub struct Refined {
     pub r2: f64,
     /// Bayesian information criterion.
     pub bic: f64,
+    /// Numbers that were fitted: constants and initial states.
+    pub parameters: usize,
 }
 
 /// Fits `skeleton` to `problem`, from `constants` where given and from the integral form. `None` where no
@@ -63,7 +68,7 @@ fn refine_to(
     }
     let law = Law::new(&skeleton.template(), skeleton.slots())?;
     let mut shooter = Shooter::new(problem, &law);
-    if problem.observed() < shooter.parameters() + 2 {
+    if problem.observed() < shooter.parameters() + 2 || 2 * law.constants() > problem.observed() {
         return None;
     }
     let seed = constants.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()));
@@ -83,13 +88,14 @@ fn refine_to(
     if shape != *skeleton {
         return None;
     }
-    let (errors, covariance) = uncertainty(problem, &law, &fit);
+    let (errors, covariance) = uncertainty(problem, &law, &shooter, &fit);
     Some(Refined {
         system,
         skeleton: shape,
         constants: values,
         r2: r2(problem, &shooter, &fit)?,
         bic: bic(problem, &fit.sse, shooter.parameters()),
+        parameters: shooter.parameters(),
         initial: fit.initial,
         errors,
         covariance,
@@ -142,11 +148,31 @@ fn best_fit(
         .map(|(i, start)| (shooter.cost(start, &initial), i))
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let good = |fit: &Fit| {
-        fit.deviations(problem)
+    // Good: at the level of the noise, and following the data, as the noise may be overrated.
+    let spread = problem.spread();
+    let levels: Vec<f64> = {
+        let most = problem
+            .noise()
             .iter()
-            .zip(problem.noise())
-            .all(|(found, noise)| *found < 1.4 * noise.deviation.max(5.0 * FLOOR))
+            .map(|n| n.deviation)
+            .fold(0.0, f64::max);
+        let level = |n: &Noise| 1.4 * n.deviation.max(0.3 * most).max(5.0 * FLOOR);
+        problem.noise().iter().map(level).collect()
+    };
+    let follows = |fit: &Fit| {
+        let found = fit.deviations(problem);
+        found
+            .iter()
+            .zip(&spread)
+            .all(|(found, spread)| *found < 0.3 * spread)
+    };
+    let good = |fit: &Fit| {
+        let found = fit.deviations(problem);
+        follows(fit)
+            && found
+                .iter()
+                .zip(&levels)
+                .all(|(found, level)| found < level)
     };
     let mut best: Option<Fit> = None;
     let better = |best: &mut Option<Fit>, fit: Option<Fit>| {
@@ -162,7 +188,7 @@ fn best_fit(
         if cost.is_finite()
             && let Some(start) = starts.get(*i)
         {
-            better(&mut best, shooter.fit(start, &initial, &[0.0], 10));
+            better(&mut best, shooter.fit(start, &initial, &[0.0], EVALUATIONS));
         }
         if best.as_ref().is_some_and(good) {
             break;
@@ -172,8 +198,13 @@ fn best_fit(
         None => true,
         Some(fit) => problem.dimension() > 1 && !good(fit),
     };
-    if lost && let Some(start) = starts.first() {
-        better(&mut best, shooter.fit(start, &initial, &PULLS, 8));
+    if lost {
+        for start in &starts {
+            better(&mut best, shooter.fit(start, &initial, &PULLS, EVALUATIONS));
+            if best.as_ref().is_some_and(follows) {
+                break;
+            }
+        }
     }
     let fit = best?;
     // Each state's own residuals decide its weight from here on; one state needs no weight.
@@ -183,20 +214,27 @@ fn best_fit(
     }
     shooter.weigh(deviations);
     shooter
-        .fit(&fit.constants, &fit.initial, &[0.0], 6)
+        .fit(&fit.constants, &fit.initial, &[0.0], EVALUATIONS / 2)
         .or(Some(fit))
 }
 
-/// Standard errors and covariance of the constants from the weighted Jacobian.
+/// Standard errors and covariance of the constants from the weighted Jacobian. Residuals below the floor
+/// count as the floor: they are the integrator's, not the data's.
 fn uncertainty(
     problem: &Problem,
     law: &Law,
+    shooter: &Shooter,
     fit: &Fit,
 ) -> (Vec<Option<f64>>, Option<DMatrix<f64>>) {
     let p = law.constants();
     let all = fit.jacobian.ncols();
     let freedom = problem.observed().saturating_sub(all).max(1) as f64;
-    let variance = (fit.weighted_sse / freedom).max(f64::MIN_POSITIVE);
+    let floor = shooter
+        .deviations()
+        .iter()
+        .map(|d| FLOOR / d)
+        .fold(0.0, f64::max);
+    let variance = (fit.weighted_sse / freedom).max(floor * floor);
     let scale: Vec<f64> = fit.jacobian.column_iter().map(|c| c.norm()).collect();
     let unit = |i: usize| {
         scale

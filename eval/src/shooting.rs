@@ -19,6 +19,9 @@ use crate::problem::{FLOOR, Problem};
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
 
+/// Solutions computed at one strength of the pull, at most: these fits need not be finished.
+const PULLED_EVALUATIONS: usize = 16;
+
 /// Fitted constants and initial states, normalised units, with the fit's figures.
 #[derive(Clone, Debug)]
 pub struct Fit {
@@ -63,19 +66,25 @@ impl<'a> Shooter<'a> {
     /// A shooter for one law on one problem.
     pub fn new(problem: &'a Problem, law: &'a Law) -> Shooter<'a> {
         let mut flow = Flow::new(law);
+        // The smoother may take the noise of a short series for signal, or overlook it in one state.
+        let most = problem
+            .noise()
+            .iter()
+            .map(|n| n.deviation)
+            .fold(0.0, f64::max);
+        let deviations: Vec<f64> = problem
+            .noise()
+            .iter()
+            .map(|n| n.deviation.max(0.3 * most).max(1e-3))
+            .collect();
         let least = problem
             .noise()
             .iter()
             .map(|n| n.deviation)
             .fold(f64::INFINITY, f64::min);
         // A thousandth of the noise is accurate enough, and the floor needs no more than 1e-7.
-        flow.relative = (1e-3 * least).clamp(1e-7, 1e-5);
+        flow.relative = (1e-3 * least.max(0.3 * most)).clamp(1e-7, 1e-5);
         flow.absolute = 0.1 * flow.relative;
-        let deviations = problem
-            .noise()
-            .iter()
-            .map(|n| n.deviation.max(1e-3))
-            .collect();
         Shooter {
             problem,
             law,
@@ -89,6 +98,11 @@ impl<'a> Shooter<'a> {
         if deviations.len() == self.deviations.len() {
             self.deviations = deviations.into_iter().map(|d| d.max(FLOOR)).collect();
         }
+    }
+
+    /// The standard deviations that weigh the states' residuals.
+    pub fn deviations(&self) -> &[f64] {
+        &self.deviations
     }
 
     /// Numbers that are fitted: constants and initial states.
@@ -129,13 +143,14 @@ impl<'a> Shooter<'a> {
     }
 
     /// Fits from a start. `strengths` is the sequence of pulls; the last one should be 0.
-    /// `None` where the start has no solution, or there are more parameters than cells.
+    /// `None` where the start has no solution, or there are more parameters than cells. `evaluations` caps
+    /// the solutions computed without a pull.
     pub fn fit(
         &self,
         constants: &[f64],
         initial: &[Vec<f64>],
         strengths: &[f64],
-        patience: usize,
+        evaluations: usize,
     ) -> Option<Fit> {
         let count: usize = initial.iter().map(Vec::len).sum();
         if constants.len() + count != self.parameters()
@@ -147,12 +162,17 @@ impl<'a> Shooter<'a> {
         for strength in strengths {
             target.strength = *strength;
             target.evaluate(false)?;
+            let (tolerance, evaluations) = if *strength > 0.0 {
+                (1e-2, PULLED_EVALUATIONS)
+            } else {
+                (1e-7, evaluations)
+            };
             let solver = LevenbergMarquardt::new()
-                .with_ftol(if *strength > 0.0 { 1e-3 } else { 1e-7 })
-                .with_xtol(if *strength > 0.0 { 1e-3 } else { 1e-7 })
+                .with_ftol(tolerance)
+                .with_xtol(tolerance)
                 .with_gtol(1e-9)
                 .with_stepbound(10.0)
-                .with_patience(patience);
+                .with_patience((evaluations / (self.parameters() + 1)).max(1));
             target = solver.minimize(target).0;
         }
         self.finish(&target)

@@ -3,7 +3,7 @@
 //!
 //! The regression is the integral form of [`crate::integral`], so nothing is differentiated and the noise
 //! stays independent. Supports are searched from small to large by a beam over an all-pairs start, scored by
-//! BIC; systems combine the best supports of their equations. What is fixed in the library (a
+//! BIC and description length; systems combine the best supports of their equations. What is fixed in the library (a
 //! half-saturation, an angular frequency) becomes a constant of the skeleton and is fitted later.
 
 use nsode_parser::tape::Tape;
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::integral::{centre, cumulative};
 use crate::problem::{FLOOR, Problem};
 use crate::proposer::{Proposer, ProposerKind, Seed};
+use crate::rank::description_prior;
 
 /// The sparse-regression proposer.
 #[derive(Clone, Debug)]
@@ -236,10 +237,31 @@ struct Regression {
     total: f64,
     cells: f64,
     floor: f64,
+    prices: Vec<f64>,
+}
+
+/// What a term adds to the score beside its fit: its constants, and twice its description length.
+fn price(term: &Expr, problem: &Problem) -> f64 {
+    let shape = vec![term.clone(); problem.dimension()];
+    let skeleton = System::new(shape)
+        .ok()
+        .and_then(|system| CanonicalSystem::new(&system).ok())
+        .and_then(|canonical| canonical.parts().ok());
+    let constants = (problem.observed() as f64).ln();
+    match skeleton {
+        Some((skeleton, _)) => {
+            let equations = problem.dimension() as f64;
+            let slots = skeleton.slots() as f64 / equations;
+            slots * constants - 2.0 * description_prior(&skeleton) / equations
+        }
+        // A constant alone is no law, but a term like any other.
+        None => constants + 2.0,
+    }
 }
 
 impl Regression {
     fn new(problem: &Problem, library: &[Expr], state: usize) -> Regression {
+        let prices = library.iter().map(|term| price(term, problem)).collect();
         let tape = Tape::compile(library);
         let mut scratch = tape.scratch();
         let m = library.len();
@@ -311,6 +333,7 @@ impl Regression {
             total,
             cells,
             floor: FLOOR * FLOOR * inverse,
+            prices,
         }
     }
 
@@ -358,7 +381,11 @@ impl Regression {
             .map(|(t, x)| self.scale.get(*t).map(|s| s * x))
             .collect::<Option<Vec<f64>>>()?;
         Some(Support {
-            score: self.cells * (sse / self.cells).ln() + n as f64 * self.cells.ln(),
+            score: self.cells * (sse / self.cells).ln()
+                + terms
+                    .iter()
+                    .filter_map(|t| self.prices.get(*t))
+                    .sum::<f64>(),
             terms: terms.to_vec(),
             coefficients,
         })

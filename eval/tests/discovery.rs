@@ -1,0 +1,148 @@
+//! Discovery from end to end with the sparse proposer alone: measured series and made-up laws.
+
+use nsode_eval::sparse::Sparse;
+use nsode_eval::{Candidate, Discovery, Options, Problem, Proposer, discover};
+use nsode_generator::{Integration, Integrator, Trajectory};
+use nsode_parser::infix::parse_expr;
+use nsode_parser::tape::Tape;
+use nsode_parser::{CanonicalSystem, Names, Skeleton, System};
+
+fn proposers() -> Vec<Box<dyn Proposer>> {
+    vec![Box::new(Sparse::default())]
+}
+
+fn skeleton(rhs: &[&str]) -> Skeleton {
+    CanonicalSystem::new(&system(rhs))
+        .unwrap()
+        .parts()
+        .unwrap()
+        .0
+}
+
+fn system(rhs: &[&str]) -> System {
+    let names = Names::default_for(rhs.len());
+    let rhs = rhs
+        .iter()
+        .map(|text| parse_expr(text, &names).unwrap())
+        .collect();
+    System::new(rhs).unwrap()
+}
+
+fn solve(rhs: &[&str], y0: &[f64], end: f64, n: usize) -> Trajectory {
+    let times: Vec<f64> = (0..n).map(|i| end * i as f64 / (n - 1) as f64).collect();
+    let tape = Tape::compile(system(rhs).rhs());
+    match Integrator::default().integrate(&tape, &[], y0, &times) {
+        Integration::Complete(path) => path,
+        other => panic!("{rhs:?}: {other:?}"),
+    }
+}
+
+fn example(name: &str) -> Trajectory {
+    let path = format!("{}/../data/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect())
+        .collect();
+    let times = rows.iter().map(|row| row[0]).collect();
+    let states = rows.iter().flat_map(|row| row[1..].to_vec()).collect();
+    Trajectory::new(rows[0].len() - 1, times, states).unwrap()
+}
+
+fn find(path: Trajectory) -> Discovery {
+    let problem = Problem::new(vec![path]).unwrap();
+    // A generous cap, so that a busy machine changes nothing.
+    let options = Options {
+        seconds: 300.0,
+        ..Options::default()
+    };
+    discover(&problem, &proposers(), &options).unwrap()
+}
+
+fn best(path: Trajectory) -> Candidate {
+    find(path).candidates.into_iter().next().expect("a law")
+}
+
+#[test]
+fn yeast_grows_by_the_logistic_law() {
+    let best = best(example("yeast.csv"));
+    assert_eq!(best.skeleton, skeleton(&["0.5*y - 0.001*y^2"]));
+    let (rate, square) = (best.constants[0].value, best.constants[1].value);
+    let capacity = -rate / square;
+    assert!((0.50..0.60).contains(&rate), "{rate}");
+    assert!((640.0..690.0).contains(&capacity), "{capacity}");
+    assert!(best.r2 >= 0.995, "{}", best.r2);
+    let error = best.constants[0].stderr.unwrap();
+    assert!(error > 0.0 && error < 0.05, "{error}");
+}
+
+#[test]
+fn hares_and_lynxes_follow_lotka_and_volterra() {
+    let best = best(example("lynx_hare.csv"));
+    assert_eq!(best.skeleton, skeleton(&["x1 - x1*x2", "x1*x2 - x2"]));
+    assert!(best.r2 > 0.8, "{}", best.r2);
+}
+
+#[test]
+fn made_up_laws_are_found_from_clean_series() {
+    let laws: [(&[&str], &[f64], f64); 4] = [
+        (&["0.9*y - 0.31*y^3"], &[0.2], 6.0),
+        (&["2.1 - 0.8*y"], &[0.1], 4.0),
+        (&["-0.7*y*log(0.02*y)"], &[1.5], 6.0),
+        (&["0.7*x2", "-2.3*x1 - 0.3*x2"], &[3.0, 0.0], 9.0),
+    ];
+    for (rhs, y0, end) in laws {
+        let discovery = find(solve(rhs, y0, end, 120));
+        let best = &discovery.candidates[0];
+        assert_eq!(best.skeleton, skeleton(rhs), "{rhs:?}");
+        assert!(
+            best.r2 > 0.99999 && best.posterior > 0.5,
+            "{rhs:?}: {best:?}"
+        );
+        let sum: f64 = discovery.candidates.iter().map(|c| c.posterior).sum();
+        assert!(sum < 1.0 + 1e-9);
+        assert!(
+            discovery
+                .candidates
+                .windows(2)
+                .all(|p| p[0].posterior >= p[1].posterior)
+        );
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let path = solve(&["0.8 - 1.3*y/(0.4 + y)"], &[0.9], 4.0, 40);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let found = pool.install(|| find(path.clone()));
+        found
+            .candidates
+            .iter()
+            .map(|c| (c.skeleton.clone(), c.bic.to_bits(), c.posterior.to_bits()))
+            .collect::<Vec<_>>()
+    };
+    let one = run(1);
+    assert!(!one.is_empty());
+    assert_eq!(one, run(3));
+}
+
+#[test]
+fn an_exhausted_budget_is_said() {
+    let problem = Problem::new(vec![solve(&["0.9*y - 0.31*y^3"], &[0.2], 6.0, 50)]).unwrap();
+    let options = Options {
+        seconds: 0.0,
+        ..Options::default()
+    };
+    let found = discover(&problem, &proposers(), &options).unwrap();
+    assert!(found.candidates.is_empty());
+    assert!(
+        found.warnings.iter().any(|w| w.contains("time limit")),
+        "{:?}",
+        found.warnings
+    );
+}

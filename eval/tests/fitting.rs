@@ -1,0 +1,285 @@
+//! The numerics of fitting: solutions and sensitivities against an independent integrator and finite
+//! differences, and constants recovered from series whose law is known.
+
+use nsode_eval::Problem;
+use nsode_eval::flow::{Flow, Run};
+use nsode_eval::law::Law;
+use nsode_eval::refine::refine;
+use nsode_generator::{Integration, Integrator, Trajectory};
+use nsode_parser::infix::parse_expr;
+use nsode_parser::tape::Tape;
+use nsode_parser::{CanonicalSystem, Names, Skeleton, System};
+
+fn system(rhs: &[&str]) -> System {
+    let names = Names::default_for(rhs.len());
+    let rhs = rhs
+        .iter()
+        .map(|text| parse_expr(text, &names).unwrap())
+        .collect();
+    System::new(rhs).unwrap()
+}
+
+fn skeleton(rhs: &[&str]) -> (Skeleton, Vec<f64>) {
+    CanonicalSystem::new(&system(rhs)).unwrap().parts().unwrap()
+}
+
+fn solve(rhs: &[&str], y0: &[f64], times: &[f64]) -> Trajectory {
+    let tape = Tape::compile(system(rhs).rhs());
+    match Integrator::default().integrate(&tape, &[], y0, times) {
+        Integration::Complete(path) => path,
+        other => panic!("{rhs:?}: {other:?}"),
+    }
+}
+
+fn grid(end: f64, n: usize) -> Vec<f64> {
+    (0..n).map(|i| end * i as f64 / (n - 1) as f64).collect()
+}
+
+/// Standard normal numbers, a sum of twelve uniform ones, from a small generator of its own.
+struct Noise(u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+fn noisy(path: &Trajectory, noise: &mut Noise, multiplicative: f64, additive: f64) -> Trajectory {
+    let states = path
+        .states()
+        .iter()
+        .map(|y| y * (1.0 + multiplicative * noise.normal()) + additive * noise.normal())
+        .collect();
+    Trajectory::new(path.dimension(), path.times().to_vec(), states).unwrap()
+}
+
+const LAWS: [(&[&str], &[f64]); 6] = [
+    (&["1.7*y - 1.1*y^2"], &[0.1]),
+    (&["0.8 - 1.3*y/(0.4 + y)"], &[0.9]),
+    (&["-0.7*y*log(2.5*y)"], &[0.05]),
+    (&["1.2*sin(2.2*y + 0.4)"], &[0.3]),
+    (&["x2", "-3.1*x1 - 0.4*x2 + 0.5*x1^3"], &[0.9, 0.1]),
+    (
+        &[
+            "2*x1 - 1.5*x1^2 - 2.5*x1*x2/(0.5 + x1)",
+            "1.4*x1*x2/(0.5 + x1) - 0.6*x2",
+        ],
+        &[0.8, 0.4],
+    ),
+];
+
+#[test]
+fn solutions_agree_with_the_generators_integrator() {
+    let times = [0.0, 0.013, 0.4, 0.41, 1.2, 1.9, 2.5, 2.50001, 3.0];
+    for (rhs, y0) in LAWS {
+        let (shape, constants) = skeleton(rhs);
+        let law = Law::new(&shape.template(), shape.slots()).unwrap();
+        let expected = solve(rhs, y0, &times);
+        let mut flow = Flow::new(&law);
+        for sensitive in [false, true] {
+            let mut rows = 0;
+            let run = flow.run(&constants, y0, &times, None, sensitive, |row, u, _| {
+                rows += 1;
+                for (a, b) in u.iter().zip(expected.state(row)) {
+                    assert!((a - b).abs() < 1e-5, "{rhs:?} row {row}: {a} {b}");
+                }
+            });
+            assert_eq!((run, rows), (Run::Complete, times.len()), "{rhs:?}");
+        }
+    }
+}
+
+#[test]
+fn sensitivities_agree_with_finite_differences() {
+    let times = grid(2.0, 7);
+    for (rhs, y0) in LAWS {
+        let (shape, constants) = skeleton(rhs);
+        let law = Law::new(&shape.template(), shape.slots()).unwrap();
+        let mut flow = Flow::new(&law);
+        (flow.relative, flow.absolute) = (1e-10, 1e-12);
+        let (d, columns) = (y0.len(), flow.columns());
+        let mut analytic = Vec::new();
+        flow.run(&constants, y0, &times, None, true, |_, _, s| {
+            analytic.extend_from_slice(s)
+        });
+        for column in 0..columns {
+            let shifted = |flow: &mut Flow, step: f64| {
+                let (mut c, mut start) = (constants.clone(), y0.to_vec());
+                match column.checked_sub(d) {
+                    None => start[column] += step,
+                    Some(k) => c[k] += step,
+                }
+                let mut states = Vec::new();
+                flow.run(&c, &start, &times, None, false, |_, u, _| {
+                    states.extend_from_slice(u)
+                });
+                states
+            };
+            let step = 1e-4;
+            let (up, down) = (shifted(&mut flow, step), shifted(&mut flow, -step));
+            for (cell, (a, b)) in up.iter().zip(&down).enumerate() {
+                let numeric = (a - b) / (2.0 * step);
+                let exact = analytic[cell * columns + column];
+                assert!(
+                    (numeric - exact).abs() < 1e-5 * (1.0 + exact.abs()),
+                    "{rhs:?} column {column} cell {cell}: {numeric} {exact}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn blow_up_and_the_edge_of_a_domain_end_a_run() {
+    let run = |rhs: &[&str], y0: f64| {
+        let (shape, constants) = skeleton(rhs);
+        let law = Law::new(&shape.template(), shape.slots()).unwrap();
+        Flow::new(&law).run(&constants, &[y0], &[0.0, 3.0], None, true, |_, _, _| {})
+    };
+    assert!(matches!(run(&["y^2"], 1.0), Run::Diverged { t } if (0.9..1.1).contains(&t)));
+    let edge = run(&["-1 + 0.1*log(y)"], 0.5);
+    assert!(
+        matches!(edge, Run::Stuck { t } if (0.2..0.6).contains(&t)),
+        "{edge:?}"
+    );
+    assert_eq!(run(&["-sqrt(y)"], -1.0), Run::Stuck { t: 0.0 });
+}
+
+/// The largest relative error of a refined law's constants, in physical units.
+fn worst(problem: &Problem, rhs: &[&str], start: Option<&[f64]>) -> f64 {
+    let (shape, truth) = skeleton(rhs);
+    let refined = refine(problem, &shape, start).unwrap_or_else(|| panic!("{rhs:?}: no fit"));
+    let (found, values) = refined
+        .system
+        .restored(problem.scaling())
+        .unwrap()
+        .parts()
+        .unwrap();
+    assert_eq!(found, shape, "{rhs:?}");
+    values
+        .iter()
+        .zip(&truth)
+        .map(|(v, t)| (v - t).abs() / t.abs())
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn constants_of_clean_series_are_recovered() {
+    for (rhs, y0) in LAWS {
+        let path = solve(rhs, y0, &grid(4.0, 120));
+        let problem = Problem::new(vec![path]).unwrap();
+        let error = worst(&problem, rhs, None);
+        assert!(error < 2e-3, "{rhs:?}: {error}");
+    }
+}
+
+#[test]
+fn missing_cells_irregular_times_and_several_runs_are_used() {
+    let rhs = ["2*x1 - 2.5*x1*x2", "1.4*x1*x2 - 0.6*x2"];
+    let mut random = Noise(5);
+    let mut paths = Vec::new();
+    for (run, start) in [[0.8, 0.4], [0.3, 1.1]].iter().enumerate() {
+        let mut t = 0.0;
+        let times: Vec<f64> = (0..60 + 20 * run)
+            .map(|_| {
+                t += 0.01 + 0.15 * random.uniform();
+                t
+            })
+            .collect();
+        let path = solve(&rhs, start, &times);
+        let mut states = path.states().to_vec();
+        for cell in states.iter_mut() {
+            if random.uniform() < 0.3 {
+                *cell = f64::NAN;
+            }
+        }
+        paths.push(Trajectory::new(2, times, states).unwrap());
+    }
+    let problem = Problem::new(paths).unwrap();
+    assert!(problem.observed() < 230);
+    let error = worst(&problem, &rhs, None);
+    assert!(error < 5e-3, "{error}");
+}
+
+#[test]
+fn standard_errors_say_how_far_off_constants_are() {
+    let rhs = ["1.7*y - 1.1*y^2"];
+    let (shape, truth) = skeleton(&rhs);
+    let clean = solve(&rhs, &[0.1], &grid(5.0, 80));
+    let (mut covered, mut total) = (0, 0);
+    for run in 0..60 {
+        let mut random = Noise(1000 + run);
+        let problem = Problem::new(vec![noisy(&clean, &mut random, 0.0, 0.03)]).unwrap();
+        let refined = refine(&problem, &shape, None).unwrap();
+        let (_, values) = refined
+            .system
+            .restored(problem.scaling())
+            .unwrap()
+            .parts()
+            .unwrap();
+        for k in 0..2 {
+            let factor = values[k] / refined.constants[k];
+            let error = refined.errors[k].unwrap() * factor;
+            covered += usize::from((values[k] - truth[k]).abs() < 2.0 * error);
+            total += 1;
+        }
+        let covariance = refined.covariance.unwrap();
+        assert!(covariance[(0, 1)] < 0.0 && covariance[(0, 0)] > 0.0);
+    }
+    let share = f64::from(covered as u32) / f64::from(total as u32);
+    assert!(
+        (0.88..0.995).contains(&share),
+        "2 standard errors cover {share}"
+    );
+}
+
+#[test]
+fn constants_that_the_data_cannot_tell_have_no_standard_error() {
+    // A full decay to 0 never sees where the saturation begins, at 1e4 times the largest value.
+    let rhs = ["-1.5*y"];
+    let path = solve(&rhs, &[1.0], &grid(3.0, 60));
+    let problem = Problem::new(vec![path]).unwrap();
+    let (shape, _) = skeleton(&["-1.5*y + 0.3*y^1.001"]);
+    if let Some(refined) = refine(&problem, &shape, None) {
+        let vague = refined
+            .errors
+            .iter()
+            .zip(&refined.constants)
+            .any(|(e, c)| e.is_none_or(|e| e > 0.1 * c.abs()));
+        assert!(vague, "{refined:?}");
+    }
+}
+
+#[test]
+fn oscillators_are_fitted_over_many_periods() {
+    // Single shooting from poor starts ends in flat local minima here.
+    let rhs = ["x2", "-9.0*x1 - 0.05*x2 - 2.0*x1^3"];
+    let clean = solve(&rhs, &[1.0, 0.0], &grid(16.0, 160));
+    let mut random = Noise(3);
+    let problem = Problem::new(vec![noisy(&clean, &mut random, 0.0, 0.03)]).unwrap();
+    let error = worst(&problem, &rhs, None);
+    assert!(error < 0.15, "{error}");
+}
+
+#[test]
+fn too_little_data_is_an_error_or_no_fit_never_a_panic() {
+    let path = Trajectory::new(1, vec![0.0, 1.0, 2.0], vec![1.0, 2.0, 3.0]).unwrap();
+    assert!(Problem::new(vec![path]).is_err());
+    assert!(Problem::new(vec![]).is_err());
+    let zero = Trajectory::new(1, grid(1.0, 9), vec![0.0; 9]).unwrap();
+    assert!(Problem::new(vec![zero]).is_err());
+    let path = Trajectory::new(1, grid(1.0, 5), vec![1.0, 1.4, 2.1, 2.9, 4.2]).unwrap();
+    let problem = Problem::new(vec![path]).unwrap();
+    let (large, _) = skeleton(&["1.7*y - 1.1*y^2 + sin(3*y) + exp(2*y) + 0.1*y^3"]);
+    assert!(refine(&problem, &large, None).is_none());
+    let (small, _) = skeleton(&["1.7*y"]);
+    assert!(refine(&problem, &small, Some(&[f64::NAN])).is_some());
+}
