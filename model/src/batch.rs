@@ -64,9 +64,9 @@ struct Row {
 /// Where samples come from.
 pub(crate) enum Origin {
     /// Drawn when they are needed.
-    Drawn(Sampler),
+    Drawn(Box<Sampler>),
     /// Read from disk.
-    Read(Shuffled),
+    Read(Box<Shuffled>),
 }
 
 /// Makes batches.

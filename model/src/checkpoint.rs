@@ -99,8 +99,6 @@ pub(crate) fn vocabulary(config: &ModelConfig) -> Result<Vocabulary, Error> {
 
 /// A network read from disk.
 pub(crate) struct Loaded {
-    /// Its shape.
-    pub(crate) config: Valid<ModelConfig>,
     /// Its tokens.
     pub(crate) vocabulary: Vocabulary,
     /// The network, for use and not for training, in 32 bits on a CPU and 16 on a GPU.
@@ -126,16 +124,8 @@ pub(crate) fn load(dir: &Path, device: Device) -> Result<Loaded, Error> {
         Device::Cuda => tch::Kind::BFloat16,
     };
     let device = device.open()?;
-    let network = Network::new(
-        config.clone(),
-        vocabulary.size(),
-        &values,
-        device,
-        kind,
-        false,
-    )?;
+    let network = Network::new(config, vocabulary.size(), &values, device, kind, false)?;
     Ok(Loaded {
-        config,
         vocabulary,
         network,
         step: manifest.step,
@@ -575,7 +565,7 @@ mod tests {
         for (stored, tolerance) in [(Stored::F32, 0.0), (Stored::Bf16, 1.0 / 256.0)] {
             let dir = saved(stored);
             let loaded = load(dir.path(), Device::Cpu).unwrap();
-            assert_eq!((&*loaded.config, loaded.step), (&config(), 42));
+            assert_eq!((loaded.network.config(), loaded.step), (&config(), 42));
             let found = loaded.network.parameters().values().unwrap();
             assert_eq!(found.len(), values.len());
             for (found, expected) in found.iter().zip(&values) {

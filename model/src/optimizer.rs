@@ -32,6 +32,16 @@ pub(crate) struct Counts {
     pub(crate) skipped_in_a_row: u64,
 }
 
+/// The state of [`AdamW`] on the host.
+pub(crate) struct Moments {
+    /// First moment, flat.
+    pub(crate) first: Vec<f32>,
+    /// Second moment, flat.
+    pub(crate) second: Vec<f32>,
+    /// Steps taken, left out, left out in a row.
+    pub(crate) counts: [f64; 3],
+}
+
 impl AdamW {
     /// A fresh state for `parameters`.
     pub(crate) fn new(config: &OptimizerConfig, parameters: &Parameters) -> Result<AdamW, Error> {
@@ -124,23 +134,32 @@ impl AdamW {
 
     /// Reads the counts; waits for the device.
     pub(crate) fn counts(&self) -> Result<Counts, tch::TchError> {
-        let counts = to_host(&self.counts)?; // exact in 32 bits up to 2²⁴ steps; see `state` for more
+        let mut counts = [0.0_f64; 3];
+        self.counts
+            .f_to_device(Device::Cpu)?
+            .f_copy_data(&mut counts, 3)?;
+        let [taken, skipped, skipped_in_a_row] = counts.map(|count| count as u64);
         Ok(Counts {
-            taken: counts[0] as u64,
-            skipped: counts[1] as u64,
-            skipped_in_a_row: counts[2] as u64,
+            taken,
+            skipped,
+            skipped_in_a_row,
         })
     }
 
-    /// First and second moment and the counts, on the host.
-    pub(crate) fn state(&self) -> Result<(Vec<f32>, Vec<f32>, Vec<f64>), tch::TchError> {
-        let counts = self.counts.f_to_device(Device::Cpu)?;
-        let mut numbers = vec![0.0_f64; 3];
-        counts.f_copy_data(&mut numbers, 3)?;
-        Ok((to_host(&self.first)?, to_host(&self.second)?, numbers))
+    /// The state on the host.
+    pub(crate) fn moments(&self) -> Result<Moments, tch::TchError> {
+        let mut counts = [0.0; 3];
+        self.counts
+            .f_to_device(Device::Cpu)?
+            .f_copy_data(&mut counts, 3)?;
+        Ok(Moments {
+            first: to_host(&self.first)?,
+            second: to_host(&self.second)?,
+            counts,
+        })
     }
 
-    /// Puts back what [`AdamW::state`] gave.
+    /// Puts back what [`AdamW::moments`] gave.
     pub(crate) fn restore(
         &mut self,
         first: &[f32],

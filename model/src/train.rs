@@ -414,8 +414,8 @@ fn source(
         }
     };
     let origin = match corpus {
-        Some(corpus) => Origin::Read(corpus),
-        None => Origin::Drawn(Sampler::new(generator.clone(), seed)),
+        Some(corpus) => Origin::Read(Box::new(corpus)),
+        None => Origin::Drawn(Box::new(Sampler::new(generator.clone(), seed))),
     };
     Source::new(
         origin,
@@ -572,7 +572,7 @@ fn save(
 ) -> Result<(), Error> {
     let torch = Error::torch("reading the weights");
     let weights = network.parameters().values().map_err(&torch)?;
-    let (first, second, counts) = optimizer.state().map_err(&torch)?;
+    let moments = optimizer.moments().map_err(&torch)?;
     let state = State {
         progress: checkpoint::Progress {
             format: FORMAT,
@@ -585,11 +585,11 @@ fn save(
             precision,
             source: source.to_owned(),
             seconds,
-            counts: [counts[0], counts[1], counts[2]],
+            counts: moments.counts,
         },
         weights,
-        first,
-        second,
+        first: moments.first,
+        second: moments.second,
     };
     checkpoint::save_state(out, &state)?;
     checkpoint::save(out, &config.model, &state.weights, step, Stored::F32)

@@ -27,14 +27,6 @@ pub(crate) fn width(config: &ModelConfig) -> usize {
     }
 }
 
-/// Tokens that one trajectory gives at most.
-pub(crate) fn tokens(config: &ModelConfig) -> usize {
-    match &config.inputs {
-        Inputs::Ieee754 { max_points } => *max_points,
-        Inputs::Anchors { count, .. } => *count,
-    }
-}
-
 /// The tokens of one system's trajectories (normalised): a whole number of [`width`]s.
 ///
 /// # Errors
