@@ -126,6 +126,12 @@ pub enum Error {
         /// What is allowed, in words.
         allowed: &'static str,
     },
+    /// A distribution from which nothing is accepted.
+    #[error("not one of {drawn} draws was accepted: the configuration rejects everything")]
+    Barren {
+        /// Number of draws.
+        drawn: u64,
+    },
     /// A thread could not be started.
     #[error("worker threads could not be started: {0}")]
     Threads(String),

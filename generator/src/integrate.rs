@@ -172,7 +172,7 @@ impl Integrator {
         parameters: &[f64],
         initial: &[f64],
         longest: f64,
-        on_step: &mut dyn FnMut(f64, &[f64], &[f64]) -> bool,
+        on_step: OnStep<'_>,
     ) -> Ending {
         let fits = system.outputs() == initial.len()
             && !initial.is_empty()
@@ -362,7 +362,8 @@ struct Problem<'a> {
     stopped: Cell<Option<f64>>,
 }
 
-type OnStep<'a> = &'a mut dyn FnMut(f64, &[f64], &[f64]) -> bool;
+/// What [`Integrator::explore`] calls with time, states and slopes; `true` stops it.
+pub type OnStep<'a> = &'a mut dyn FnMut(f64, &[f64], &[f64]) -> bool;
 
 impl<'a> Problem<'a> {
     fn new(

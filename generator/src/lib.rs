@@ -6,24 +6,32 @@
 
 pub mod config;
 pub mod constants;
+pub mod corpus;
 pub mod draft;
 pub mod error;
 pub mod families;
 pub mod horizon;
 pub mod initial;
 pub mod integrate;
+pub mod manifest;
 pub mod observe;
 pub mod projection;
 pub mod random;
 pub mod reject;
 pub mod sampler;
+pub mod shard;
+pub mod stream;
 pub mod trajectory;
 pub mod tree;
 
 pub use config::{Config, ValidConfig};
+pub use corpus::{Corpus, Options, Progress, generate};
 pub use error::Error;
 pub use integrate::{Integration, Integrator};
+pub use manifest::{Manifest, Part};
 pub use observe::Observer;
 pub use reject::Rejection;
 pub use sampler::{Sample, Sampler};
+pub use shard::Row;
+pub use stream::Stream;
 pub use trajectory::Trajectory;

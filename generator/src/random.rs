@@ -60,7 +60,7 @@ mod tests {
         }
         assert_eq!((counts[0], counts[3]), (0, 0));
         // 10,000 expected, standard deviation 87.
-        assert!((counts[1] as i32 - 10_000).abs() < 450, "{counts:?}");
+        assert!((counts[1] - 10_000_i32).abs() < 450, "{counts:?}");
     }
 
     #[test]

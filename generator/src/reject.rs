@@ -103,7 +103,7 @@ pub fn check_course(path: &Trajectory, config: &ValidConfig) -> Result<(), Rejec
         }
         let range = bounds.1 - bounds.0;
         // The integrator's own noise is far below this.
-        if !(range > 1e-6 * size) {
+        if range <= 1e-6 * size {
             return Err(Rejection::Constant);
         }
         if range < accept.range * size {
@@ -186,7 +186,7 @@ pub fn check_terms(
         let size = f.iter().map(|v| v * v).sum::<f64>().sqrt();
         if count > 1 {
             let smallest = Projection::of(own).smallest_residual();
-            if !(smallest >= config.accept.term * size) {
+            if smallest.is_nan() || smallest < config.accept.term * size {
                 return Err(Rejection::Unidentifiable);
             }
         }

@@ -76,18 +76,18 @@ impl Config {
             "at most 16 weights",
         )?;
         share("system.trees", s.trees)?;
-        let few = |n: u64| (1..=1_000_000).contains(&n);
+        let few = |n: u64| (1..=4096).contains(&n);
         require(
             "system.solutions",
             s.solutions,
             few(s.solutions),
-            "1 to 1000000",
+            "1 to 4096",
         )?;
         require(
             "system.interleave",
             s.interleave,
             few(s.interleave),
-            "1 to 1000000",
+            "1 to 4096",
         )?;
         require(
             "system.max_tokens",
