@@ -77,3 +77,20 @@ pub(crate) fn set_threads(threads: usize) -> usize {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
     threads
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_gpu_is_an_error_that_says_what_to_do() {
+        match Device::Cuda.open() {
+            Ok(device) => assert_eq!(device, tch::Device::Cuda(0)),
+            Err(Error::NoCuda { reason }) => {
+                assert!(reason.contains("--device cpu") || reason.contains("nvidia-smi"));
+            }
+            Err(other) => panic!("another error: {other}"),
+        }
+        assert!(matches!(Device::Cpu.open(), Ok(tch::Device::Cpu)));
+    }
+}
