@@ -106,10 +106,9 @@ fn sampled_solutions_agree_with_an_independent_method() {
             coarse = runge_kutta(&system, &coarse, t, span, 4);
             fine = runge_kutta(&system, &fine, t, span, 8);
             // Richardson: the error of the fine one is a fifteenth of the difference.
-            let error = (0..d)
-                .map(|j| (fine[j] - coarse[j]).abs() / 15.0 / sizes[j])
-                .fold(0.0, f64::max);
-            if error.is_nan() || error >= 1e-8 {
+            // NaN, at the edge of a domain, must not pass for 0.
+            let off = |j: usize| (fine[j] - coarse[j]).abs() / 15.0 / sizes[j];
+            if !(0..d).all(|j| off(j) < 1e-8) {
                 unclear += 1;
                 break;
             }
@@ -160,8 +159,13 @@ fn every_outcome_says_where() {
         stiffness_check: 20,
         ..usual.clone()
     };
-    match outcome("-100000*(y - cos(t))", &[2.0], 10.0, &watchful) {
-        Integration::Stiff { t } => assert!(t < 1.0, "{t}"),
+    match outcome(
+        "x' = v; v' = 1000*(1 - x^2)*v - x",
+        &[2.0, 0.0],
+        100.0,
+        &watchful,
+    ) {
+        Integration::Stiff { t } => assert!(t < 10.0, "{t}"),
         other => panic!("{other:?}"),
     }
     let hasty = Integrator {
