@@ -1,21 +1,29 @@
 //! From a measured series to the laws that explain it, and back to people.
 //!
-//! Reading CSV is [`table`]'s. The language of equations is `nsode-parser`'s, integration
-//! `nsode-generator`'s, the network `nsode-model`'s.
+//! Reading CSV is [`table`]'s. The search begins in [`discover`](mod@discover). [`present`] puts a law into
+//! customary form, which [`report`] writes as table and JSON, and [`plot`] draws beside the data. The
+//! language of equations is `nsode-parser`'s, integration `nsode-generator`'s, the network `nsode-model`'s.
 
 pub mod discover;
 pub mod error;
+pub mod figures;
 pub mod flow;
 pub mod integral;
 pub mod law;
+pub mod plot;
+pub mod present;
 pub mod problem;
 pub mod proposer;
 pub mod rank;
 pub mod refine;
+pub mod report;
+#[cfg(test)]
+mod samples;
 pub mod shooting;
 pub mod smooth;
 pub mod sparse;
 pub mod table;
+pub mod transformer;
 
 pub use discover::{Candidate, Constant, Discovery, Options, discover};
 pub use error::Error;

@@ -221,7 +221,7 @@ fn label(run: &Run, files: &[FileTable], options: &ReadOptions) -> String {
         _ => run.group.clone(),
     };
     match (files.len(), options.group.is_some()) {
-        (1, _) => group,
+        (1, true) => group,
         (_, false) => stem.into_owned(),
         (_, true) => format!("{stem}, {group}"),
     }

@@ -167,17 +167,20 @@ impl<R: BufRead> Lines<R> {
             value: self.buffer.get(at).copied().unwrap_or(0),
             looks_like: self.looks_like,
         };
-        let text = match std::str::from_utf8(&self.buffer) {
-            Ok(text) => Ok(text),
+        let nul = self.buffer.iter().position(|&b| b == 0);
+        let (text, error) = match std::str::from_utf8(&self.buffer) {
+            Ok(text) => (text, None),
             // A line that was cut off at the limit may end within a character.
             Err(e) if e.error_len().is_none() && self.buffer.len() > MAX_LINE => {
-                Ok(str::from_utf8(self.buffer.get(..e.valid_up_to()).unwrap_or(&[])).unwrap_or(""))
+                let valid = self.buffer.get(..e.valid_up_to());
+                let valid = valid.and_then(|bytes| std::str::from_utf8(bytes).ok());
+                (valid.unwrap_or(""), None)
             }
-            Err(e) => Err(not_text(e.valid_up_to())),
+            Err(e) => ("", Some(e.valid_up_to())),
         };
-        match (self.buffer.iter().position(|&b| b == 0), text) {
-            (Some(nul), Ok(_)) => Err(not_text(nul)),
-            (_, text) => text,
+        match nul.into_iter().chain(error).min() {
+            Some(at) => Err(not_text(at)),
+            None => Ok(text),
         }
     }
 }

@@ -15,7 +15,12 @@ pub(super) fn remedy(error: &TableError) -> String {
             std::io::ErrorKind::IsADirectory => "Name the CSV files in the directory.".into(),
             _ => "Check that the file can be read.".into(),
         },
-        TableError::NotText { looks_like, .. } => match looks_like {
+        TableError::NotText {
+            looks_like, value, ..
+        } => match looks_like {
+            None if *value == 0 => {
+                "The file holds binary data: export the table as CSV text first.".into()
+            }
             Some(kind) => format!("The file looks like {kind}: convert it to CSV text first."),
             None => "Save the table as CSV text in UTF-8; if it is in Latin-1, `iconv -f latin1 -t \
                      utf8` converts it."

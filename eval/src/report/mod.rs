@@ -3,6 +3,9 @@
 //! The JSON is schema 1: fields may be added, never changed. Numbers are rounded only where people read
 //! them; `rhs` has all digits, and the parser of `nsode` reads it back.
 
+#[cfg(test)]
+mod tests;
+
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use nsode_parser::print::{infix, latex, sympy};
@@ -296,7 +299,7 @@ fn is_numbered(name: &str, letter: &str) -> bool {
 }
 
 /// Digits enough to tell good from better: two behind the nines.
-fn r2(value: f64) -> String {
+pub(crate) fn r2(value: f64) -> String {
     let gap = 1.0 - value;
     let decimals = match gap {
         g if g > 0.0 && g < 0.01 => (1.0 - g.log10()).ceil().min(8.0) as usize,

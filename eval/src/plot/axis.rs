@@ -1,0 +1,210 @@
+//! Ranges and ticks: round numbers, as many as there is room for, with a common power of ten where they
+//! are large or small.
+
+use super::shapes::{fitted, text_width};
+
+/// Size of the numbers at ticks, in logical pixels.
+pub(super) const TICK_SIZE: f64 = 11.0;
+
+/// An interval of data, and the pixels that it is drawn on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Span {
+    pub low: f64,
+    pub high: f64,
+    /// Pixel of `low`.
+    pub from: f64,
+    /// Pixel of `high`.
+    pub to: f64,
+}
+
+impl Span {
+    /// The pixel of a value.
+    pub(super) fn pixel(&self, value: f64) -> f64 {
+        // Halves, so that a range as wide as all doubles does not overflow.
+        let share = (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0);
+        self.from + share * (self.to - self.from)
+    }
+
+    /// Whether a value is inside, ends included.
+    pub(super) fn holds(&self, value: f64) -> bool {
+        value >= self.low && value <= self.high
+    }
+}
+
+/// Smallest and largest of the finite `values`.
+pub(super) fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values
+        .filter(|v| v.is_finite())
+        .fold(None, |extent, v| match extent {
+            None => Some((v, v)),
+            Some((low, high)) => Some((v.min(low), v.max(high))),
+        })
+}
+
+/// `low` to `high` with room around; a positive range that starts near 0 starts at 0.
+pub(super) fn padded(low: f64, high: f64) -> (f64, f64) {
+    let size = high.abs().max(low.abs());
+    if high / 2.0 - low / 2.0 <= 1e-12 * size || size == 0.0 {
+        let room = if size == 0.0 { 1.0 } else { size * 0.1 };
+        return (low - room, high + room);
+    }
+    let room = 0.06 * (high - low);
+    let below = if low >= 0.0 && low < 0.25 * high {
+        0.0
+    } else {
+        low - room
+    };
+    (finite(below), finite(high + room))
+}
+
+fn finite(value: f64) -> f64 {
+    value.clamp(f64::MIN, f64::MAX)
+}
+
+/// Ticks of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ticks {
+    /// Values and their texts, in order.
+    pub marks: Vec<(f64, String)>,
+    /// The power of ten that the texts are to be multiplied by; 0 mostly.
+    pub power: i32,
+}
+
+impl Ticks {
+    /// At most `most` ticks inside of `low` to `high`, at multiples of 1, 2 or 5 times a power of ten.
+    pub(super) fn new(low: f64, high: f64, most: usize) -> Ticks {
+        let raw = (high / most.max(1) as f64) - (low / most.max(1) as f64);
+        let none = Ticks {
+            marks: Vec::new(),
+            power: 0,
+        };
+        if !(raw.is_finite() && raw > 0.0) {
+            return none;
+        }
+        let decade = raw.log10().floor() as i32;
+        let steps = (decade - 1..=decade + 2).flat_map(|d| [1, 2, 5].map(|m| (m, d)));
+        for (multiple, decade) in steps {
+            let step = f64::from(multiple) * 10f64.powi(decade);
+            if !(step.is_finite() && step > 0.0) {
+                continue;
+            }
+            let first = (low / step - 1e-9).ceil();
+            let count = ((high / step + 1e-9).floor() - first + 1.0) as usize;
+            if count > most {
+                continue;
+            }
+            let values: Vec<f64> = (0..count)
+                .map(|i| decimal((first + i as f64) * f64::from(multiple), decade))
+                .collect();
+            return Ticks::labelled(values, decade);
+        }
+        none
+    }
+
+    /// Texts for multiples of a step of size 10^`decade`.
+    fn labelled(values: Vec<f64>, decade: i32) -> Ticks {
+        let size = values.iter().fold(0.0, |size: f64, v| size.max(v.abs()));
+        let top = if size > 0.0 {
+            size.log10().floor() as i32
+        } else {
+            0
+        };
+        let power = if (-3..5).contains(&top) { 0 } else { top };
+        let decimals = usize::try_from(power - decade).unwrap_or(0);
+        let marks = values
+            .into_iter()
+            .map(|v| {
+                let scaled = decimal(v, -power);
+                let text = format!("{scaled:.decimals$}");
+                let zero = text.trim_start_matches(['-', '0', '.']).is_empty();
+                let text = if zero { "0".to_string() } else { text };
+                (v, text.replace('-', "−"))
+            })
+            .collect();
+        Ticks { marks, power }
+    }
+
+    /// Three ticks or a few more, for an axis that is symmetric around 0.
+    pub(super) fn symmetric(wide: f64) -> Ticks {
+        let few = Ticks::new(-wide, wide, 3);
+        match few.marks.len() {
+            3 => few,
+            _ => Ticks::new(-wide, wide, 5),
+        }
+    }
+
+    /// As many ticks as fit side by side in `room` logical pixels.
+    pub(super) fn side_by_side(low: f64, high: f64, room: f64) -> Ticks {
+        const GAP: f64 = 14.0;
+        for most in (2..=8).rev() {
+            let ticks = Ticks::new(low, high, most);
+            let span = Span {
+                low,
+                high,
+                from: 0.0,
+                to: room,
+            };
+            let fits = ticks.marks.windows(2).all(|pair| {
+                let [(a, left), (b, right)] = pair else {
+                    return true;
+                };
+                let half = (text_width(left, TICK_SIZE) + text_width(right, TICK_SIZE)) / 2.0;
+                span.pixel(*b) - span.pixel(*a) >= half + GAP
+            });
+            if fits {
+                return ticks;
+            }
+        }
+        let mut one = Ticks::new(low, high, 2);
+        one.marks.truncate(1);
+        one
+    }
+
+    /// Width of the widest text.
+    pub(super) fn width(&self) -> f64 {
+        let widths = self
+            .marks
+            .iter()
+            .map(|(_, text)| text_width(text, TICK_SIZE));
+        widths.fold(0.0, f64::max)
+    }
+}
+
+/// `value · 10^decade`, as exact as decimal text is.
+fn decimal(value: f64, decade: i32) -> f64 {
+    format!("{value:e}")
+        .split_once('e')
+        .and_then(|(digits, e)| {
+            let exponent = e.parse::<i32>().ok()? + decade;
+            format!("{digits}e{exponent}").parse().ok()
+        })
+        .unwrap_or(value)
+}
+
+/// `, × 10⁻⁹`, to be written behind a name; nothing for the power 0.
+pub(super) fn power_text(power: i32) -> String {
+    if power == 0 {
+        return String::new();
+    }
+    let digits: String = power
+        .to_string()
+        .chars()
+        .map(|c| match c {
+            '-' => '⁻',
+            '1' => '¹',
+            '2' => '²',
+            '3' => '³',
+            c => c
+                .to_digit(10)
+                .and_then(|d| char::from_u32(0x2070 + d))
+                .unwrap_or(c),
+        })
+        .collect();
+    format!(", × 10{digits}")
+}
+
+/// `name` with [`power_text`], the name cut so that both fit into `room` logical pixels.
+pub(super) fn with_power(name: &str, power: i32, size: f64, room: f64) -> String {
+    let power = power_text(power);
+    fitted(name, size, room - text_width(&power, size)) + &power
+}
