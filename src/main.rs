@@ -1,2 +1,71 @@
-//! To come.
-fn main() {}
+//! The `nsode` program: reads the command line, hands over to a verb, turns the outcome into an exit code.
+//!
+//! What a verb does is in [`commands`], one file each; the work itself is in the library crates. Standard
+//! output carries answers only (a table, JSON, CSV); everything else goes to standard error.
+
+mod cli;
+mod commands;
+mod excerpt;
+mod fault;
+mod locate;
+mod logs;
+mod output;
+mod progress;
+mod stop;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Verb};
+use crate::fault::Fault;
+
+/// How a verb that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// With its answer.
+    Done,
+    /// With the answer that no law was found.
+    NoLaw,
+    /// Early, because the user asked for it. What was reached is kept.
+    Interrupted,
+}
+
+impl Outcome {
+    fn code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::NoLaw => 1,
+            Outcome::Interrupted => stop::EXIT_CODE,
+        }
+    }
+}
+
+/// Exit code of wrong usage, wrong input, or an output that can't be written.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let cli = Cli::parse();
+    logs::start(cli.verbose);
+    stop::listen();
+    match run(cli, started) {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        // Whoever reads has read enough, as `head` does: not a failure.
+        Err(Fault::BrokenPipe) => ExitCode::SUCCESS,
+        Err(fault) => {
+            fault.show();
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: Cli, started: Instant) -> Result<Outcome, Fault> {
+    match cli.verb {
+        Verb::Infer(arguments) => commands::infer::run(arguments.validated()?, started),
+        Verb::Simulate(arguments) => commands::simulate::run(arguments.validated()?),
+        Verb::Generate(arguments) => commands::generate::run(arguments.validated()?, started),
+        Verb::Train(arguments) => commands::train::run(arguments.validated()?),
+    }
+}

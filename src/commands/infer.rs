@@ -1,0 +1,324 @@
+//! `nsode infer`: from measured series to the laws that explain them, as a table, JSON, and a picture.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use nsode_eval::plot::{check_path, plot};
+use nsode_eval::proposer::ProposerKind;
+use nsode_eval::report::{Layout, RunInfo, json, table};
+use nsode_eval::sparse::Sparse;
+use nsode_eval::table::{ReadOptions, Series, read};
+use nsode_eval::transformer::Transformer;
+use nsode_eval::{Options, Problem, Proposer, discover};
+use nsode_model::predictor::Predictor;
+use nsode_model::{CheckpointProblem, Device, Error as ModelError};
+
+use crate::Outcome;
+use crate::cli::DeviceArgument;
+use crate::fault::Fault;
+use crate::locate;
+use crate::output::{check_file, stdout};
+use crate::progress::{Spinner, warn};
+
+const EXAMPLES: &str = "\
+Examples:
+  nsode infer data/examples/yeast.csv --plot yeast.svg
+  nsode infer data/examples/lynx_hare.csv --proposers sparse --top 3 --json
+
+Several files, or a --group column, are several runs of one system and are fitted jointly. Blank cells
+and NaN are missing observations.";
+
+/// The options as they are typed.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Tables with a column of times and one or more columns of measured values
+    #[arg(value_name = "FILE.csv", required = true)]
+    files: Vec<PathBuf>,
+    /// Write JSON, not a table
+    #[arg(long)]
+    json: bool,
+    /// Number of laws to show
+    #[arg(long, value_name = "K", default_value_t = 10)]
+    top: usize,
+    /// Column of the times, by header or number; the first one if not given
+    #[arg(long, value_name = "COL")]
+    time: Option<String>,
+    /// Columns of the measured values, by header or number; all others if not given
+    #[arg(long, value_name = "COL,…", value_delimiter = ',')]
+    state: Vec<String>,
+    /// Column whose values tell several runs of the system apart
+    #[arg(long, value_name = "COL")]
+    group: Option<String>,
+    /// Longest time to search, in seconds
+    #[arg(long, value_name = "S", default_value_t = Options::default().seconds)]
+    seconds: f64,
+    /// Who proposes laws: transformer, sparse (regression), local (variants of the best); all by default
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    proposers: Vec<ProposerKind>,
+    /// The trained network [default: $NSODE_CHECKPOINT, or the one that comes with the program]
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Where the network computes
+    #[arg(
+        long,
+        value_name = "cpu|cuda",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    device: DeviceArgument,
+    /// Seed of whatever is random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Draw data and best law to this file
+    #[arg(long, value_name = "F.svg|F.png")]
+    plot: Option<PathBuf>,
+}
+
+/// A search, checked.
+#[derive(Debug)]
+pub struct Config {
+    files: Vec<PathBuf>,
+    read: ReadOptions,
+    options: Options,
+    sparse: bool,
+    network: Network,
+    json: bool,
+    plot: Option<PathBuf>,
+}
+
+/// Whether and which network is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Network {
+    /// None was asked for.
+    No,
+    /// This one.
+    At {
+        directory: PathBuf,
+        device: Device,
+        /// Whether nobody else is asked, so that there is no answer without it.
+        alone: bool,
+    },
+    /// One would be asked, but there is none.
+    Missing,
+}
+
+impl Arguments {
+    /// Checks ranges, the place of the picture, and that somebody proposes laws.
+    ///
+    /// # Errors
+    /// A problem that names the option.
+    pub fn validated(self) -> Result<Config, Fault> {
+        if self.top == 0 {
+            return Err(Fault::new("--top 0 shows nothing", "Give 1 or more."));
+        }
+        if !(self.seconds.is_finite() && self.seconds > 0.0) {
+            return Err(Fault::new(
+                format!("--seconds {} is out of range", self.seconds),
+                "Give a number above 0.",
+            ));
+        }
+        if let Some(file) = &self.plot {
+            check_path(file)?;
+            check_file(file, "--plot")?;
+        }
+        let wanted = |kind| self.proposers.is_empty() || self.proposers.contains(&kind);
+        let sparse = wanted(ProposerKind::Sparse);
+        if !sparse && !wanted(ProposerKind::Transformer) {
+            return Err(Fault::new(
+                "--proposers local: there is nothing that it could make variants of",
+                "Add sparse or transformer.",
+            ));
+        }
+        let network = match wanted(ProposerKind::Transformer) {
+            false => Network::No,
+            true => match self.checkpoint.or_else(locate::checkpoint) {
+                Some(directory) => Network::At {
+                    directory,
+                    device: self.device.into(),
+                    alone: !sparse,
+                },
+                None if sparse => Network::Missing,
+                None => {
+                    return Err(Fault::new(
+                        "--proposers transformer: there is no checkpoint of a trained network",
+                        "Name one with --checkpoint, or train one with `nsode train`.",
+                    ));
+                }
+            },
+        };
+        Ok(Config {
+            read: ReadOptions {
+                time: self.time,
+                state: self.state,
+                group: self.group,
+            },
+            options: Options {
+                top: self.top,
+                seconds: self.seconds,
+                seed: self.seed,
+                local: wanted(ProposerKind::Local),
+                ..Options::default()
+            },
+            files: self.files,
+            sparse,
+            network,
+            json: self.json,
+            plot: self.plot,
+        })
+    }
+}
+
+/// Reads, searches, and writes what was found.
+///
+/// # Errors
+/// A problem with the tables, the checkpoint, or an output.
+pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
+    let spinner = Spinner::start("reading");
+    let series = read(&config.files, &config.read)?;
+    for warning in &series.warnings {
+        warn(warning);
+    }
+    let mut info = RunInfo {
+        seed: config.options.seed,
+        ..RunInfo::default()
+    };
+    let problem = Problem::new(series.trajectories.clone())
+        .map_err(|error| unusable(&series, &config.files, &error))?;
+    spinner.say("loading the network");
+    let proposers = proposers(&config, &problem, &mut info)?;
+    spinner.say("searching");
+    let found = discover(&problem, &proposers, &config.options)?;
+    drop(spinner);
+    info.warnings.extend(found.warnings);
+    for warning in &info.warnings {
+        warn(warning);
+    }
+    tracing::info!(refined = found.refined, "searched");
+
+    // First the picture: whoever reads the answer may leave before all of it is written.
+    match (&config.plot, found.candidates.first()) {
+        (Some(file), Some(best)) => plot(file, &series, best)?,
+        (Some(file), None) => warn(&format!("{}: nothing to draw", file.display())),
+        (None, _) => {}
+    }
+    info.seconds = started.elapsed().as_secs_f64();
+    let text = match config.json {
+        true => {
+            let line = json(&series, &found.candidates, &info);
+            line.map_err(|error| Fault::plain(error.to_string()))? + "\n"
+        }
+        false => table(&series, &found.candidates, layout()),
+    };
+    stdout(|out| out.write_all(text.as_bytes()))?;
+    Ok(match found.candidates.is_empty() {
+        true => Outcome::NoLaw,
+        false => Outcome::Done,
+    })
+}
+
+/// Everybody who is asked for laws.
+fn proposers(
+    config: &Config,
+    problem: &Problem,
+    info: &mut RunInfo,
+) -> Result<Vec<Box<dyn Proposer>>, Fault> {
+    let mut proposers: Vec<Box<dyn Proposer>> = Vec::new();
+    match &config.network {
+        Network::No => {}
+        Network::Missing => info.warnings.push(
+            "there is no checkpoint of a trained network, so no transformer proposes laws; name one \
+             with --checkpoint"
+                .to_string(),
+        ),
+        Network::At {
+            directory,
+            device,
+            alone,
+        } => {
+            let predictor = load(directory, *device)?;
+            let most = predictor.max_dimension();
+            let here = problem.dimension();
+            if here <= most {
+                tracing::info!("{}", predictor.description());
+                info.checkpoint = Some(directory.display().to_string());
+                let beams = config.options.beams;
+                proposers.push(Box::new(Transformer::new(Arc::new(predictor), beams)));
+            } else {
+                let message = format!(
+                    "the network in {} takes up to {most} measured {}, the data have {here}",
+                    directory.display(),
+                    match most {
+                        1 => "value",
+                        _ => "values",
+                    }
+                );
+                if *alone {
+                    return Err(Fault::new(
+                        message,
+                        "Leave out --proposers, choose columns with --state, or name another network \
+                         with --checkpoint.",
+                    ));
+                }
+                info.warnings
+                    .push(format!("{message}: no transformer proposes laws"));
+            }
+        }
+    }
+    if config.sparse {
+        proposers.push(Box::new(Sparse::default()));
+    }
+    Ok(proposers)
+}
+
+fn load(directory: &Path, device: Device) -> Result<Predictor, Fault> {
+    Predictor::load(directory, device).map_err(|error| match error {
+        ModelError::Checkpoint {
+            file,
+            problem: CheckpointProblem::Missing,
+            ..
+        } => Fault::new(
+            format!("{} is missing: there is no checkpoint", file.display()),
+            "Name the directory of a trained network with --checkpoint, or go on without one with \
+             --proposers sparse.",
+        ),
+        error => error.into(),
+    })
+}
+
+/// Why a law can't be sought in a table that could be read.
+fn unusable(series: &Series, files: &[PathBuf], error: &nsode_eval::Error) -> Fault {
+    use nsode_eval::Error;
+    let name = |state: &usize| match series.names.states.get(*state) {
+        Some(name) => format!("\"{name}\""),
+        None => format!("number {}", state + 1),
+    };
+    let message = match error {
+        Error::TooFewCells {
+            state,
+            found,
+            needed,
+        } => format!(
+            "column {} has {found} values, at least {needed} are needed",
+            name(state)
+        ),
+        Error::NoScale { state } => format!("column {} is zero wherever it is given", name(state)),
+        error => error.to_string(),
+    };
+    let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+    Fault::new(
+        format!("{}: {message}", files.join(", ")),
+        "Give more observations, or leave the column out by naming the others with --state.",
+    )
+}
+
+/// How the table is laid out: for the terminal that it goes to, or for a file.
+fn layout() -> Layout {
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((terminal_size::Width(columns), _)) => Layout::Terminal(columns),
+        None => Layout::Plain,
+    }
+}

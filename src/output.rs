@@ -1,0 +1,143 @@
+//! Where answers go: standard output, or a file that is written whole or not at all. Also the checks that
+//! a place can be written to, made before any long work starts.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::fault::Fault;
+
+/// Fills standard output by `write`.
+///
+/// # Errors
+/// [`Fault::BrokenPipe`] when its reader has gone, a problem when it can't be written.
+pub fn stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Fault> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out)
+        .and_then(|()| out.flush())
+        .map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Fault::BrokenPipe,
+            _ => Fault::plain(format!("standard output: {error}")),
+        })
+}
+
+/// Checks that `file` can be written, for the option `option`.
+///
+/// # Errors
+/// A problem that names the path.
+pub fn check_file(file: &Path, option: &str) -> Result<(), Fault> {
+    if file.is_dir() {
+        return Err(Fault::new(
+            format!("{option} {}: this is a directory", file.display()),
+            "Name a file in it.",
+        ));
+    }
+    let outcome = match special(file) {
+        true => OpenOptions::new().write(true).open(file).map(drop),
+        false => temporary(folder(file)).map(drop),
+    };
+    outcome.map_err(|error| unwritable(file, option, &error))
+}
+
+/// Makes the directory `directory` if it is not there, and checks that files can be made in it.
+///
+/// # Errors
+/// A problem that names the path.
+pub fn make_directory(directory: &Path, option: &str) -> Result<(), Fault> {
+    fs::create_dir_all(directory)
+        .and_then(|()| temporary(directory).map(drop))
+        .map_err(|error| unwritable(directory, option, &error))
+}
+
+/// Fills `file` by `write`, in place of what was there. When that fails, what was there stays.
+///
+/// # Errors
+/// A problem that names the path.
+pub fn file(
+    file: &Path,
+    option: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Fault> {
+    let fill = || -> io::Result<()> {
+        if special(file) {
+            let mut out = BufWriter::new(OpenOptions::new().write(true).open(file)?);
+            write(&mut out)?;
+            return out.flush();
+        }
+        // The file behind a link, not the link.
+        let target = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        let mut out = BufWriter::new(temporary(folder(&target))?);
+        write(&mut out)?;
+        let out = out.into_inner().map_err(|e| e.into_error())?;
+        out.as_file().sync_all()?;
+        out.persist(&target).map(drop).map_err(|e| e.error)
+    };
+    fill().map_err(|error| unwritable(file, option, &error))
+}
+
+/// Whether `file` is a pipe or a device: these are written to, not replaced.
+fn special(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|m| !m.is_file() && !m.is_dir())
+}
+
+/// The directory that `file` is in.
+fn folder(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A new file in `folder`, removed when it is dropped, with the permissions of any new file.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".nsode-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What the umask leaves of it, where the default would be the owner's alone.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    // The kind alone: the path in tempfile's words is not one that the user gave.
+    builder.tempfile_in(folder).map_err(|e| e.kind().into())
+}
+
+fn unwritable(path: &Path, option: &str, error: &io::Error) -> Fault {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => format!(
+            "Make the directory {} first, or name another place.",
+            folder(path).display()
+        ),
+        ErrorKind::StorageFull => "Free some space, or name another place.".to_string(),
+        _ => "Check the permissions, or name another place.".to_string(),
+    };
+    Fault::new(format!("{option} {}: {error}", path.display()), remedy)
+}
+
+/// Where an answer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Target {
+    /// Fills the target by `write`.
+    ///
+    /// # Errors
+    /// As [`stdout`] and [`file`].
+    pub fn fill(
+        &self,
+        option: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Fault> {
+        match self {
+            Target::Stdout => stdout(write),
+            Target::File(path) => file(path, option, write),
+        }
+    }
+}
