@@ -23,6 +23,9 @@ const BATCH: usize = 16;
 /// Residuals' standard deviation from which a series counts as noisy, in normalised units.
 const NOISY: f64 = 1e-3;
 
+/// Best laws whose probability is asked of proposers that did not propose them.
+const SCORED: usize = 32;
+
 /// Points of the curves in [`Candidate::fitted`].
 const CURVE_POINTS: usize = 200;
 
@@ -165,6 +168,7 @@ pub fn discover(
             options.seconds
         ));
     }
+    search.score(problem, proposers, &mut origins);
     let ranked = search.ranked(&origins);
     let weights: Vec<f64> = ranked.iter().map(|(weight, _)| *weight).collect();
     let posteriors = softmax(&weights);
@@ -257,13 +261,18 @@ impl Search {
                 self.late = true;
                 return;
             }
-            let found: Vec<Option<Refined>> = batch
+            let deadline = self.deadline;
+            let found: Vec<Option<Option<Refined>>> = batch
                 .par_iter()
-                .map(|seed| refine(problem, &seed.skeleton, seed.constants.as_deref()))
+                .map(|seed| {
+                    let time_left = Instant::now() < deadline;
+                    time_left.then(|| refine(problem, &seed.skeleton, seed.constants.as_deref()))
+                })
                 .collect();
+            self.late |= found.iter().any(Option::is_none);
             self.attempted
                 .extend(batch.iter().map(|seed| seed.skeleton.clone()));
-            for refined in found.into_iter().flatten() {
+            for refined in found.into_iter().flatten().flatten() {
                 self.keep(refined);
             }
         }
@@ -300,6 +309,39 @@ impl Search {
                 .then_with(|| a.1.skeleton.cmp(&b.1.skeleton))
         });
         ranked
+    }
+
+    /// Asks the proposers for their probabilities of the best laws that they did not propose themselves.
+    fn score(
+        &self,
+        problem: &Problem,
+        proposers: &[Box<dyn Proposer>],
+        origins: &mut HashMap<Skeleton, Origin>,
+    ) {
+        let unknown: Vec<Skeleton> = self
+            .ranked(origins)
+            .into_iter()
+            .take(SCORED)
+            .map(|(_, refined)| &refined.skeleton)
+            .filter(|skeleton| {
+                let origin = origins.get(*skeleton);
+                origin.is_none_or(|o| o.log_probability.is_none())
+            })
+            .cloned()
+            .collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let scores = proposers
+            .iter()
+            .find_map(|proposer| proposer.log_probabilities(problem, &unknown));
+        for (skeleton, score) in unknown.into_iter().zip(scores.unwrap_or_default()) {
+            let origin = origins.entry(skeleton).or_insert(Origin {
+                sources: vec![ProposerKind::Local],
+                log_probability: None,
+            });
+            origin.log_probability = Some(score);
+        }
     }
 
     /// Simpler relatives of the best fits: each constant that is not clearly different from 0, or an

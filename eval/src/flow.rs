@@ -186,7 +186,7 @@ impl<'a> Flow<'a> {
             if last {
                 h = end - t;
             }
-            if !(h > 1e-12 * span) {
+            if h.is_nan() || h <= 1e-12 * span {
                 return Run::Stuck { t };
             }
             for stage in 1..7 {

@@ -81,4 +81,11 @@ pub trait Proposer: Send + Sync {
     /// # Errors
     /// Whatever keeps the proposer from working; discovery goes on with the others.
     fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error>;
+
+    /// The log-probabilities that this proposer would have given to the skeletons, if it can say: laws that
+    /// others found are ranked by the same prior.
+    fn log_probabilities(&self, problem: &Problem, skeletons: &[Skeleton]) -> Option<Vec<f64>> {
+        let _ = (problem, skeletons);
+        None
+    }
 }

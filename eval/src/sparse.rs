@@ -6,6 +6,8 @@
 //! BIC and description length; systems combine the best supports of their equations. What is fixed in the library (a
 //! half-saturation, an angular frequency) becomes a constant of the skeleton and is fitted later.
 
+use std::collections::HashSet;
+
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Expr, System, Unary};
 
@@ -41,8 +43,25 @@ impl Default for Sparse {
 struct Support {
     terms: Vec<usize>,
     coefficients: Vec<f64>,
-    score: f64,
+    /// Mean squared residual.
+    misfit: f64,
+    /// What the terms cost, in the units of the score.
+    price: f64,
+    /// Observed cells of the equation.
+    cells: f64,
 }
+
+impl Support {
+    /// BIC with description length; residuals below `tolerance` count as `tolerance`.
+    fn score(&self, tolerance: f64) -> f64 {
+        self.cells * self.misfit.max(tolerance * tolerance).ln() + self.price
+    }
+}
+
+/// Root mean square residuals below which supports count as equally good. The integral form has an error of
+/// its own, the smoother's, of unknown size; where it is taken for signal, true laws lose to longer ones. So
+/// candidates come from each of these, in turns.
+const TOLERANCES: [f64; 4] = [FLOOR, 1e-4, 5e-4, 2.5e-3];
 
 impl Proposer for Sparse {
     fn kind(&self) -> ProposerKind {
@@ -54,29 +73,39 @@ impl Proposer for Sparse {
         let supports: Vec<Vec<Support>> = (0..problem.dimension())
             .map(|state| self.supports(problem, &library, state))
             .collect();
+        let ranked: Vec<Vec<Vec<usize>>> = TOLERANCES
+            .iter()
+            .map(|tolerance| combine(&supports, *tolerance, 3 * self.candidates))
+            .collect();
         let mut seeds: Vec<Seed> = Vec::new();
-        for choice in combine(&supports, 6 * self.candidates) {
-            if seeds.len() >= self.candidates {
-                break;
-            }
-            let rhs: Vec<Expr> = supports
-                .iter()
-                .zip(&choice)
-                .filter_map(|(list, i)| list.get(*i))
-                .map(|support| expression(&library, support))
-                .collect();
-            let seed = System::new(rhs)
-                .ok()
-                .and_then(|system| CanonicalSystem::new(&system).ok())
-                .and_then(|canonical| canonical.parts().ok());
-            if let Some((skeleton, constants)) = seed
-                && seeds.iter().all(|other| other.skeleton != skeleton)
-            {
-                seeds.push(Seed {
-                    skeleton,
-                    constants: Some(constants),
-                    log_prior: None,
-                });
+        let mut seen = HashSet::new();
+        for rank in 0..3 * self.candidates {
+            for choice in ranked.iter().filter_map(|list| list.get(rank)) {
+                if seeds.len() >= self.candidates {
+                    return Ok(seeds);
+                }
+                if !seen.insert(choice.clone()) {
+                    continue;
+                }
+                let rhs: Vec<Expr> = supports
+                    .iter()
+                    .zip(choice)
+                    .filter_map(|(list, i)| list.get(*i))
+                    .map(|support| expression(&library, support))
+                    .collect();
+                let seed = System::new(rhs)
+                    .ok()
+                    .and_then(|system| CanonicalSystem::new(&system).ok())
+                    .and_then(|canonical| canonical.parts().ok());
+                if let Some((skeleton, constants)) = seed
+                    && seeds.iter().all(|other| other.skeleton != skeleton)
+                {
+                    seeds.push(Seed {
+                        skeleton,
+                        constants: Some(constants),
+                        log_prior: None,
+                    });
+                }
             }
         }
         Ok(seeds)
@@ -84,7 +113,7 @@ impl Proposer for Sparse {
 }
 
 /// Choices of one support an equation, in order of their total score; at most `most`.
-fn combine(supports: &[Vec<Support>], most: usize) -> Vec<Vec<usize>> {
+fn combine(supports: &[Vec<Support>], tolerance: f64, most: usize) -> Vec<Vec<usize>> {
     let mut partial: Vec<(f64, Vec<usize>)> = vec![(0.0, Vec::new())];
     for list in supports {
         let mut next: Vec<(f64, Vec<usize>)> = partial
@@ -93,7 +122,7 @@ fn combine(supports: &[Vec<Support>], most: usize) -> Vec<Vec<usize>> {
                 list.iter().enumerate().map(move |(i, support)| {
                     let mut longer = choice.clone();
                     longer.push(i);
-                    (score + support.score, longer)
+                    (score + support.score(tolerance), longer)
                 })
             })
             .collect();
@@ -347,8 +376,8 @@ impl Regression {
             let grow = self.gram.get(ti)?;
             for (j, &tj) in terms.iter().enumerate().take(i + 1) {
                 let mut sum = *grow.get(tj)?;
-                for k in 0..j {
-                    sum -= l[i][k] * l[j][k];
+                for (a, b) in l[i].iter().zip(&l[j]).take(j) {
+                    sum -= a * b;
                 }
                 if i == j {
                     if sum < 1e-9 {
@@ -360,8 +389,8 @@ impl Regression {
                 }
             }
             let mut sum = *self.right.get(ti)?;
-            for k in 0..i {
-                sum -= l[i][k] * z[k];
+            for (a, b) in l[i].iter().zip(&z).take(i) {
+                sum -= a * b;
             }
             z[i] = sum / l[i][i];
             explained += z[i] * z[i];
@@ -374,18 +403,15 @@ impl Regression {
             }
             x[i] = sum / l[i][i];
         }
-        let sse = (self.total - explained).max(self.floor);
         let coefficients = terms
             .iter()
             .zip(x)
             .map(|(t, x)| self.scale.get(*t).map(|s| s * x))
             .collect::<Option<Vec<f64>>>()?;
         Some(Support {
-            score: self.cells * (sse / self.cells).ln()
-                + terms
-                    .iter()
-                    .filter_map(|t| self.prices.get(*t))
-                    .sum::<f64>(),
+            misfit: (self.total - explained).max(self.floor) / self.cells,
+            price: terms.iter().filter_map(|t| self.prices.get(*t)).sum(),
+            cells: self.cells,
             terms: terms.to_vec(),
             coefficients,
         })
@@ -393,11 +419,13 @@ impl Regression {
 }
 
 impl Sparse {
-    /// The best supports of one equation, by score, several of each size.
+    /// The best supports of one equation, several of each size.
     fn supports(&self, problem: &Problem, library: &[Expr], state: usize) -> Vec<Support> {
         let regression = Regression::new(problem, library, state);
         let m = library.len();
-        let by_score = |list: &mut Vec<Support>| list.sort_by(|a, b| a.score.total_cmp(&b.score));
+        let by_score = |list: &mut Vec<Support>| {
+            list.sort_by(|a, b| a.score(FLOOR).total_cmp(&b.score(FLOOR)));
+        };
         let mut all: Vec<Support> = Vec::new();
         let mut level: Vec<Support> = (0..m).filter_map(|i| regression.solve(&[i])).collect();
         let most = self.terms.clamp(1, 8);
@@ -414,7 +442,7 @@ impl Sparse {
                 _ => self.beam,
             };
             let mut next: Vec<Support> = Vec::new();
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             for support in level.iter().take(width) {
                 for i in 0..m {
                     if support.terms.contains(&i) {
@@ -430,7 +458,6 @@ impl Sparse {
             }
             level = next;
         }
-        by_score(&mut all);
         all
     }
 }
