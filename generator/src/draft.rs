@@ -49,32 +49,56 @@ impl Draft {
         System::new(self.rhs.iter().map(|e| e.substitute(&number)).collect()).ok()
     }
 
-    /// Whether every state influences or is influenced by every other, through any chain of equations;
-    /// for one state, whether its law depends on it. Otherwise the system falls apart into smaller ones.
-    pub fn connected(&self) -> bool {
-        let n = self.rhs.len();
-        let mut uses = vec![vec![false; n]; n];
-        for (row, expr) in uses.iter_mut().zip(&self.rhs) {
-            expr.visit(&mut |e| {
-                if let Expr::State(j) = e
-                    && let Some(cell) = row.get_mut(*j)
-                {
-                    *cell = true;
-                }
-            });
-        }
-        if n == 1 {
-            return uses[0][0];
-        }
+    /// How the states influence each other.
+    pub fn connection(&self) -> Connection {
+        connection(&self.rhs)
+    }
+}
+
+/// How the states of a system influence each other, through any number of equations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The system falls apart into smaller ones, or does not depend on its states.
+    Apart,
+    /// Some state follows the others without influencing them.
+    Cascade,
+    /// Every state influences every other; for one state, its law depends on it.
+    Feedback,
+}
+
+/// The connection of some right-hand sides, one a state.
+pub fn connection(rhs: &[Expr]) -> Connection {
+    let n = rhs.len();
+    // `uses[i][j]`: the equation of state `i` uses state `j`.
+    let mut uses = vec![vec![false; n]; n];
+    for (row, expr) in uses.iter_mut().zip(rhs) {
+        expr.visit(&mut |e| {
+            if let Expr::State(j) = e
+                && let Some(cell) = row.get_mut(*j)
+            {
+                *cell = true;
+            }
+        });
+    }
+    if n == 1 && !uses[0][0] {
+        return Connection::Apart;
+    }
+    let all_from_first = |edge: &dyn Fn(usize, usize) -> bool| {
         let mut reached = vec![false; n];
         let mut stack = vec![0];
         while let Some(i) = stack.pop() {
-            if std::mem::replace(&mut reached[i], true) {
-                continue;
+            if !std::mem::replace(&mut reached[i], true) {
+                stack.extend((0..n).filter(|&j| edge(i, j)));
             }
-            stack.extend((0..n).filter(|&j| uses[i][j] || uses[j][i]));
         }
         reached.into_iter().all(|r| r)
+    };
+    if !all_from_first(&|i, j| uses[i][j] || uses[j][i]) {
+        Connection::Apart
+    } else if all_from_first(&|i, j| uses[i][j]) && all_from_first(&|i, j| uses[j][i]) {
+        Connection::Feedback
+    } else {
+        Connection::Cascade
     }
 }
 
@@ -134,19 +158,23 @@ impl Drafter {
 mod tests {
     use super::*;
 
-    fn draft(rhs: Vec<Expr>) -> Draft {
-        Draft { rhs, roles: vec![] }
-    }
-
     #[test]
-    fn connection_is_through_any_equation() {
+    fn connections() {
+        use Connection::{Apart, Cascade, Feedback};
         let (x, y, z) = (Expr::State(0), Expr::State(1), Expr::State(2));
-        assert!(!draft(vec![Expr::Number(1.0)]).connected());
-        assert!(draft(vec![x.clone()]).connected());
-        assert!(!draft(vec![x.clone(), y.clone()]).connected());
-        assert!(draft(vec![y.clone(), y.clone()]).connected());
-        assert!(draft(vec![y.clone(), x.clone(), x.clone() + z.clone()]).connected());
-        assert!(!draft(vec![y, x, z]).connected());
+        for (rhs, expected) in [
+            (vec![Expr::Number(1.0)], Apart),
+            (vec![x.clone()], Feedback),
+            (vec![x.clone(), y.clone()], Apart),
+            (vec![y.clone(), y.clone()], Cascade),
+            (vec![x.clone(), x.clone()], Cascade),
+            (vec![y.clone(), x.clone()], Feedback),
+            (vec![y.clone(), x.clone(), x.clone() + z.clone()], Cascade),
+            (vec![y.clone(), z.clone(), x.clone()], Feedback),
+            (vec![y.clone(), x.clone(), z.clone()], Apart),
+        ] {
+            assert_eq!(connection(&rhs), expected, "{rhs:?}");
+        }
     }
 
     #[test]

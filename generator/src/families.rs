@@ -69,17 +69,45 @@ impl Families {
 
     /// The right-hand sides of a system of `dimension` states, their constants taken from `slots`.
     pub fn equations(&self, dimension: usize, slots: &mut Slots, rng: &mut impl Rng) -> Vec<Expr> {
+        let leads = self.leads(dimension, rng);
         let mut terms: Vec<Vec<Expr>> = vec![Vec::new(); dimension];
         let mut gifts: Vec<(usize, Expr)> = Vec::new();
+        let mut chained = 0;
         for (i, sum) in terms.iter_mut().enumerate() {
-            if dimension > 1 && chance(rng, self.config.chain) {
-                sum.push(Expr::State(other(i, dimension, rng)));
+            let lead = leads.get(i).copied().flatten();
+            if chance(rng, self.config.chain) && chained + 1 < dimension {
+                chained += 1;
+                let to = lead.unwrap_or_else(|| other(i, dimension, rng));
+                sum.push(Expr::State(to));
                 continue;
             }
-            for _ in 0..=pick(rng, self.config.terms.iter().copied()) {
-                let function = self.term(i, dimension, slots, rng);
-                let couples = couples(&function);
-                if couples && chance(rng, self.config.shared) {
+            let mut functions: Vec<Expr> = Vec::new();
+            for k in 0..=pick(rng, self.config.terms.iter().copied()) {
+                let of = match lead {
+                    Some(lead) if k == 0 => Preference {
+                        state: lead,
+                        share: 1.0,
+                        dimension,
+                    },
+                    _ => Preference {
+                        state: i,
+                        share: self.config.own,
+                        dimension,
+                    },
+                };
+                // Equal terms would be collected into one: a few more tries for another.
+                let mut function = self.term(of, slots, rng);
+                for _ in 0..4 {
+                    if !functions.contains(&function) {
+                        break;
+                    }
+                    function = self.term(of, slots, rng);
+                }
+                if functions.contains(&function) {
+                    continue;
+                }
+                functions.push(function.clone());
+                if couples(&function) && chance(rng, self.config.shared) {
                     gifts.push((other(i, dimension, rng), function.clone()));
                 }
                 sum.push(slots.next(Role::Coefficient) * function);
@@ -99,9 +127,25 @@ impl Families {
             .collect()
     }
 
-    /// `g(v)` for equation `i`, without its coefficient.
-    fn term(&self, i: usize, dimension: usize, slots: &mut Slots, rng: &mut impl Rng) -> Expr {
-        let first = self.factor(i, dimension, slots, rng);
+    /// For some systems, a cycle through all states: the one that leads each equation. So every state
+    /// influences every other.
+    fn leads(&self, dimension: usize, rng: &mut impl Rng) -> Vec<Option<usize>> {
+        let mut leads = vec![None; dimension];
+        if dimension > 1 && chance(rng, self.config.cycle) {
+            let mut order: Vec<usize> = (0..dimension).collect();
+            for k in (1..dimension).rev() {
+                order.swap(k, below(rng, k + 1));
+            }
+            for (k, &i) in order.iter().enumerate() {
+                leads[i] = order.get((k + 1) % dimension).copied();
+            }
+        }
+        leads
+    }
+
+    /// `g(v)`, without its coefficient.
+    fn term(&self, of: Preference, slots: &mut Slots, rng: &mut impl Rng) -> Expr {
+        let first = self.factor(of, slots, rng);
         let how = pick(
             rng,
             [
@@ -111,55 +155,44 @@ impl Families {
             ],
         );
         match how {
-            0 if chance(rng, 0.5) => self.state(i, dimension, rng) * first,
-            0 => first * self.factor(i, dimension, slots, rng),
+            0 if chance(rng, 0.5) => Expr::State(of.any().draw(rng)) * first,
+            0 => first * self.factor(of.any(), slots, rng),
             1 => {
-                let below = self.factor(i, dimension, slots, rng);
+                let below = self.factor(of.any(), slots, rng);
                 first / (Expr::Number(1.0) + slots.next(Role::Scale) * below)
             }
             _ => first,
         }
     }
 
-    fn factor(&self, i: usize, dimension: usize, slots: &mut Slots, rng: &mut impl Rng) -> Expr {
+    fn factor(&self, of: Preference, slots: &mut Slots, rng: &mut impl Rng) -> Expr {
         let (family, _) = self.list[pick(rng, self.list.iter().map(|(_, w)| *w))];
         if family == Family::Monomial {
-            return self.monomial(i, dimension, rng);
+            return self.monomial(of, rng);
         }
-        let v = self.argument(i, dimension, rng);
+        let v = self.argument(of, rng);
         function(family, v, slots, rng)
     }
 
-    fn state(&self, i: usize, dimension: usize, rng: &mut impl Rng) -> Expr {
-        if chance(rng, self.config.own) {
-            Expr::State(i)
-        } else {
-            Expr::State(below(rng, dimension))
+    fn argument(&self, of: Preference, rng: &mut impl Rng) -> Expr {
+        let i = of.draw(rng);
+        if of.dimension > 1 && chance(rng, self.config.difference) {
+            return Expr::State(other(i, of.dimension, rng)) - Expr::State(i);
         }
+        Expr::State(i)
     }
 
-    fn argument(&self, i: usize, dimension: usize, rng: &mut impl Rng) -> Expr {
-        if dimension > 1 && chance(rng, self.config.difference) {
-            return Expr::State(other(i, dimension, rng)) - Expr::State(i);
-        }
-        self.state(i, dimension, rng)
-    }
-
-    fn monomial(&self, i: usize, dimension: usize, rng: &mut impl Rng) -> Expr {
+    fn monomial(&self, of: Preference, rng: &mut impl Rng) -> Expr {
         let degree = pick(rng, self.config.degrees.iter().copied());
-        let mut exponents = vec![0; dimension];
-        let mixed = degree > 1 && dimension > 1 && chance(rng, self.config.mixed);
+        let mut exponents = vec![0; of.dimension];
+        let mixed = degree > 1 && of.dimension > 1 && chance(rng, self.config.mixed);
         if mixed {
-            for factor in 0..degree {
-                let j = if factor == 0 {
-                    i
-                } else {
-                    below(rng, dimension)
-                };
-                exponents[j] += 1;
+            exponents[of.state] = 1;
+            for _ in 1..degree {
+                exponents[below(rng, of.dimension)] += 1;
             }
         } else if degree > 0 {
-            match self.argument(i, dimension, rng) {
+            match self.argument(of, rng) {
                 Expr::State(j) => exponents[j] = degree,
                 difference => return power(difference, degree),
             }
@@ -171,6 +204,35 @@ impl Families {
             .map(|(j, n)| power(Expr::State(j), n))
             .reduce(|a, b| a * b)
             .unwrap_or(Expr::Number(1.0))
+    }
+}
+
+/// Which state a term is likely to be in.
+#[derive(Clone, Copy, Debug)]
+struct Preference {
+    /// The likely one, below `dimension`.
+    state: usize,
+    /// Its share; the rest goes to all states alike.
+    share: f64,
+    /// Number of states.
+    dimension: usize,
+}
+
+impl Preference {
+    /// As likely any state as the preferred one.
+    fn any(self) -> Preference {
+        Preference {
+            share: self.share.min(0.5),
+            ..self
+        }
+    }
+
+    fn draw(self, rng: &mut impl Rng) -> usize {
+        if chance(rng, self.share) {
+            self.state
+        } else {
+            below(rng, self.dimension)
+        }
     }
 }
 

@@ -43,6 +43,7 @@ macro_rules! rejections {
 rejections! {
     NotCanonical "The system has no canonical form.",
     NoDependence "The equations do not depend on the states, or fall apart into smaller systems.",
+    Cascade "Some state influences no other; only a share of such systems is kept.",
     TooManyTokens "The skeleton has more tokens than allowed.",
     TooManyConstants "The skeleton has more constants than allowed.",
     Constant "Nothing changes.",

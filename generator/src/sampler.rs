@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::ValidConfig;
-use crate::draft::{Draft, Drafter};
+use crate::draft::{Connection, Draft, Drafter, connection};
 use crate::integrate::{Integration, Integrator};
 use crate::random::{chance, uniform};
 use crate::reject::{Evidence, Rejection, check_course, check_terms};
@@ -145,11 +145,15 @@ impl Sampler {
     fn prepare(&self, skeleton: u64) -> Result<Prepared, Rejection> {
         let mut rng = self.stream(0x9e37_79b9_7f4a_7c15, skeleton);
         let draft = self.drafter.draw(&mut rng);
-        if !draft.connected() {
+        if draft.connection() == Connection::Apart {
             return Err(Rejection::NoDependence);
         }
         let constants = self.constants(&draft, &mut rng);
-        self.canonical(&draft, &constants)?;
+        let (_, connection) = self.canonical(&draft, &constants)?;
+        let kept = chance(&mut rng, self.config.accept.cascade_kept);
+        if connection == Connection::Cascade && !kept {
+            return Err(Rejection::Cascade);
+        }
         let tape = Tape::compile(&draft.rhs);
         Ok(Prepared { draft, tape })
     }
@@ -162,15 +166,16 @@ impl Sampler {
     }
 
     /// The canonical form, if it is small enough and one connected system.
-    fn canonical(&self, draft: &Draft, constants: &[f64]) -> Result<CanonicalSystem, Rejection> {
+    fn canonical(
+        &self,
+        draft: &Draft,
+        constants: &[f64],
+    ) -> Result<(CanonicalSystem, Connection), Rejection> {
         let system = draft.system(constants).ok_or(Rejection::NotCanonical)?;
         let canonical = CanonicalSystem::new(&system).map_err(|_| Rejection::NotCanonical)?;
         // Terms may have cancelled.
-        let written = Draft {
-            rhs: canonical.to_system().rhs().to_vec(),
-            roles: Vec::new(),
-        };
-        if !written.connected() {
+        let connection = connection(canonical.to_system().rhs());
+        if connection == Connection::Apart {
             return Err(Rejection::NoDependence);
         }
         let (skeleton, values) = canonical.parts().map_err(|_| Rejection::TooManyTokens)?;
@@ -180,7 +185,7 @@ impl Sampler {
         if values.len() > self.config.system.max_constants {
             return Err(Rejection::TooManyConstants);
         }
-        Ok(canonical)
+        Ok((canonical, connection))
     }
 
     /// Draws the rest of sample `index`.
@@ -199,7 +204,7 @@ impl Sampler {
             failed => return Err(Rejection::of(&failed).unwrap_or(Rejection::OutOfDomain)),
         };
         check_course(&path, &self.config)?;
-        let canonical = self.canonical(draft, &constants)?;
+        let (canonical, _) = self.canonical(draft, &constants)?;
         self.check_range(&canonical, &path)?;
         let evidence = check_terms(&canonical, &path, &self.config)?;
         let kept = chance(&mut rng, self.config.accept.quadratic_kept);

@@ -74,7 +74,7 @@ impl Default for SystemConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trees {
-    /// Weights of 1, 2, 3, … operators an equation. Default `[1, 2, 3, 3, 2, 1]`.
+    /// Weights of 1, 2, 3, … operators an equation. Default `[0.2, 2, 3, 3, 2, 1]`.
     pub operators: Vec<f64>,
     /// Weights of the operators of one argument.
     pub unary: UnaryWeights,
@@ -95,7 +95,7 @@ pub struct Trees {
 impl Default for Trees {
     fn default() -> Self {
         Trees {
-            operators: vec![1.0, 2.0, 3.0, 3.0, 2.0, 1.0],
+            operators: vec![0.2, 2.0, 3.0, 3.0, 2.0, 1.0],
             unary: UnaryWeights::default(),
             binary: BinaryWeights::default(),
             state: 4.0,
@@ -180,7 +180,7 @@ impl Default for BinaryWeights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Families {
-    /// Weights of 1, 2, 3, … terms an equation. Default `[1.5, 3, 2.5, 1]`.
+    /// Weights of 1, 2, 3, … terms an equation. Default `[0.6, 3, 3, 1.5]`.
     pub terms: Vec<f64>,
     /// Weights of the degrees 0, 1, 2, … of monomials. Default `[1.5, 4, 3, 1.5, 0.3]`.
     pub degrees: Vec<f64>,
@@ -218,12 +218,15 @@ pub struct Families {
     /// Share of equations that are `x' = v`, as for positions of oscillators; several dimensions only.
     /// Default 0.15.
     pub chain: f64,
+    /// Share of systems whose equations lead in a cycle through all states, so that every state
+    /// influences every other; several dimensions only. Default 0.6.
+    pub cycle: f64,
 }
 
 impl Default for Families {
     fn default() -> Self {
         Families {
-            terms: vec![1.5, 3.0, 2.5, 1.0],
+            terms: vec![0.6, 3.0, 3.0, 1.5],
             degrees: vec![1.5, 4.0, 3.0, 1.5, 0.3],
             monomial: 10.0,
             inverse: 0.7,
@@ -241,6 +244,7 @@ impl Default for Families {
             mixed: 0.7,
             shared: 0.5,
             chain: 0.15,
+            cycle: 0.6,
         }
     }
 }
@@ -357,6 +361,9 @@ pub struct Accept {
     pub quadratic: f64,
     /// Share of those that are kept. Default 0.1.
     pub quadratic_kept: f64,
+    /// Share of systems that are kept although some state influences no other; several dimensions only.
+    /// Default 0.3.
+    pub cascade_kept: f64,
 }
 
 impl Default for Accept {
@@ -369,6 +376,7 @@ impl Default for Accept {
             term: 0.012,
             quadratic: 0.006,
             quadratic_kept: 0.1,
+            cascade_kept: 0.3,
         }
     }
 }

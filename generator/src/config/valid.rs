@@ -143,6 +143,7 @@ impl Config {
         share("families.mixed", f.mixed)?;
         share("families.shared", f.shared)?;
         share("families.chain", f.chain)?;
+        share("families.cycle", f.cycle)?;
 
         let c = &self.constants;
         positive_range("constants.coefficient", c.coefficient)?;
@@ -184,6 +185,7 @@ impl Config {
         share("accept.term", a.term)?;
         share("accept.quadratic", a.quadratic)?;
         share("accept.quadratic_kept", a.quadratic_kept)?;
+        share("accept.cascade_kept", a.cascade_kept)?;
 
         let i = &self.integrator;
         let tolerance = |v: f64| (1e-13..=0.1).contains(&v);
