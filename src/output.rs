@@ -105,15 +105,26 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
 }
 
 fn unwritable(path: &Path, option: &str, error: &io::Error) -> Fault {
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => format!(
-            "Make the directory {} first, or name another place.",
-            folder(path).display()
+    let path = path.display();
+    let (what, remedy) = match error.kind() {
+        ErrorKind::NotFound => (
+            "its directory does not exist".to_string(),
+            "Make the directory first, or name another place.",
         ),
-        ErrorKind::StorageFull => "Free some space, or name another place.".to_string(),
-        _ => "Check the permissions, or name another place.".to_string(),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (
+            "a file is in the place of a directory".to_string(),
+            "Name another place.",
+        ),
+        ErrorKind::StorageFull => (
+            "no space left".to_string(),
+            "Free some space, or name another place.",
+        ),
+        _ => (
+            error.to_string(),
+            "Check the permissions, or name another place.",
+        ),
     };
-    Fault::new(format!("{option} {}: {error}", path.display()), remedy)
+    Fault::new(format!("{option} {path}: {what}"), remedy)
 }
 
 /// Where an answer goes.

@@ -17,8 +17,8 @@ Examples:
   nsode generate --out out/corpus --samples 10000 --seed 1
   nsode generate --out out/parts --samples 10000 --seed 1 --shard-size 2500 --shard 1/2
 
-The same options give the same bytes on any number of cores (RAYON_NUM_THREADS). A run that was
-stopped goes on when it is started again.";
+The same options give the same bytes on any number of cores (RAYON_NUM_THREADS). A run that \
+was stopped goes on when it is started again.";
 
 /// The options as they are typed.
 #[derive(Debug, Args)]
@@ -120,7 +120,7 @@ pub fn run(options: Options, started: Instant) -> Result<Outcome, Fault> {
         Ok(manifest) => {
             let made = manifest.accepted.saturating_sub(resumed);
             line(&format!(
-                "{} samples in {} of {} in {out}; {made} made in {seconds:.1} s, {:.0} a second, {:.0} % of draws accepted",
+                "{} samples in {} {} in {out}; {made} made in {seconds:.1} s, {:.0} a second, {:.0} % of draws accepted",
                 manifest.accepted,
                 manifest.shards.len(),
                 match manifest.shards.len() {

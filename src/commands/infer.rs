@@ -27,8 +27,8 @@ Examples:
   nsode infer data/examples/yeast.csv --plot yeast.svg
   nsode infer data/examples/lynx_hare.csv --proposers sparse --top 3 --json
 
-Several files, or a --group column, are several runs of one system and are fitted jointly. Blank cells
-and NaN are missing observations.";
+Several files, or a --group column, are several runs of one system and are fitted jointly. Blank \
+cells and NaN are missing observations.";
 
 /// The options as they are typed.
 #[derive(Debug, Args)]

@@ -25,8 +25,7 @@ Examples:
   nsode simulate \"0.79*y*(1 - y/74.3)\" --y0 7.3 --t 0:10:150
   nsode simulate \"-0.5*y + sin(t)\" --y0 -1 --t 0:20:200 --noise 0.05 --drop 0.5 --seed 1
   nsode simulate \"dx/dt = v; dv/dt = -x - 0.1*v\" --y0 1,0 --t 0:20:200 --out spring.csv
-  echo \"dhare/dt = 0.5*hare - 0.02*hare*lynx; dlynx/dt = 0.01*hare*lynx - 0.8*lynx\" \
-| nsode simulate - --y0 30,4 --t 1900:1920:21";
+  echo \"x1*(1 - x2); x2*(x1 - 1)\" | nsode simulate - --y0 1,2 --t 0:20:100";
 
 /// The options as they are typed.
 #[derive(Debug, Args)]
@@ -105,6 +104,9 @@ impl FromStr for Grid {
         if grid.start >= grid.end {
             return Err("the first time must be before the last one".to_string());
         }
+        if !(grid.end - grid.start).is_finite() {
+            return Err("the times are too far apart".to_string());
+        }
         Ok(grid)
     }
 }
@@ -116,10 +118,7 @@ impl Grid {
         let time = |i: usize| match i {
             0 => self.start,
             i if i == last => self.end,
-            i => {
-                let share = i as f64 / last as f64;
-                self.start * (1.0 - share) + self.end * share
-            }
+            i => self.start + (self.end - self.start) * i as f64 / last as f64,
         };
         (0..self.points).map(time).collect()
     }

@@ -23,7 +23,7 @@ Examples:
   nsode train --config data/configs/train-tiny.toml --out out/tiny
   nsode train --config data/configs/train-tiny.toml --out out/tiny --resume
 
-Ctrl-C saves the run and stops it; --resume goes on with it as if nothing had happened. A GPU needs
+Ctrl-C saves the run and stops it; --resume goes on with it as if nothing had happened. A GPU needs \
 the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH.";
 
 /// The options as they are typed.
