@@ -75,7 +75,11 @@ impl Bins {
         let ordered = scale > 0.0 && scale < limit && limit.is_finite();
         let half = count / 2;
         let step = (limit / scale).asinh() / half as f64;
-        if count % 2 == 0 || !(3..=MAX_BINS).contains(&count) || !ordered || !step.is_finite() {
+        if count.is_multiple_of(2)
+            || !(3..=MAX_BINS).contains(&count)
+            || !ordered
+            || !step.is_finite()
+        {
             return Err(TwoHotError::NoSuchBins {
                 count,
                 scale,

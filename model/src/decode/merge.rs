@@ -15,15 +15,21 @@ use super::Proposal;
 /// Why a spelt law is no proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejection {
-    /// It has no canonical form with these constants, or one too long for the token language.
+    /// It has no canonical form with these constants, or none in the token language.
     NoCanonicalForm,
+    /// Its canonical form, multiplied out, is longer than any skeleton that the model can spell, so
+    /// it is nothing that the model has ever been shown.
+    TooLong {
+        /// Tokens of the canonical skeleton.
+        tokens: usize,
+    },
     /// A constant that is not finite.
     NotFinite,
     /// No state occurs in any right-hand side.
     NoState,
 }
 
-/// A spelt law as a proposal of its own.
+/// A spelt law as a proposal of its own, of at most `max_tokens` tokens.
 ///
 /// # Errors
 /// The [`Rejection`].
@@ -31,6 +37,7 @@ pub fn canonical(
     skeleton: &Skeleton,
     constants: &[f64],
     log_probability: f64,
+    max_tokens: usize,
 ) -> Result<Proposal, Rejection> {
     if constants.iter().any(|c| !c.is_finite()) || log_probability.is_nan() {
         return Err(Rejection::NotFinite);
@@ -42,6 +49,15 @@ pub fn canonical(
         return Err(Rejection::NoState);
     }
     let (skeleton, constants) = system.parts().map_err(|_| Rejection::NoCanonicalForm)?;
+    let tokens = skeleton.tokens().len();
+    if tokens > max_tokens {
+        return Err(Rejection::TooLong { tokens });
+    }
+    // What goes out is read back first, as any text from a model is.
+    let read = Skeleton::parse(skeleton.dimension(), skeleton.tokens());
+    if read.as_ref() != Ok(&skeleton) || skeleton.slots() != constants.len() {
+        return Err(Rejection::NoCanonicalForm);
+    }
     if constants.iter().any(|c| !c.is_finite()) {
         return Err(Rejection::NotFinite);
     }
@@ -104,7 +120,7 @@ mod tests {
             (skeleton(&[Sin, X1]), vec![1.0, 2.0], 0.3),
             (skeleton(&[Add2, Square, X1, X1]), vec![-3.5, 4.5], 0.25),
         ];
-        let proposals = spelt.map(|(s, c, p)| canonical(&s, &c, p.ln()).expect("possible"));
+        let proposals = spelt.map(|(s, c, p)| canonical(&s, &c, p.ln(), 32).expect("possible"));
         let merged = merge(proposals);
         assert_eq!(merged.len(), 2);
         assert!((merged[0].log_probability - 0.45f64.ln()).abs() < 1e-12);
@@ -121,13 +137,21 @@ mod tests {
     #[test]
     fn impossible_laws_are_rejected() {
         let y = skeleton(&[X1]);
-        assert_eq!(canonical(&y, &[f64::NAN], -1.0), Err(Rejection::NotFinite));
-        assert_eq!(canonical(&y, &[], -1.0), Err(Rejection::NoCanonicalForm));
-        assert_eq!(canonical(&y, &[0.0], -1.0), Err(Rejection::NoState));
+        let canonical = |s: &Skeleton, c: &[f64]| canonical(s, c, -1.0, 4);
+        assert_eq!(canonical(&y, &[f64::NAN]), Err(Rejection::NotFinite));
+        assert_eq!(canonical(&y, &[]), Err(Rejection::NoCanonicalForm));
+        assert_eq!(canonical(&y, &[0.0]), Err(Rejection::NoState));
         // The state cancels.
         let gone = skeleton(&[Add2, One, Mul, X1, Inverse, X1]);
-        assert_eq!(canonical(&gone, &[1.0, 1.0], -1.0), Err(Rejection::NoState));
-        assert!(canonical(&y, &[2.0], -1.0).is_ok());
+        assert_eq!(canonical(&gone, &[1.0, 1.0]), Err(Rejection::NoState));
+        // Multiplied out, (1 + y)^4 has five terms.
+        let power = skeleton(&[Fourth, Add2, One, X1]);
+        let long = canonical(&power, &[1.0, 1.0]);
+        assert!(
+            matches!(long, Err(Rejection::TooLong { tokens: 9.. })),
+            "{long:?}"
+        );
+        assert!(canonical(&y, &[2.0]).is_ok());
     }
 
     #[test]
