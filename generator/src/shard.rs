@@ -16,7 +16,7 @@ use nsode_parser::print::infix;
 use nsode_parser::{Names, Skeleton, Token};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
@@ -259,6 +259,8 @@ impl ShardWriter {
             .set_column_dictionary_enabled(plain("law"), false)
             .set_column_dictionary_enabled(plain("constants.list.item"), false)
             .set_column_dictionary_enabled(plain("values.list.item"), false)
+            // Signs and exponents of a smooth path repeat; apart from the mantissas they compress.
+            .set_column_encoding(plain("values.list.item"), Encoding::BYTE_STREAM_SPLIT)
             .build();
         let schema = batch(&[]).map_err(|e| failed(&e))?.schema();
         let writer =
