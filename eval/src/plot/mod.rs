@@ -1,8 +1,8 @@
 //! A law beside its data, as a picture: one panel a state, residuals below each.
 //!
 //! [`plot`] writes SVG or PNG, whichever the path ends in, and writes it whole or not at all. What is
-//! drawn is decided in [`scene`] and [`panel`] as a list of shapes in logical pixels, with numbers on
-//! [`axis`] and text measured by [`shapes`]; [`render`] hands the list to plotters' back ends. The
+//! drawn is decided in `scene` and `panel` as a list of shapes in logical pixels, with numbers on
+//! `axis` and text measured by `shapes`; `render` hands the list to plotters' back ends. The
 //! font is DejaVu Sans, whose licence is beside it in `assets`; colours are those of Okabe and Ito.
 
 mod axis;

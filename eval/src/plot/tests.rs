@@ -200,7 +200,7 @@ fn residuals_vanish_on_the_law_itself() {
     let deviation = |series: &Series| {
         let scene = scene::scene(series, &candidate);
         let texts = scene.shapes.iter().filter_map(|s| Some(bounds(s)?.0));
-        let power = texts.filter(|t| t.starts_with("residual")).last();
+        let power = texts.rev().find(|t| t.starts_with("residual"));
         power.unwrap_or_default().to_string()
     };
     // The axis of the residuals is as fine as the integrator, not as the grid of the curve.

@@ -5,8 +5,8 @@
 //! capacities, half-saturations, resting values and decay rates appear as constants of their own, minus
 //! signs are written as such, and the constants count in the order in which they are printed. It is the
 //! same function. Each new constant is an expression in the old ones, so its standard error follows from
-//! their covariance by the delta method, `σ² = gᵀ C g` with the exact gradient `g`. [`terms`] takes a
-//! tree apart and writes it again; which combinations have a customary form is in [`shapes`].
+//! their covariance by the delta method, `σ² = gᵀ C g` with the exact gradient `g`. `terms` takes a
+//! tree apart and writes it again; which combinations have a customary form is in `shapes`.
 
 mod shapes;
 mod terms;

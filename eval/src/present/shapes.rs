@@ -16,7 +16,8 @@ fn is_scale(value: f64) -> bool {
 }
 
 /// `a*R + b*R*y^n` into one term `a*R*(1 - (y/K)^n)`, K = (−a/b)^(1/n), where `R` has `y` or a higher power in it
-/// and no third term is of the same family.
+/// and no third term is of the same family. Where
+/// there are further terms, `a` must be positive.
 pub(super) fn self_limited(all: &mut Vec<Term>, definitions: &mut Definitions) {
     for i in 0..all.len() {
         for j in 0..all.len() {
@@ -41,7 +42,9 @@ pub(super) fn self_limited(all: &mut Vec<Term>, definitions: &mut Definitions) {
                 && from.value(definitions) >= 1.0;
             let opposite =
                 definitions.value(&low.coefficient) * definitions.value(&high.coefficient) < 0.0;
-            if !(usual && opposite) {
+            // Beside other terms, `-a*R*(1 - y/K)` says less than `-a*R + b*R*y`.
+            let grows = definitions.value(&low.coefficient) > 0.0 || all.len() == 2;
+            if !(usual && opposite && grows) {
                 continue;
             }
             let capacity = definitions.constant(capacity);
@@ -108,7 +111,7 @@ pub(super) fn relaxing(all: &mut Vec<Term>, definitions: &mut Definitions) {
     );
     let target = negated(level.coefficient.clone()) / slope.coefficient.clone();
     let finite = definitions.value(&target).is_finite();
-    if !plain || *exponent != Exponent::Fixed(1.0) || !(a * b < 0.0) || !finite {
+    if !plain || *exponent != Exponent::Fixed(1.0) || a * b >= 0.0 || !finite {
         return;
     }
     let target = definitions.constant(target);

@@ -6,8 +6,8 @@
 #[cfg(test)]
 mod tests;
 
-use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use nsode_parser::print::{infix, latex, sympy};
 use nsode_parser::{Expr, Names};
 use serde::Serialize;
@@ -39,7 +39,16 @@ pub enum Layout {
     Plain,
 }
 
-/// Schema of [`Document`].
+/// Lines above, below and under the header.
+const RULED: TableStyle = {
+    let line = LineStyle::none().fill('─').junction('─');
+    TableStyle::new()
+        .top_border(line)
+        .header_separator(line)
+        .bottom_border(line)
+};
+
+/// Schema of the JSON.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -153,7 +162,7 @@ pub fn table(series: &Series, candidates: &[Candidate], layout: Layout) -> Strin
     let mut table = Table::new();
     match layout {
         Layout::Terminal(width) => {
-            table.load_style(UTF8_HORIZONTAL_ONLY);
+            table.load_style(RULED);
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(width.max(40));
         }

@@ -261,19 +261,19 @@ impl FileTable {
     }
 
     /// The cell of `column` in the first row.
-    pub(super) fn first_cell(&self, column: usize) -> Place {
+    pub(super) fn first_cell(&self, column: usize) -> Box<Place> {
         let mut ranges = Vec::new();
         split(&self.first_row.text, self.delimiter, &mut ranges);
         self.place(&self.first_row, &ranges, column)
     }
 
-    fn place(&self, line: &Line, ranges: &[Range<usize>], column: usize) -> Place {
+    fn place(&self, line: &Line, ranges: &[Range<usize>], column: usize) -> Box<Place> {
         let span = ranges.get(column).cloned().unwrap_or_default();
-        Place {
+        Box::new(Place {
             column: column + 1,
             name: self.headers.get(column).cloned().unwrap_or_default(),
             ..Place::of_span(&self.path, line, span)
-        }
+        })
     }
 }
 

@@ -31,8 +31,8 @@ const CONTEXT: usize = 400;
 
 impl Place {
     /// The whole of `line` in `file`.
-    pub(super) fn of_line(file: &str, line: &Line) -> Place {
-        Place::of_span(file, line, 0..line.text.len())
+    pub(super) fn of_line(file: &str, line: &Line) -> Box<Place> {
+        Box::new(Place::of_span(file, line, 0..line.text.len()))
     }
 
     /// Bytes `span` of `line`. Of a very long line, a part around the span is kept.
@@ -140,7 +140,7 @@ pub enum TableError {
     #[error("{place}: the quotation mark is never closed")]
     OpenQuote {
         /// The line in which it opens.
-        place: Place,
+        place: Box<Place>,
     },
     /// No row and no header.
     #[error("{file} has no data")]
@@ -158,13 +158,13 @@ pub enum TableError {
     #[error("{place}: there is only one column, so there is no measured value beside the time")]
     OneColumn {
         /// The first line of the table.
-        place: Place,
+        place: Box<Place>,
     },
     /// A row with another number of cells than the first.
     #[error("{place}: the row has {found} cells, the first line has {expected}")]
     Ragged {
         /// The row.
-        place: Place,
+        place: Box<Place>,
         /// Cells of the first row.
         expected: usize,
         /// Cells of this one.
@@ -174,7 +174,7 @@ pub enum TableError {
     #[error("{place}: {} is not a number", shown(place.found()))]
     NotANumber {
         /// The cell.
-        place: Place,
+        place: Box<Place>,
         /// What the column is used as.
         role: Role,
         /// Why it may not read as a number.
@@ -184,7 +184,7 @@ pub enum TableError {
     #[error("{place}: {} is infinite", shown(place.found()))]
     Infinite {
         /// The cell.
-        place: Place,
+        place: Box<Place>,
     },
     /// An option names a column that the file doesn't have.
     #[error("{file} has no column {} for {option}", shown(name))]
@@ -249,7 +249,7 @@ pub enum TableError {
     #[error("{place}: there are more than {limit} trajectories")]
     TooManyTrajectories {
         /// The row that begins one too many.
-        place: Place,
+        place: Box<Place>,
         /// Trajectories allowed.
         limit: usize,
     },
@@ -257,7 +257,7 @@ pub enum TableError {
     #[error("{place}: the value is {value} in all {observed} observations")]
     Constant {
         /// Its first cell.
-        place: Place,
+        place: Box<Place>,
         /// The value.
         value: f64,
         /// How often it was observed.
@@ -267,7 +267,7 @@ pub enum TableError {
     #[error("{place}: {} points are needed, there {}", needed, counted(*observed))]
     TooFewPoints {
         /// Its first cell.
-        place: Place,
+        place: Box<Place>,
         /// Values observed, in trajectories that can be used.
         observed: usize,
         /// Values needed.

@@ -78,14 +78,14 @@ impl<R: BufRead> Lines<R> {
                 let end = line.text.find('\n').unwrap_or(line.text.len());
                 let text = line.text.get(..end).unwrap_or("").to_string();
                 return Err(TableError::OpenQuote {
-                    place: Place {
+                    place: Box::new(Place {
                         file: self.file.clone(),
                         line: line.number,
                         byte: line.byte,
                         span: open.min(text.len())..(open + 1).min(text.len()),
                         text,
                         ..Place::default()
-                    },
+                    }),
                 });
             }
             line.text.push('\n');
