@@ -1,0 +1,130 @@
+//! A fit in the units of the data, with what is reported of it.
+
+use nalgebra::DMatrix;
+use nsode_generator::Trajectory;
+use nsode_parser::{CanonicalSystem, Skeleton};
+
+use super::origins::Origins;
+use crate::law::Law;
+use crate::problem::Problem;
+use crate::proposer::ProposerKind;
+use crate::rank::log_prior;
+use crate::refine::Refined;
+use crate::shooting::Shooter;
+
+/// Points of the curves in [`Candidate::fitted`].
+const CURVE_POINTS: usize = 200;
+
+/// A fitted constant in physical units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    /// Its value.
+    pub value: f64,
+    /// Its standard error; None where the data do not determine it.
+    pub stderr: Option<f64>,
+}
+
+/// A law that explains the data, in their units.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The law.
+    pub system: CanonicalSystem,
+    /// Its shape.
+    pub skeleton: Skeleton,
+    /// Its constants in slot order.
+    pub constants: Vec<Constant>,
+    /// Covariance of the constants; None where one is not determined.
+    pub covariance: Option<DMatrix<f64>>,
+    /// Who proposed it first.
+    pub source: ProposerKind,
+    /// Everybody who proposed it.
+    pub sources: Vec<ProposerKind>,
+    /// Coefficient of determination on the observed cells, averaged over states.
+    pub r2: f64,
+    /// Bayesian information criterion, of residuals in normalised units.
+    pub bic: f64,
+    /// Tokens and constants.
+    pub complexity: usize,
+    /// Probability among the candidates that were refined.
+    pub posterior: f64,
+    /// Initial states, one a trajectory.
+    pub initial: Vec<Vec<f64>>,
+    /// The solution on a dense grid, one a trajectory.
+    pub fitted: Vec<Trajectory>,
+    /// Logarithm of the prior probability.
+    pub log_prior: f64,
+}
+
+/// A fit in the units of the data; `None` where it cannot be expressed in them.
+pub(super) fn restored(
+    problem: &Problem,
+    refined: &Refined,
+    origins: &Origins,
+    posterior: f64,
+) -> Option<Candidate> {
+    let scaling = problem.scaling();
+    let system = refined.system.restored(scaling).ok()?;
+    let (skeleton, values) = system.parts().ok()?;
+    if skeleton != refined.skeleton || values.len() != refined.constants.len() {
+        return None;
+    }
+    let factors: Vec<f64> = values
+        .iter()
+        .zip(&refined.constants)
+        .map(|(physical, normal)| physical / normal)
+        .collect();
+    let constants = values
+        .iter()
+        .zip(&factors)
+        .zip(&refined.errors)
+        .map(|((value, factor), error)| Constant {
+            value: *value,
+            stderr: error.map(|e| e * factor.abs()).filter(|e| e.is_finite()),
+        })
+        .collect();
+    let covariance = refined.covariance.as_ref().map(|c| {
+        let factor = |i: usize| factors.get(i).copied().unwrap_or(1.0);
+        DMatrix::from_fn(c.nrows(), c.ncols(), |i, j| {
+            c[(i, j)] * factor(i) * factor(j)
+        })
+    });
+    let law = Law::new(&skeleton.template(), refined.constants.len())?;
+    let shooter = Shooter::new(problem, &law);
+    let fitted = problem
+        .normalised()
+        .iter()
+        .zip(&refined.initial)
+        .filter_map(|(path, initial)| {
+            let (first, last) = (path.times().first()?, path.times().last()?);
+            let times: Vec<f64> = (0..CURVE_POINTS)
+                .map(|i| first + (last - first) * i as f64 / (CURVE_POINTS - 1) as f64)
+                .collect();
+            let states = shooter.solve(&refined.constants, initial, &times)?;
+            Trajectory::new(problem.dimension(), times, states)
+                .ok()?
+                .restored(scaling)
+                .ok()
+        })
+        .collect();
+    let origin = origins.get(&skeleton);
+    let sources = origin.map_or_else(|| vec![ProposerKind::Local], |o| o.sources.clone());
+    Some(Candidate {
+        complexity: skeleton.tokens().len() + skeleton.slots(),
+        log_prior: log_prior(&skeleton, origin.and_then(|o| o.log_probability)),
+        initial: refined
+            .initial
+            .iter()
+            .map(|u| u.iter().zip(&scaling.states).map(|(u, s)| u * s).collect())
+            .collect(),
+        source: sources.first().copied().unwrap_or(ProposerKind::Local),
+        sources,
+        system,
+        skeleton,
+        constants,
+        covariance,
+        r2: refined.r2,
+        bic: refined.bic,
+        posterior,
+        fitted,
+    })
+}

@@ -1,0 +1,127 @@
+//! Propose, refine, rank: from trajectories to laws in the units of the data.
+//!
+//! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`, the fits and their
+//! ranking in `search`; `variants` makes simpler relatives of the best, `reweigh` learns the noise from what
+//! the best law leaves over, and `candidate` puts a fit into the units of the data.
+
+mod candidate;
+mod origins;
+mod reweigh;
+mod search;
+mod variants;
+
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::problem::Problem;
+use crate::proposer::{Proposer, Seed};
+use crate::rank::softmax;
+
+use candidate::restored;
+pub use candidate::{Candidate, Constant};
+use origins::{Origin, gather};
+use search::Search;
+
+/// Rounds of variants; each is made of the best laws after the one before.
+const ROUNDS: usize = 3;
+
+/// How to search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Candidates returned, at most.
+    pub top: usize,
+    /// Cap on the time for refinement, in seconds. Where it is not reached, the result depends only on the
+    /// data and the other options.
+    pub seconds: f64,
+    /// Seed of whatever is random; at present nothing is.
+    pub seed: u64,
+    /// Seeds refined of each proposer, at most.
+    pub beams: usize,
+    /// Whether variants of the best candidates are tried.
+    pub local: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            top: 10,
+            seconds: 10.0,
+            seed: 0,
+            beams: 100,
+            local: true,
+        }
+    }
+}
+
+/// What a search found, and what it could not do.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    /// Laws, best first.
+    pub candidates: Vec<Candidate>,
+    /// Proposers that failed and why, a cap that was reached.
+    pub warnings: Vec<String>,
+    /// Laws that were refined.
+    pub refined: usize,
+}
+
+/// Searches laws for `problem`.
+///
+/// # Errors
+/// The error of a proposer, if all proposers fail.
+pub fn discover(
+    problem: &Problem,
+    proposers: &[Box<dyn Proposer>],
+    options: &Options,
+) -> Result<Discovery, Error> {
+    let limit = if options.seconds.is_finite() {
+        options.seconds.clamp(0.0, 1e9)
+    } else {
+        1e9
+    };
+    let deadline = Instant::now() + Duration::from_secs_f64(limit);
+    let mut warnings = Vec::new();
+    let (seeds, mut origins) = gather(problem, proposers, options.beams, &mut warnings)?;
+    let mut search = Search::new(problem, deadline);
+    search.refine_all(problem, &seeds);
+    if options.local {
+        for _ in 0..ROUNDS {
+            let variants = search.variants(&origins);
+            let fresh: Vec<Seed> = variants
+                .into_iter()
+                .filter(|seed| !search.attempted.contains(&seed.skeleton))
+                .collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for seed in &fresh {
+                origins
+                    .entry(seed.skeleton.clone())
+                    .or_insert_with(Origin::local);
+            }
+            search.refine_all(problem, &fresh);
+        }
+    }
+    let refined = search.done.len();
+    let problem = &search.reweigh(problem, &origins);
+    if search.late {
+        warnings.push(format!(
+            "the time limit of {} s ended the search before all candidates were refined",
+            options.seconds
+        ));
+    }
+    search.score(problem, proposers, &mut origins);
+    let ranked = search.ranked(&origins);
+    let weights: Vec<f64> = ranked.iter().map(|(weight, _)| *weight).collect();
+    let posteriors = softmax(&weights);
+    let candidates = ranked
+        .iter()
+        .zip(&posteriors)
+        .filter_map(|((_, refined), posterior)| restored(problem, refined, &origins, *posterior))
+        .take(options.top)
+        .collect();
+    Ok(Discovery {
+        candidates,
+        warnings,
+        refined,
+    })
+}

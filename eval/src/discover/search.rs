@@ -1,0 +1,131 @@
+//! The fits of a search: refined in batches, the best one kept of each skeleton, ranked by their weights.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use nsode_parser::Skeleton;
+use rayon::prelude::*;
+
+use super::origins::{Origin, Origins};
+use crate::problem::Problem;
+use crate::proposer::{Proposer, Seed};
+use crate::rank::{UNDETERMINED, log_evidence, log_prior};
+use crate::refine::{Refined, refine};
+
+/// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
+/// threads.
+const BATCH: usize = 16;
+
+/// Best laws whose probability is asked of proposers that did not propose them.
+const SCORED: usize = 32;
+
+/// What was fitted so far, and how the fits are weighed.
+pub(super) struct Search {
+    deadline: Instant,
+    /// Observed cells.
+    cells: usize,
+    /// The share of them that counts as independent.
+    pub share: f64,
+    /// The best fit of each skeleton.
+    pub done: HashMap<Skeleton, Refined>,
+    /// Skeletons whose fit was tried, with success or without.
+    pub attempted: HashSet<Skeleton>,
+    /// Whether the deadline came before the end.
+    pub late: bool,
+}
+
+impl Search {
+    /// A search that has not begun.
+    pub fn new(problem: &Problem, deadline: Instant) -> Search {
+        Search {
+            deadline,
+            cells: problem.observed(),
+            share: 1.0,
+            done: HashMap::new(),
+            attempted: HashSet::new(),
+            late: false,
+        }
+    }
+
+    /// Fits the seeds, as many as the time allows.
+    pub fn refine_all(&mut self, problem: &Problem, seeds: &[Seed]) {
+        for batch in seeds.chunks(BATCH) {
+            if Instant::now() >= self.deadline {
+                self.late = true;
+                return;
+            }
+            let deadline = self.deadline;
+            let found: Vec<Option<Option<Refined>>> = batch
+                .par_iter()
+                .map(|seed| {
+                    let time_left = Instant::now() < deadline;
+                    time_left.then(|| refine(problem, &seed.skeleton, seed.constants.as_deref()))
+                })
+                .collect();
+            self.late |= found.iter().any(Option::is_none);
+            self.attempted
+                .extend(batch.iter().map(|seed| seed.skeleton.clone()));
+            for refined in found.into_iter().flatten().flatten() {
+                self.keep(refined);
+            }
+        }
+    }
+
+    fn keep(&mut self, refined: Refined) {
+        match self.done.get(&refined.skeleton) {
+            Some(other) if other.bic <= refined.bic => {}
+            _ => {
+                self.done.insert(refined.skeleton.clone(), refined);
+            }
+        }
+    }
+
+    /// Fits with their log-weights, best first.
+    pub fn ranked(&self, origins: &Origins) -> Vec<(f64, &Refined)> {
+        let mut ranked: Vec<(f64, &Refined)> = self
+            .done
+            .values()
+            .map(|refined| {
+                let proposed = origins
+                    .get(&refined.skeleton)
+                    .and_then(|o| o.log_probability);
+                let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
+                let prior = log_prior(&refined.skeleton, proposed) - UNDETERMINED * vague;
+                let evidence =
+                    log_evidence(refined.bic, refined.parameters, self.cells, self.share);
+                (prior + evidence, refined)
+            })
+            .filter(|(weight, _)| weight.is_finite())
+            .collect();
+        ranked.sort_by(|a, b| {
+            b.0.total_cmp(&a.0)
+                .then_with(|| a.1.skeleton.cmp(&b.1.skeleton))
+        });
+        ranked
+    }
+
+    /// Asks the proposers for their probabilities of the best laws that they did not propose themselves.
+    pub fn score(&self, problem: &Problem, proposers: &[Box<dyn Proposer>], origins: &mut Origins) {
+        let unknown: Vec<Skeleton> = self
+            .ranked(origins)
+            .into_iter()
+            .take(SCORED)
+            .map(|(_, refined)| &refined.skeleton)
+            .filter(|skeleton| {
+                let origin = origins.get(*skeleton);
+                origin.is_none_or(|o| o.log_probability.is_none())
+            })
+            .cloned()
+            .collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let scores = proposers
+            .iter()
+            .find_map(|proposer| proposer.log_probabilities(problem, &unknown));
+        for (skeleton, score) in unknown.into_iter().zip(scores.unwrap_or_default()) {
+            let origin = origins.entry(skeleton).or_insert_with(Origin::local);
+            origin.log_probability = Some(score);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Sparse regression as a proposer: which few terms of a library, integrated along the smoothed curves,
+//! explain the observations.
+//!
+//! The regression is the integral form of [`crate::integral`], so nothing is differentiated and the noise
+//! stays independent. Terms come from `library`, least squares on a few of them is `regression`'s. Supports
+//! are searched from small to large by a beam that starts from all pairs, scored by BIC and description
+//! length; systems combine the best supports of their equations. What is fixed in the library (a
+//! half-saturation, an angular frequency) becomes a constant of the skeleton and is fitted later.
+
+mod library;
+mod regression;
+
+use std::collections::HashSet;
+
+use nsode_parser::{CanonicalSystem, Expr, System};
+
+use crate::error::Error;
+use crate::problem::{FLOOR, Problem};
+use crate::proposer::{Proposer, ProposerKind, Seed};
+
+pub use library::library;
+use regression::{MOST_TERMS, Regression, Support};
+
+/// The sparse-regression proposer.
+#[derive(Clone, Debug)]
+pub struct Sparse {
+    /// Most terms an equation; more than 8 count as 8.
+    pub terms: usize,
+    /// Supports kept of each size during the search.
+    pub beam: usize,
+    /// Most candidates proposed.
+    pub candidates: usize,
+}
+
+impl Default for Sparse {
+    fn default() -> Sparse {
+        Sparse {
+            terms: 5,
+            beam: 40,
+            candidates: 60,
+        }
+    }
+}
+
+/// Root mean square residuals below which supports count as equally good. The integral form has an error of
+/// its own, the smoother's, of unknown size; where it is taken for signal, true laws lose to longer ones. So
+/// candidates come from each of these, in turns.
+const TOLERANCES: [f64; 4] = [FLOOR, 1e-4, 5e-4, 2.5e-3];
+
+impl Proposer for Sparse {
+    fn kind(&self) -> ProposerKind {
+        ProposerKind::Sparse
+    }
+
+    fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error> {
+        let library = library(problem);
+        let supports: Vec<Vec<Support>> = (0..problem.dimension())
+            .map(|state| self.supports(problem, &library, state))
+            .collect();
+        let ranked: Vec<Vec<Vec<usize>>> = TOLERANCES
+            .iter()
+            .map(|tolerance| combine(&supports, *tolerance, 3 * self.candidates))
+            .collect();
+        let mut seeds: Vec<Seed> = Vec::new();
+        let mut seen = HashSet::new();
+        for rank in 0..3 * self.candidates {
+            for choice in ranked.iter().filter_map(|list| list.get(rank)) {
+                if seeds.len() >= self.candidates {
+                    return Ok(seeds);
+                }
+                if !seen.insert(choice.clone()) {
+                    continue;
+                }
+                let rhs: Vec<Expr> = supports
+                    .iter()
+                    .zip(choice)
+                    .filter_map(|(list, i)| list.get(*i))
+                    .map(|support| expression(&library, support))
+                    .collect();
+                let seed = System::new(rhs)
+                    .ok()
+                    .and_then(|system| CanonicalSystem::new(&system).ok())
+                    .and_then(|canonical| canonical.parts().ok());
+                if let Some((skeleton, constants)) = seed
+                    && seeds.iter().all(|other| other.skeleton != skeleton)
+                {
+                    seeds.push(Seed {
+                        skeleton,
+                        constants: Some(constants),
+                        log_prior: None,
+                    });
+                }
+            }
+        }
+        Ok(seeds)
+    }
+}
+
+impl Sparse {
+    /// The best supports of one equation, several of each size.
+    fn supports(&self, problem: &Problem, library: &[Expr], state: usize) -> Vec<Support> {
+        let regression = Regression::new(problem, library, state);
+        let m = library.len();
+        let by_score = |list: &mut Vec<Support>| {
+            list.sort_by(|a, b| a.score(FLOOR).total_cmp(&b.score(FLOOR)));
+        };
+        let mut all: Vec<Support> = Vec::new();
+        let mut level: Vec<Support> = (0..m).filter_map(|i| regression.solve(&[i])).collect();
+        let most = self.terms.clamp(1, MOST_TERMS);
+        for size in 1..=most {
+            by_score(&mut level);
+            all.extend(level.iter().take(self.beam).cloned());
+            if size == most {
+                break;
+            }
+            // All pairs, and in one dimension nearly all triples, are seen.
+            let width = match size {
+                1 => m,
+                2 => 8 * self.beam,
+                _ => self.beam,
+            };
+            let mut next: Vec<Support> = Vec::new();
+            let mut seen = HashSet::new();
+            for support in level.iter().take(width) {
+                for i in 0..m {
+                    if support.terms.contains(&i) {
+                        continue;
+                    }
+                    let mut terms = support.terms.clone();
+                    terms.push(i);
+                    terms.sort_unstable();
+                    if seen.insert(terms.clone()) {
+                        next.extend(regression.solve(&terms));
+                    }
+                }
+            }
+            level = next;
+        }
+        all
+    }
+}
+
+/// Choices of one support an equation, in order of their total score; at most `most`.
+fn combine(supports: &[Vec<Support>], tolerance: f64, most: usize) -> Vec<Vec<usize>> {
+    let mut partial: Vec<(f64, Vec<usize>)> = vec![(0.0, Vec::new())];
+    for list in supports {
+        let mut next: Vec<(f64, Vec<usize>)> = partial
+            .iter()
+            .flat_map(|(score, choice)| {
+                list.iter().enumerate().map(move |(i, support)| {
+                    let mut longer = choice.clone();
+                    longer.push(i);
+                    (score + support.score(tolerance), longer)
+                })
+            })
+            .collect();
+        next.sort_by(|a, b| a.0.total_cmp(&b.0));
+        next.truncate(most);
+        partial = next;
+    }
+    partial.into_iter().map(|(_, choice)| choice).collect()
+}
+
+/// The right-hand side of a support.
+fn expression(library: &[Expr], support: &Support) -> Expr {
+    let mut terms = support
+        .terms
+        .iter()
+        .zip(&support.coefficients)
+        .filter_map(|(i, c)| library.get(*i).map(|e| Expr::Number(*c) * e.clone()));
+    let first = terms.next().unwrap_or(Expr::Number(0.0));
+    terms.fold(first, |sum, term| sum + term)
+}

@@ -1,0 +1,203 @@
+//! Least squares on a few terms of the library: one equation in integral form, its normal equations made once
+//! and solved for every support.
+
+use nsode_parser::tape::Tape;
+use nsode_parser::{CanonicalSystem, Expr, System};
+
+use crate::integral::{centre, cumulative};
+use crate::problem::{FLOOR, Problem};
+use crate::rank::description_prior;
+
+/// Most terms of a support.
+pub(super) const MOST_TERMS: usize = 8;
+
+/// A chosen set of library terms for one equation.
+#[derive(Clone, Debug)]
+pub(super) struct Support {
+    /// Indices into the library, ascending.
+    pub terms: Vec<usize>,
+    /// One a term, in normalised units.
+    pub coefficients: Vec<f64>,
+    /// Mean squared residual.
+    misfit: f64,
+    /// What the terms cost, in the units of the score.
+    price: f64,
+    /// Observed cells of the equation.
+    cells: f64,
+}
+
+impl Support {
+    /// BIC with description length; residuals below `tolerance` count as `tolerance`.
+    pub fn score(&self, tolerance: f64) -> f64 {
+        self.cells * self.misfit.max(tolerance * tolerance).ln() + self.price
+    }
+}
+
+/// Normal equations of one equation's regression, columns scaled to unit length.
+pub(super) struct Regression {
+    /// Scaled products of the terms' columns.
+    gram: Vec<Vec<f64>>,
+    /// Scaled products of the terms' columns with the observations.
+    right: Vec<f64>,
+    /// What each column was multiplied by; 0 for a column of zeros.
+    scale: Vec<f64>,
+    /// Square of the observations about their mean.
+    total: f64,
+    /// Observed cells of the equation.
+    cells: f64,
+    /// Sum of squares below which residuals say nothing.
+    floor: f64,
+    /// What each term costs.
+    prices: Vec<f64>,
+}
+
+impl Regression {
+    /// The regression of state number `state` on all of `library`.
+    pub fn new(problem: &Problem, library: &[Expr], state: usize) -> Regression {
+        let prices = library.iter().map(|term| price(term, problem)).collect();
+        let tape = Tape::compile(library);
+        let mut scratch = tape.scratch();
+        let m = library.len();
+        let d = problem.dimension();
+        let columns = m + 1;
+        let mut gram = vec![vec![0.0; columns]; columns];
+        let (mut cells, mut inverse) = (0.0, 0.0);
+        for (number, (path, curve)) in problem
+            .normalised()
+            .iter()
+            .zip(problem.curves())
+            .enumerate()
+        {
+            let mut values = vec![0.0; curve.times.len() * m];
+            for ((node, t), out) in curve
+                .times
+                .iter()
+                .enumerate()
+                .zip(values.chunks_exact_mut(m.max(1)))
+            {
+                tape.eval(*t, curve.at(node), &[], &mut scratch, out);
+            }
+            let integrals = cumulative(&curve.times, &values, m, curve.per_interval);
+            let (mut rows, mut weights) = (Vec::new(), Vec::new());
+            let paths = problem.weights(number).iter().skip(state).step_by(d);
+            for ((y, w), row) in path
+                .column(state)
+                .zip(paths)
+                .zip(integrals.chunks_exact(m.max(1)))
+            {
+                if *w > 0.0 {
+                    rows.extend_from_slice(row);
+                    rows.push(y);
+                    weights.push(*w);
+                    inverse += w * w;
+                    cells += 1.0;
+                }
+            }
+            centre(&mut rows, columns, &weights);
+            for row in rows.chunks_exact(columns) {
+                for (grow, a) in gram.iter_mut().zip(row) {
+                    for (cell, b) in grow.iter_mut().zip(row) {
+                        *cell += a * b;
+                    }
+                }
+            }
+        }
+        let scale: Vec<f64> = (0..m)
+            .map(|i| {
+                let v: f64 = gram.get(i).and_then(|r| r.get(i)).copied().unwrap_or(0.0);
+                if v > 0.0 { v.sqrt().recip() } else { 0.0 }
+            })
+            .collect();
+        let total = gram.pop().and_then(|mut last| last.pop()).unwrap_or(0.0);
+        let right = gram
+            .iter_mut()
+            .zip(&scale)
+            .map(|(row, s)| row.pop().unwrap_or(0.0) * s)
+            .collect();
+        for (row, si) in gram.iter_mut().zip(&scale) {
+            for (cell, sj) in row.iter_mut().zip(&scale) {
+                *cell *= si * sj;
+            }
+        }
+        Regression {
+            gram,
+            right,
+            scale,
+            total,
+            cells,
+            floor: FLOOR * FLOOR * inverse,
+            prices,
+        }
+    }
+
+    /// Least squares on `terms`, at most [`MOST_TERMS`], by Cholesky without pivoting; `None` where they are
+    /// dependent.
+    pub fn solve(&self, terms: &[usize]) -> Option<Support> {
+        let n = terms.len().min(MOST_TERMS);
+        let mut l = [[0.0f64; MOST_TERMS]; MOST_TERMS];
+        let mut z = [0.0f64; MOST_TERMS];
+        let mut explained = 0.0;
+        for (i, &ti) in terms.iter().enumerate().take(MOST_TERMS) {
+            let grow = self.gram.get(ti)?;
+            for (j, &tj) in terms.iter().enumerate().take(i + 1) {
+                let mut sum = *grow.get(tj)?;
+                for (a, b) in l[i].iter().zip(&l[j]).take(j) {
+                    sum -= a * b;
+                }
+                if i == j {
+                    if sum < 1e-9 {
+                        return None;
+                    }
+                    l[i][i] = sum.sqrt();
+                } else {
+                    l[i][j] = sum / l[j][j];
+                }
+            }
+            let mut sum = *self.right.get(ti)?;
+            for (a, b) in l[i].iter().zip(&z).take(i) {
+                sum -= a * b;
+            }
+            z[i] = sum / l[i][i];
+            explained += z[i] * z[i];
+        }
+        let mut x = [0.0f64; MOST_TERMS];
+        for i in (0..n).rev() {
+            let mut sum = z[i];
+            for k in i + 1..n {
+                sum -= l[k][i] * x[k];
+            }
+            x[i] = sum / l[i][i];
+        }
+        let coefficients = terms
+            .iter()
+            .zip(x)
+            .map(|(t, x)| self.scale.get(*t).map(|s| s * x))
+            .collect::<Option<Vec<f64>>>()?;
+        Some(Support {
+            misfit: (self.total - explained).max(self.floor) / self.cells,
+            price: terms.iter().filter_map(|t| self.prices.get(*t)).sum(),
+            cells: self.cells,
+            terms: terms.to_vec(),
+            coefficients,
+        })
+    }
+}
+
+/// What a term adds to the score beside its fit: its constants, and twice its description length.
+fn price(term: &Expr, problem: &Problem) -> f64 {
+    let shape = vec![term.clone(); problem.dimension()];
+    let skeleton = System::new(shape)
+        .ok()
+        .and_then(|system| CanonicalSystem::new(&system).ok())
+        .and_then(|canonical| canonical.parts().ok());
+    let constants = (problem.observed() as f64).ln();
+    match skeleton {
+        Some((skeleton, _)) => {
+            let equations = problem.dimension() as f64;
+            let slots = skeleton.slots() as f64 / equations;
+            slots * constants - 2.0 * description_prior(&skeleton) / equations
+        }
+        // A constant alone is no law, but a term like any other.
+        None => constants + 2.0,
+    }
+}
