@@ -74,25 +74,6 @@ impl Fault {
         fault.at(Excerpt::of(name, text, labels))
     }
 
-    /// What is wrong with the syntax of a configuration.
-    pub fn toml(file: &Path, text: &str, error: &toml::de::Error) -> Fault {
-        let name = file.display().to_string();
-        let said = error.message().trim_end();
-        let remedy = "The configurations in data/configs show what is expected.";
-        match error.span() {
-            Some(span) => {
-                let position = Position::of(text, span.start);
-                let label = (Span::new(span.start, span.len()), "here".to_string());
-                Fault::new(format!("{name}, {position}: {said}"), remedy).at(Excerpt::of(
-                    &name,
-                    text,
-                    vec![label],
-                ))
-            }
-            None => Fault::new(format!("{name}: {said}"), remedy),
-        }
-    }
-
     /// An input file that can't be read.
     pub fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
         Fault::new(
@@ -109,7 +90,7 @@ impl Fault {
                 .terminal_links(false)
                 .wrap_lines(std::io::stderr().is_terminal())
                 .build();
-            let text = Drawn(&*problem, handler).to_string();
+            let text = Drawn(&problem, handler).to_string();
             // Where not even this can be written, the exit code remains.
             let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
         }

@@ -5,6 +5,7 @@
 
 mod cli;
 mod commands;
+mod configuration;
 mod excerpt;
 mod fault;
 mod locate;

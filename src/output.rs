@@ -34,11 +34,13 @@ pub fn check_file(file: &Path, option: &str) -> Result<(), Fault> {
             "Name a file in it.",
         ));
     }
-    let outcome = match special(file) {
-        true => OpenOptions::new().write(true).open(file).map(drop),
-        false => temporary(folder(file)).map(drop),
-    };
-    outcome.map_err(|error| unwritable(file, option, &error))
+    if special(file) {
+        // Opening a pipe and closing it would end it for its reader.
+        return Ok(());
+    }
+    temporary(folder(file))
+        .map(drop)
+        .map_err(|error| unwritable(file, option, &error))
 }
 
 /// Makes the directory `directory` if it is not there, and checks that files can be made in it.
@@ -140,7 +142,7 @@ impl Target {
     /// Fills the target by `write`.
     ///
     /// # Errors
-    /// As [`stdout`] and [`file`].
+    /// As [`stdout`] and [`file()`].
     pub fn fill(
         &self,
         option: &str,

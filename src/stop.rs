@@ -15,6 +15,7 @@ static LOOKED_AT: AtomicBool = AtomicBool::new(false);
 
 /// Starts to listen. Called once, first of all.
 pub fn listen() {
+    let hang_up_ignored = ignores_hang_up();
     let outcome = ctrlc::set_handler(|| {
         let again = BY_USER.swap(true, Ordering::SeqCst);
         if again || !LOOKED_AT.load(Ordering::SeqCst) {
@@ -28,6 +29,21 @@ pub fn listen() {
     });
     if let Err(error) = outcome {
         tracing::warn!("Ctrl-C ends the program without saving: {error}");
+    }
+    if hang_up_ignored {
+        // SAFETY: no handler of ours is installed, so nothing runs when the signal comes.
+        unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    }
+}
+
+/// Whether the program is to outlive its terminal, as `nohup` arranges it.
+fn ignores_hang_up() -> bool {
+    // SAFETY: all-zero bytes are a valid `sigaction`; with no new action given, the call only writes the
+    // present one to it.
+    unsafe {
+        let mut present: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut present) == 0
+            && present.sa_sigaction == libc::SIG_IGN
     }
 }
 

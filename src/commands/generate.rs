@@ -1,6 +1,6 @@
 //! `nsode generate`: a corpus of random systems and their solutions, to train on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use nsode_generator::{Config as Distribution, Error, Options, Part, Progress, ge
 use crate::fault::Fault;
 use crate::output::make_directory;
 use crate::progress::{Bar, line};
-use crate::{Outcome, stop};
+use crate::{Outcome, configuration, stop};
 
 const EXAMPLES: &str = "\
 Examples:
-  nsode generate --out out/corpus --samples 10000 --seed 1
-  nsode generate --out out/parts --samples 10000 --seed 1 --shard-size 2500 --shard 1/2
+  nsode generate --out out/corpus --samples 1000 --seed 1
+  nsode generate --out out/parts --samples 1000 --seed 1 --shard-size 250 --shard 1/2
 
 The same options give the same bytes on any number of cores (RAYON_NUM_THREADS). A run that \
 was stopped goes on when it is started again.";
@@ -79,13 +79,39 @@ impl Arguments {
         options.shard_size = self.shard_size;
         if let Some(file) = self.config {
             let text = std::fs::read_to_string(&file).map_err(|e| Fault::unreadable(&file, &e))?;
-            options.config = Distribution::from_toml(&text).map_err(|error| match error {
-                Error::ConfigSyntax(error) => Fault::toml(&file, &text, &error),
-                error => Fault::plain(format!("{}: {error}", file.display())),
-            })?;
+            options.config =
+                Distribution::from_toml(&text).map_err(|error| unfit(&file, &text, "", error))?;
         }
         make_directory(&options.out, "--out")?;
         Ok(options)
+    }
+}
+
+/// What is wrong with a distribution that stands in `text` below the table `table` ("" for the whole).
+pub fn unfit(file: &Path, text: &str, table: &str, error: Error) -> Fault {
+    match error {
+        Error::ConfigSyntax(error) if table.is_empty() => configuration::syntax(file, text, &error),
+        Error::ConfigSyntax(error) => configuration::field(
+            file,
+            text,
+            table,
+            error.message().trim_end(),
+            "The configurations in data/configs show what is expected.",
+        ),
+        Error::ConfigRange {
+            field,
+            value,
+            allowed,
+        } => {
+            let field = match table {
+                "" => field,
+                table => format!("{table}.{field}"),
+            };
+            let message = format!("{field} = {value} is out of range");
+            let remedy = format!("Allowed: {allowed}.");
+            configuration::field(file, text, &field, &message, &remedy)
+        }
+        error => Fault::plain(format!("{}: {error}", file.display())),
     }
 }
 
@@ -107,10 +133,13 @@ pub fn run(options: Options, started: Instant) -> Result<Outcome, Fault> {
             resumed = at.resumed;
             Bar::new(
                 at.total,
-                "{wide_bar} {human_pos}/{human_len} samples, {per_sec}, {eta} left",
+                "{wide_bar} {human_pos}/{human_len} samples, {msg}, {eta} left",
             )
         });
-        bar.set(at.accepted, String::new);
+        bar.set(at.accepted, || {
+            let made = at.accepted.saturating_sub(at.resumed) as f64;
+            format!("{:.0} a second", made / started.elapsed().as_secs_f64())
+        });
     };
     let outcome = generate(&options, &mut show, stop::flag());
     drop(bar);

@@ -182,6 +182,12 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     for warning in &series.warnings {
         warn(warning);
     }
+    tracing::info!(
+        points = series.points(),
+        trajectories = series.trajectories.len(),
+        states = series.names.dimension(),
+        "read"
+    );
     let mut info = RunInfo {
         seed: config.options.seed,
         ..RunInfo::default()

@@ -5,15 +5,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
-use nsode_model::config::{TrainConfig, Valid};
+use nsode_model::Error as ModelError;
+use nsode_model::config::{GeneratorSource, TrainConfig, Valid};
 use nsode_model::metrics::{Line, Unseen};
 use nsode_model::train::{Event, Options, Progress, train};
 
 use crate::cli::DeviceArgument;
+use crate::commands::generate::unfit;
 use crate::fault::Fault;
 use crate::output::{file, make_directory};
 use crate::progress::{Bar, line, warn};
-use crate::{Outcome, stop};
+use crate::{Outcome, configuration, stop};
 
 /// The configuration of a run, beside its checkpoint.
 const RECORD: &str = "train.toml";
@@ -104,12 +106,27 @@ fn read(path: &Path) -> Result<Valid<TrainConfig>, Fault> {
     let text = std::fs::read_to_string(path).map_err(|error| Fault::unreadable(path, &error))?;
     // The library's reader names no place.
     if let Err(error) = toml::from_str::<TrainConfig>(&text) {
-        return Err(Fault::toml(path, &text, &error));
+        return Err(configuration::syntax(path, &text, &error));
     }
-    TrainConfig::from_file(path).map_err(|error| match error {
-        error @ nsode_model::Error::Io { .. } => error.into(),
+    let config = TrainConfig::from_file(path).map_err(|error| match error {
+        ModelError::Field {
+            field,
+            found,
+            range,
+        } => {
+            let message = format!("{field} is {found}");
+            let remedy = format!("It must be {range}.");
+            configuration::field(path, &text, &field, &message, &remedy)
+        }
+        error @ ModelError::Io { .. } => error.into(),
         error => Fault::plain(format!("{}: {error}", path.display())),
-    })
+    })?;
+    if let GeneratorSource::Inline(table) = &config.generator {
+        // Before anything else is done, and with its place.
+        nsode_generator::Config::from_toml(&table.to_string())
+            .map_err(|error| unfit(path, &text, "generator", error))?;
+    }
+    Ok(config)
 }
 
 /// Trains, until the configuration's last step, the time limit, or Ctrl-C.

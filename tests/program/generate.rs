@@ -40,7 +40,7 @@ fn the_same_bytes_whatever_happens() {
 
     let start = || {
         let arguments = [&SAMPLES[..], &["parts"]].concat();
-        Running::start(place.path(), &arguments, &[("RAYON_NUM_THREADS", "2")])
+        Running::start(place.path(), &arguments)
     };
     let corpus = place.path().join("parts");
     // Ctrl-C
@@ -58,9 +58,7 @@ fn the_same_bytes_whatever_happens() {
     assert!(shards(&corpus) > after);
 
     let mut rest = nsode_in(place.path());
-    rest.args(SAMPLES)
-        .arg("parts")
-        .env("RAYON_NUM_THREADS", "2");
+    rest.args(SAMPLES).arg("parts");
     let said = text(&run(&mut rest, 0).stderr);
     assert!(said.contains("of 6000 samples are there already"), "{said}");
     let (whole, parts) = (contents(&place.path().join("whole")), contents(&corpus));

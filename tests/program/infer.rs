@@ -146,23 +146,21 @@ fn the_json_is_schema_1() {
 
 #[test]
 fn the_same_seed_gives_the_same_answer() {
-    let answer = |threads: &str| {
-        let mut command = nsode();
-        command.args([
-            "infer",
-            "data/examples/lynx_hare.csv",
-            "--json",
-            "--seed",
-            "3",
-        ]);
-        command
-            .args(["--seconds", "60", "--checkpoint"])
-            .arg(tiny_checkpoint());
-        let mut document = infer(command.env("RAYON_NUM_THREADS", threads));
-        document["seconds"] = Value::Null;
-        document
-    };
-    assert_eq!(answer("1"), answer("2"));
+    for (table, proposers) in [
+        ("data/examples/yeast.csv", "transformer,sparse,local"),
+        ("data/examples/lynx_hare.csv", "sparse"),
+    ] {
+        let answer = |threads: &str| {
+            let mut command = nsode();
+            command.args(["infer", table, "--json", "--seed", "3", "--seconds", "60"]);
+            command.args(["--proposers", proposers, "--checkpoint"]);
+            command.arg(tiny_checkpoint());
+            let mut document = infer(command.env("RAYON_NUM_THREADS", threads));
+            document["seconds"] = Value::Null;
+            document
+        };
+        assert_eq!(answer("1"), answer("2"));
+    }
 }
 
 #[test]
@@ -306,7 +304,7 @@ fn an_interrupted_search_ends_at_once() {
     if !made.is_ok_and(|status| status.success()) {
         return;
     }
-    let mut running = Running::start(place.path(), &["infer", "a.csv"], &[]);
+    let mut running = Running::start(place.path(), &["infer", "a.csv"]);
     // Opening the other end waits until the program has opened its own.
     let writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     running.wait_until(|| true);

@@ -33,12 +33,12 @@ fn two_million_rows_in_bounded_memory() {
         "--top",
         "1",
     ];
-    let mut running = Running::start(place.path(), &arguments, &[]);
-    let id = running.0.id();
+    let mut running = Running::start(place.path(), &arguments);
+    let id = running.child.id();
     let mut most = 0;
     let code = loop {
         most = most.max(peak(id).unwrap_or(0));
-        if let Some(status) = running.0.try_wait().unwrap() {
+        if let Some(status) = running.child.try_wait().unwrap() {
             break status.code();
         }
         std::thread::sleep(std::time::Duration::from_millis(5));

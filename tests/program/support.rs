@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use nsode_parser::infix::parse_system;
 use nsode_parser::{Names, System};
 use serde_json::Value;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// The root of the source tree.
 pub fn root() -> &'static Path {
@@ -125,18 +126,29 @@ pub fn copied_checkpoint() -> TempDir {
 }
 
 /// A program that runs beside the test, for tests that interrupt it. Killed when it is dropped.
-pub struct Running(pub std::process::Child);
+pub struct Running {
+    pub child: Child,
+    /// A file, since a pipe that nobody reads would stop the program when it is full.
+    stderr: NamedTempFile,
+}
 
 impl Running {
-    pub fn start(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
-        let mut command = std::process::Command::new(program());
-        command
-            .current_dir(directory)
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::piped());
-        Running(command.spawn().unwrap())
+    pub fn start(directory: &Path, arguments: &[&str]) -> Running {
+        Running::spawn(
+            std::process::Command::new(program())
+                .current_dir(directory)
+                .args(arguments),
+        )
+    }
+
+    pub fn spawn(command: &mut std::process::Command) -> Running {
+        let stderr = NamedTempFile::new().unwrap();
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(stderr.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, stderr }
     }
 
     /// Waits until `ready`, for a minute at most. Panics when the program ends before.
@@ -145,35 +157,36 @@ impl Running {
             if ready() {
                 return;
             }
-            if let Some(status) = self.0.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("ended early: {status}, {}", self.stderr());
             }
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("not ready after a minute");
+        panic!("not ready after a minute: {}", self.stderr());
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: `kill` has no preconditions; the process is ours and was not waited for.
+        assert_eq!(unsafe { libc::kill(id, signal) }, 0);
     }
 
     /// Sends Ctrl-C, and returns exit code and standard error.
     pub fn interrupt(mut self) -> (Option<i32>, String) {
-        let id = i32::try_from(self.0.id()).unwrap();
-        // SAFETY: `kill` has no preconditions; the process is ours and was not waited for.
-        assert_eq!(unsafe { libc::kill(id, libc::SIGINT) }, 0);
-        let status = self.0.wait().unwrap();
+        self.signal(libc::SIGINT);
+        let status = self.child.wait().unwrap();
         (status.code(), self.stderr())
     }
 
-    fn stderr(&mut self) -> String {
-        let mut said = String::new();
-        if let Some(mut stderr) = self.0.stderr.take() {
-            std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
-        }
-        said
+    fn stderr(&self) -> String {
+        fs::read_to_string(self.stderr.path()).unwrap()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

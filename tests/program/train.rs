@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{
-    Running, folder, infer, nsode, nsode_in, run, text, tiny_checkpoint, tiny_config,
+    Running, folder, infer, nsode, nsode_in, program, run, text, tiny_checkpoint, tiny_config,
 };
 
 #[test]
@@ -49,7 +49,7 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let arguments = ["train", "--config", "config.toml", "--out", "run"];
     let metrics = place.path().join("run/metrics.jsonl");
     let lines = || fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
-    let mut running = Running::start(place.path(), &arguments, &[]);
+    let mut running = Running::start(place.path(), &arguments);
     running.wait_until(|| lines() >= 10);
     let (code, said) = running.interrupt();
     assert_eq!(code, Some(130), "{said}");
@@ -81,6 +81,56 @@ fn an_interrupted_run_is_saved_and_goes_on() {
         said.contains(&format!("done: {} steps", step + 2)),
         "{said}"
     );
+}
+
+#[test]
+fn a_configuration_out_of_range_is_shown() {
+    let config = fs::read_to_string(tiny_config()).unwrap();
+    for (from, to, message) in [
+        ("heads = 2", "heads = 3", "model.heads is 3"),
+        ("clip = 1.0", "clip = -1.0", "optimizer.clip is -1.0"),
+        (
+            "solutions = 2",
+            "solutions = 0",
+            "generator.system.solutions = 0",
+        ),
+    ] {
+        let place = folder();
+        assert!(config.contains(from));
+        let text_of = config.replace(from, to);
+        let at = text_of.find(to).unwrap();
+        let line = 1 + text_of[..at].matches('\n').count();
+        let column = 1 + to.find("= ").unwrap() + 2;
+        fs::write(place.path().join("a.toml"), &text_of).unwrap();
+        let mut command = nsode_in(place.path());
+        command.args(["train", "--config", "a.toml", "--out", "run"]);
+        let said = text(&run(&mut command, 2).stderr);
+        let first = said.lines().next().unwrap();
+        let expected = format!("a.toml, line {line}, column {column}: {message}");
+        assert!(first.contains(&expected), "{expected} is not in {said}");
+        assert!(!place.path().join("run").exists());
+    }
+}
+
+#[test]
+fn a_run_outlives_its_terminal() {
+    let place = folder();
+    let config = fs::read_to_string(tiny_config()).unwrap();
+    let long = config.replace("steps = 6", "steps = 1000000");
+    fs::write(place.path().join("config.toml"), long).unwrap();
+    let metrics = place.path().join("out/config/metrics.jsonl");
+    let lines = || fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
+    let mut running = Running::spawn(
+        std::process::Command::new("nohup")
+            .arg(program())
+            .args(["train", "--config", "config.toml"])
+            .current_dir(place.path()),
+    );
+    running.wait_until(|| lines() >= 2);
+    running.signal(libc::SIGHUP);
+    let before = lines();
+    running.wait_until(|| lines() >= before + 10);
+    assert_eq!(running.interrupt().0, Some(130));
 }
 
 #[test]
