@@ -47,3 +47,27 @@ fn all_ways_to_write_a_law_have_one_skeleton() {
         }
     }
 }
+
+#[test]
+fn long_products_of_sums_come_to_an_end() {
+    // Each of these once made multiplying out and taking out common factors call each other for ever.
+    for text in [
+        "((y - 2.51)^2*(-0.699 - 0.248/y))^3",
+        "1/(-1 + (y + 1)^-3)",
+        "((1 + y)^9*(2 + 1/y)^9)^-2",
+        "((y + sqrt(y) + 1)^3*(y + 1/y + 2)^4)^(1/2)",
+    ] {
+        let (system, _) = parse_system(text, None).unwrap();
+        match CanonicalSystem::new(&system) {
+            Ok(form) => {
+                let at = |system: &nsode_parser::System| system.rhs()[0].eval(0.0, &[1.7], &[]);
+                let (before, after) = (at(&system), at(&form.to_system()));
+                assert!(
+                    (before - after).abs() <= 1e-9 * before.abs(),
+                    "{text}: {before}, {after}"
+                );
+            }
+            Err(e) => assert_eq!(e, nsode_parser::CanonicalError::TooLarge, "{text}"),
+        }
+    }
+}

@@ -383,6 +383,9 @@ impl Term {
             .cloned()
             .partition(Factor::is_never_negative);
         let scale = self.coefficient.abs().powf(exponent);
+        if scale == 0.0 {
+            return Err(CanonicalError::NotFinite);
+        }
         let mut result = Sum::number(scale)?;
         for factor in &positive {
             result = result.multiplied(&factor.power(exponent)?)?;

@@ -189,11 +189,7 @@ impl Sum {
                 function = Function::Cos;
                 sign = -sign;
             } else if !near(0.0) {
-                let term = Term {
-                    coefficient: phase,
-                    product: Product::default(),
-                };
-                argument.terms.insert(0, term);
+                argument = argument.plus(&Sum::number(phase)?)?;
             }
         }
         Sum::atom(Atom::Call(function, argument)).times(sign)
