@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use nsode_generator::config::Observation;
 use nsode_generator::observe::Observer;
 use nsode_generator::sampler::{Sample, Sampler};
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
@@ -22,6 +21,7 @@ use crate::config::{ModelConfig, Valid};
 use crate::corpus::Shuffled;
 use crate::inputs::{self, EncoderBatch};
 use crate::network::loss::TargetBatch;
+use crate::random::{shuffle, stream};
 use crate::vocabulary::{BOS, PAD, Symbol, Vocabulary};
 
 /// Blocks that a pool may draw from.
@@ -46,7 +46,7 @@ pub(crate) struct Batch {
 /// Batches that were drawn together.
 pub(crate) struct Pool {
     pub(crate) batches: Vec<Batch>,
-    /// Draws of the generator that it took.
+    /// Draws of the generator that it took; from a corpus, as many as it has samples.
     pub(crate) draws: u64,
 }
 
@@ -71,37 +71,20 @@ pub(crate) enum Origin {
 
 /// Makes batches.
 pub(crate) struct Source {
-    origin: Origin,
-    seed: u64,
-    observation: Observation,
-    model: Valid<ModelConfig>,
-    vocabulary: Vocabulary,
-    batch: usize,
-    pool: usize,
+    pub(crate) origin: Origin,
+    /// Seed of the observations and of the order of a pool's batches.
+    pub(crate) seed: u64,
+    /// How solutions are observed.
+    pub(crate) observation: Observation,
+    pub(crate) model: Valid<ModelConfig>,
+    pub(crate) vocabulary: Vocabulary,
+    /// Samples a batch.
+    pub(crate) batch: usize,
+    /// Batches a pool.
+    pub(crate) pool: usize,
 }
 
 impl Source {
-    /// Makes batches of `batch` samples, `pool` of them at a time; `seed` is that of the observations.
-    pub(crate) fn new(
-        origin: Origin,
-        seed: u64,
-        observation: Observation,
-        model: Valid<ModelConfig>,
-        vocabulary: Vocabulary,
-        batch: usize,
-        pool: usize,
-    ) -> Source {
-        Source {
-            origin,
-            seed,
-            observation,
-            model,
-            vocabulary,
-            batch,
-            pool,
-        }
-    }
-
     /// Batches a pool.
     pub(crate) fn pool_size(&self) -> u64 {
         self.pool as u64
@@ -133,9 +116,7 @@ impl Source {
     }
 
     fn stream(&self, purpose: u64, number: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add(purpose));
-        rng.set_stream(number);
-        rng
+        stream(self.seed.wrapping_add(purpose), number)
     }
 
     /// The rows of a pool from the generator, and how many draws they took.
@@ -274,12 +255,5 @@ fn starved(attempts: u64, refusals: Refusals) -> Error {
     Error::Starved {
         attempts,
         reason: most.map(|(reason, _)| reason).unwrap_or_default(),
-    }
-}
-
-/// Fisher and Yates.
-fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, rng.random_range(0..=i));
     }
 }

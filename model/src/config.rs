@@ -20,7 +20,7 @@ impl<T> Deref for Valid<T> {
     }
 }
 
-/// How observed points become tokens of the encoder. See [`crate::inputs`].
+/// How observed points become tokens of the encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Inputs {
@@ -77,7 +77,7 @@ pub enum Precision {
     Fp32,
 }
 
-/// AdamW and its schedule. See [`crate::optimizer`] and [`crate::schedule`].
+/// AdamW and its schedule, for which see [`crate::schedule`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {

@@ -9,10 +9,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nsode_generator::{Corpus, Row, Sample};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::Error;
+use crate::random::{shuffle, stream};
 
 /// Shards kept in memory: the one that is read, and the one before it, in which a slower thread may be.
 const KEPT: usize = 2;
@@ -88,8 +87,10 @@ impl Shuffled {
                     continue;
                 }
                 let content = self.shard(shard)?;
-                let stream = round.wrapping_mul(self.rows.len() as u64) + shard as u64;
-                let order = permutation(content.len(), self.seed.wrapping_add(ROWS), stream);
+                let number = round
+                    .wrapping_mul(self.rows.len() as u64)
+                    .wrapping_add(shard as u64);
+                let order = permutation(content.len(), self.seed.wrapping_add(ROWS), number);
                 let wanted = count - samples.len();
                 let chosen = order.iter().skip(within as usize).take(wanted);
                 samples.extend(chosen.filter_map(|&row| content.get(row)).map(Row::sample));
@@ -125,14 +126,10 @@ impl Shuffled {
     }
 }
 
-/// A random order of `0..count` (Fisher and Yates).
-fn permutation(count: usize, seed: u64, stream: u64) -> Vec<usize> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream);
+/// A random order of `0..count`.
+fn permutation(count: usize, seed: u64, number: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
-    for i in (1..count).rev() {
-        order.swap(i, rng.random_range(0..=i));
-    }
+    shuffle(&mut order, &mut stream(seed, number));
     order
 }
 

@@ -70,12 +70,15 @@ fn load_cuda() -> Result<(), Error> {
         })
 }
 
-/// Sets the threads of the matrix products; 0: one a core. Returns their number.
-pub(crate) fn set_threads(threads: usize) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let threads = if threads == 0 { cores } else { threads };
+/// Cores of this machine, as far as this program may use them.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+/// Sets the threads of the matrix products; 0: one a core.
+pub(crate) fn set_threads(threads: usize) {
+    let threads = if threads == 0 { cores() } else { threads };
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
-    threads
 }
 
 #[cfg(test)]

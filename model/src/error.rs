@@ -121,10 +121,10 @@ pub enum Error {
     Generator(#[from] nsode_generator::Error),
     /// The generator rejects nearly everything.
     #[error(
-        "no acceptable sample in {attempts} attempts (most often: {reason}); loosen the generator's configuration or the model's limits"
+        "hardly any acceptable sample in {attempts} attempts (most often: {reason}); loosen the generator's configuration or the model's limits"
     )]
     Starved {
-        /// Attempts that were made for one sample.
+        /// Attempts that were made.
         attempts: u64,
         /// The most frequent reason.
         reason: String,
@@ -159,7 +159,7 @@ pub enum Error {
         /// Its value in the configuration.
         now: String,
     },
-    /// Observations that the model cannot take.
+    /// Observations, or a corpus of them, that the model cannot take.
     #[error("{0}")]
     Observations(String),
     /// A thread ended without an answer: a bug, please report it.

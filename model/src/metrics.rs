@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::checkpoint::METRICS;
+use crate::checkpoint::{METRICS, files};
 
 /// Means over the steps since the last such line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct StepMetrics {
     /// The model's operations a second, as a share of the matrix product timed at the start. Padding is
     /// not counted.
     pub mfu: f64,
-    /// Draws of the generator that became samples.
+    /// Share of the generator's draws in this session that became samples; 1 for a corpus.
     pub accepted: f64,
     /// Seconds of training, all sessions together.
     pub seconds: f64,
@@ -111,7 +111,7 @@ impl Log {
             .flat_map(|line| [line, "\n"])
             .collect();
         if kept != old {
-            std::fs::write(&path, kept).map_err(Error::io(&path))?;
+            files::replace(&path, kept.as_bytes())?;
         }
         let file = OpenOptions::new()
             .create(true)

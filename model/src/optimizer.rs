@@ -132,13 +132,9 @@ impl AdamW {
         Ok(norm)
     }
 
-    /// Reads the counts; waits for the device.
+    /// What was counted; waits for the device.
     pub(crate) fn counts(&self) -> Result<Counts, tch::TchError> {
-        let mut counts = [0.0_f64; 3];
-        self.counts
-            .f_to_device(Device::Cpu)?
-            .f_copy_data(&mut counts, 3)?;
-        let [taken, skipped, skipped_in_a_row] = counts.map(|count| count as u64);
+        let [taken, skipped, skipped_in_a_row] = self.raw_counts()?.map(|count| count as u64);
         Ok(Counts {
             taken,
             skipped,
@@ -146,17 +142,21 @@ impl AdamW {
         })
     }
 
-    /// The state on the host.
+    /// The state on the host; waits for the device.
     pub(crate) fn moments(&self) -> Result<Moments, tch::TchError> {
+        Ok(Moments {
+            first: to_host(&self.first)?,
+            second: to_host(&self.second)?,
+            counts: self.raw_counts()?,
+        })
+    }
+
+    fn raw_counts(&self) -> Result<[f64; 3], tch::TchError> {
         let mut counts = [0.0; 3];
         self.counts
             .f_to_device(Device::Cpu)?
             .f_copy_data(&mut counts, 3)?;
-        Ok(Moments {
-            first: to_host(&self.first)?,
-            second: to_host(&self.second)?,
-            counts,
-        })
+        Ok(counts)
     }
 
     /// Puts back what [`AdamW::moments`] gave.
@@ -164,7 +164,7 @@ impl AdamW {
         &mut self,
         first: &[f32],
         second: &[f32],
-        counts: &[f64],
+        counts: &[f64; 3],
     ) -> Result<(), tch::TchError> {
         let device = self.first.device();
         self.first = Tensor::f_from_slice(first)?.f_to_device(device)?;

@@ -13,7 +13,7 @@ const SIDE: i64 = 1536;
 const REPEATS: usize = 6;
 
 /// Floating-point operations a second of a large product, with the threads that are set.
-pub(crate) fn matmul_peak(kind: Kind, device: Device) -> Result<f64, tch::TchError> {
+fn matmul_peak(kind: Kind, device: Device) -> Result<f64, tch::TchError> {
     let _guard = tch::no_grad_guard();
     let a = Tensor::f_full([SIDE, SIDE], 0.5, (kind, device))?;
     let b = Tensor::f_full([SIDE, SIDE], 0.25, (kind, device))?;

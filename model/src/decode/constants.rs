@@ -24,11 +24,16 @@ pub struct Completed {
     pub log_probability: f64,
 }
 
+/// A skeleton on its way through the model.
 struct Sequence<'a> {
+    /// Its number among all skeletons of all problems.
     index: usize,
     skeleton: &'a Skeleton,
+    /// After the tokens so far.
     grammar: Grammar,
+    /// Its row in the model.
     row: usize,
+    /// What is known so far.
     result: Completed,
 }
 
@@ -42,10 +47,13 @@ pub fn complete<M: StepModel>(
     max_tokens: usize,
     vocabulary: &Vocabulary,
 ) -> Result<Vec<Vec<Completed>>, M::Error> {
-    let mut active: Vec<Sequence> = Vec::new();
-    for (problem, list) in skeletons.iter().enumerate() {
-        active.extend(list.iter().map(|skeleton| Sequence {
-            index: 0,
+    let mut active: Vec<Sequence> = skeletons
+        .iter()
+        .enumerate()
+        .flat_map(|(problem, list)| list.iter().map(move |&skeleton| (problem, skeleton)))
+        .enumerate()
+        .map(|(index, (problem, skeleton))| Sequence {
+            index,
             skeleton,
             grammar: Grammar::new(skeleton.dimension(), max_tokens),
             row: problem,
@@ -53,13 +61,9 @@ pub fn complete<M: StepModel>(
                 constants: Vec::with_capacity(skeleton.slots()),
                 log_probability: 0.0,
             },
-        }));
-    }
-    let mut done: Vec<Option<Completed>> = Vec::new();
-    done.resize_with(active.len(), || None);
-    for (index, sequence) in active.iter_mut().enumerate() {
-        sequence.index = index;
-    }
+        })
+        .collect();
+    let mut done: Vec<Option<Completed>> = vec![None; active.len()];
 
     let mut scores = model.start()?.checked(skeletons.len(), vocabulary.size())?;
     let mut step = 0;

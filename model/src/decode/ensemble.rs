@@ -4,7 +4,7 @@
 //! the scores are averaged, so the distribution of the next id is the geometric mean of what each run
 //! suggests (renormalised): the runs vote, and with one run it is the network itself.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{Scores, StepModel};
 use crate::Error;
@@ -129,9 +129,7 @@ impl StepModel for Ensemble<'_> {
         let same = order.len() as i64 == cache.rows()
             && order.iter().enumerate().all(|(i, &row)| row == i as i64);
         if !same {
-            let order = Tensor::f_from_slice(&order)
-                .and_then(|order| order.f_to_kind(Kind::Int64))
-                .map_err(Error::torch("decoding"))?;
+            let order = Tensor::f_from_slice(&order).map_err(Error::torch("decoding"))?;
             self.network.reorder(&mut cache, &order);
         }
         self.stride = stride;

@@ -27,6 +27,20 @@ pub(crate) fn width(config: &ModelConfig) -> usize {
     }
 }
 
+/// Whether the model has room for a trajectory's states.
+///
+/// # Errors
+/// [`Error::Observations`] if it does not.
+pub(crate) fn check(config: &ModelConfig, trajectory: &Trajectory) -> Result<(), Error> {
+    let (states, most) = (trajectory.dimension(), config.max_dimension);
+    if states > most {
+        return Err(Error::Observations(format!(
+            "{states} states, the model was made for at most {most}"
+        )));
+    }
+    Ok(())
+}
+
 /// The tokens of one system's trajectories (normalised): a whole number of [`width`]s.
 ///
 /// # Errors
@@ -40,13 +54,7 @@ pub(crate) fn features(
     }
     let mut out = Vec::new();
     for trajectory in trajectories {
-        if trajectory.dimension() > config.max_dimension {
-            return Err(Error::Observations(format!(
-                "{} states, the model was made for at most {}",
-                trajectory.dimension(),
-                config.max_dimension
-            )));
-        }
+        check(config, trajectory)?;
         if trajectory.observed() == 0 {
             return Err(Error::Observations(
                 "a trajectory without any observed value".to_owned(),

@@ -55,12 +55,10 @@ pub(super) fn positions_of(
         ],
         1,
     );
-    let position = (tokens - 1)
-        .clamp(0, max_tokens)
-        .where_self(
-            &constant.logical_not(),
-            &(constants + max_tokens).clamp(0, 2 * max_tokens),
-        );
+    let position = (tokens - 1).clamp(0, max_tokens).where_self(
+        &constant.logical_not(),
+        &(constants + max_tokens).clamp(0, 2 * max_tokens),
+    );
     (position, after)
 }
 
@@ -139,7 +137,10 @@ fn make_room(kept: &mut Tensor, places: i64) {
         return;
     }
     size[2] = places + GROWTH - size[2];
-    *kept = Tensor::cat(&[&*kept, &kept.new_zeros(size, (kept.kind(), kept.device()))], 2);
+    *kept = Tensor::cat(
+        &[&*kept, &kept.new_zeros(size, (kept.kind(), kept.device()))],
+        2,
+    );
 }
 
 impl Memory {

@@ -24,9 +24,7 @@ pub(crate) fn forward(
         + attention(places, places)
         + attention(places, tokens);
     let input = tokens * dense(inputs::width(config) as f64, d);
-    rows * (input
-        + config.encoder_layers as f64 * encoder
-        + config.decoder_layers as f64 * decoder)
+    rows * (input + config.encoder_layers as f64 * encoder + config.decoder_layers as f64 * decoder)
         + predictions * dense(d, vocabulary as f64)
 }
 

@@ -23,11 +23,9 @@ pub(crate) struct TargetBatch {
     pub(crate) skeleton_tokens: i64,
 }
 
-/// Sums over a batch, on the device.
+/// Cross-entropies of a batch.
 pub(crate) struct Losses {
-    /// What the gradient is taken of: nats a skeleton token, with the constants' part.
-    pub(crate) total: Tensor,
-    /// Cross-entropy, summed over skeleton tokens and over constants: two numbers, detached.
+    /// Summed over skeleton tokens and over constants: two numbers, on the device, without gradient.
     pub(crate) sums: Tensor,
     /// Tokens and constants of the batch.
     pub(crate) counts: [i64; 2],
@@ -78,27 +76,21 @@ impl Network {
         self.logits(&chosen)
     }
 
-    /// Loss of a batch; a constant counts `constants_weight` times a skeleton token.
+    /// What training lowers, nats a skeleton token, of which a constant counts `constants_weight` times
+    /// as much; and what it is made of.
     pub(crate) fn loss(
         &self,
         memory: &Memory,
         batch: &TargetBatch,
         constants_weight: f64,
-    ) -> Losses {
+    ) -> (Tensor, Losses) {
         let batch = batch.on(self.device());
         let logits = self.predictions(memory, &batch);
-        let entropies = cross_entropy(&logits, &batch);
         let counts = batch.counts();
-        let [skeleton, constants] = [
-            entropies.narrow(0, 0, counts[0]).sum(Kind::Float),
-            entropies.narrow(0, counts[0], counts[1]).sum(Kind::Float),
-        ];
+        let [skeleton, constants] = sums(&cross_entropy(&logits, &batch), counts);
         let total = (&skeleton + &constants * constants_weight) / counts[0].max(1);
-        Losses {
-            total,
-            sums: Tensor::stack(&[skeleton, constants], 0).detach(),
-            counts,
-        }
+        let sums = Tensor::stack(&[skeleton, constants], 0).detach();
+        (total, Losses { sums, counts })
     }
 
     /// Losses, and for each row whether every skeleton token is the most likely one given those before
@@ -106,7 +98,6 @@ impl Network {
     pub(crate) fn evaluate(&self, memory: &Memory, batch: &TargetBatch) -> (Losses, Tensor) {
         let batch = batch.on(self.device());
         let logits = self.predictions(memory, &batch);
-        let entropies = cross_entropy(&logits, &batch);
         let counts = batch.counts();
         let size = batch.ids.size();
         let skeleton = |t: &Tensor| t.narrow(0, 0, counts[0]);
@@ -118,20 +109,18 @@ impl Network {
         let right = Tensor::zeros([size[0]], (Kind::Float, self.device()))
             .index_add(0, &row, &wrong)
             .eq(0.0);
-        let sums = Tensor::stack(
-            &[
-                skeleton(&entropies).sum(Kind::Float),
-                entropies.narrow(0, counts[0], counts[1]).sum(Kind::Float),
-            ],
-            0,
-        );
-        let losses = Losses {
-            total: sums.select(0, 0) / counts[0].max(1),
-            sums,
-            counts,
-        };
-        (losses, right)
+        let sums = sums(&cross_entropy(&logits, &batch), counts);
+        let sums = Tensor::stack(&sums, 0).detach();
+        (Losses { sums, counts }, right)
     }
+}
+
+/// Sums over the first `counts[0]` numbers and over the `counts[1]` after them.
+fn sums(entropies: &Tensor, [tokens, constants]: [i64; 2]) -> [Tensor; 2] {
+    [
+        entropies.narrow(0, 0, tokens).sum(Kind::Float),
+        entropies.narrow(0, tokens, constants).sum(Kind::Float),
+    ]
 }
 
 /// `−(1−w)·log p[id] − w·log p[id+1]`, one number a prediction.

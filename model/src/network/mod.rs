@@ -10,200 +10,26 @@
 //! pass in 16 bits takes several times as long. Residual stream, norms, softmax and loss are in 32 bits;
 //! matrix products in the parameters' number type.
 //!
-//! Here: the parameters' shapes, the encoder, and the parts that training and decoding share. The loss
-//! is in [`loss`], step-by-step decoding in [`cache`], the count of operations in [`cost`].
+//! Here: the encoder, and the parts that training and decoding share. The parameters' shapes are in
+//! `layout`, the loss in [`loss`], step-by-step decoding in [`cache`], the count of operations in [`cost`].
 
 pub(crate) mod cache;
 pub(crate) mod cost;
+mod layout;
 pub(crate) mod loss;
 #[cfg(test)]
 mod tests;
 
 use tch::{Device, Kind, Tensor};
 
+use self::layout::{CrossAttention, FeedForward, Handles, SelfAttention, layout};
 use crate::Error;
 use crate::config::{ModelConfig, Valid};
-use crate::inputs::{self, EncoderBatch};
-use crate::parameters::{Id, Layout, Parameters, Role};
+use crate::inputs::EncoderBatch;
+use crate::parameters::{Id, Layout, Parameters};
 
 /// Added to the variance in a layer norm.
 const NORM_EPSILON: f64 = 1e-5;
-
-/// Parameters of a block's feed-forward part.
-#[derive(Clone, Copy, Debug)]
-struct FeedForward {
-    norm: Id,
-    up: Id,
-    down: Id,
-}
-
-/// Parameters of a self-attention.
-#[derive(Clone, Copy, Debug)]
-struct SelfAttention {
-    norm: Id,
-    /// Query, key, value, one matrix.
-    qkv: Id,
-    out: Id,
-}
-
-/// Parameters of an attention to the encoder's output.
-#[derive(Clone, Copy, Debug)]
-struct CrossAttention {
-    norm: Id,
-    query: Id,
-    /// Key, value, one matrix.
-    kv: Id,
-    out: Id,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct EncoderBlock {
-    attention: SelfAttention,
-    feed_forward: FeedForward,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct DecoderBlock {
-    attention: SelfAttention,
-    cross: CrossAttention,
-    feed_forward: FeedForward,
-}
-
-/// Handles of all parameters.
-#[derive(Clone, Debug)]
-struct Handles {
-    features: Id,
-    features_bias: Id,
-    encoder: Vec<EncoderBlock>,
-    encoder_norm: Id,
-    tokens: Id,
-    positions: Id,
-    decoder: Vec<DecoderBlock>,
-    decoder_norm: Id,
-    head: Id,
-}
-
-/// The parameters of a network of this shape, and where each is.
-fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handles) {
-    let mut layout = Layout::default();
-    let d = config.d_model as i64;
-    let hidden = d * config.feed_forward as i64;
-    let width = inputs::width(config) as i64;
-    let by = |fan_in: i64| 1.0 / (fan_in as f64).sqrt();
-    // what is added to the residual stream starts smaller, the more often something is added
-    let residual = |layers: usize, parts: usize| 1.0 / ((layers * parts) as f64).sqrt();
-
-    let attention = |layout: &mut Layout, at: &str, shrink: f64| SelfAttention {
-        norm: layout.declare(&format!("{at}.self.norm"), &[d], Role::Gain, 0.0),
-        qkv: layout.declare(&format!("{at}.self.qkv"), &[3 * d, d], Role::Matrix, by(d)),
-        out: layout.declare(
-            &format!("{at}.self.out"),
-            &[d, d],
-            Role::Matrix,
-            by(d) * shrink,
-        ),
-    };
-    let feed_forward = |layout: &mut Layout, at: &str, shrink: f64| FeedForward {
-        norm: layout.declare(&format!("{at}.ff.norm"), &[d], Role::Gain, 0.0),
-        up: layout.declare(
-            &format!("{at}.ff.up"),
-            &[hidden, d],
-            Role::Matrix,
-            by(d),
-        ),
-        down: layout.declare(
-            &format!("{at}.ff.down"),
-            &[d, hidden],
-            Role::Matrix,
-            by(hidden) * shrink,
-        ),
-    };
-
-    let features = layout.declare("input.weight", &[d, width], Role::Features, by(width));
-    let features_bias = layout.declare("input.bias", &[d], Role::Bias, 0.0);
-    let shrink = residual(config.encoder_layers, 2);
-    let encoder = (0..config.encoder_layers)
-        .map(|i| {
-            let at = format!("encoder.{i}");
-            EncoderBlock {
-                attention: attention(&mut layout, &at, shrink),
-                feed_forward: feed_forward(&mut layout, &at, shrink),
-            }
-        })
-        .collect();
-    let encoder_norm = layout.declare("encoder.norm", &[d], Role::Gain, 0.0);
-
-    let tokens = layout.declare(
-        "decoder.tokens",
-        &[vocabulary as i64, d],
-        Role::Embedding,
-        0.1,
-    );
-    let positions = layout.declare(
-        "decoder.positions",
-        &[positions(config), d],
-        Role::Embedding,
-        0.1,
-    );
-    let shrink = residual(config.decoder_layers, 3);
-    let decoder = (0..config.decoder_layers)
-        .map(|i| {
-            let at = format!("decoder.{i}");
-            DecoderBlock {
-                attention: attention(&mut layout, &at, shrink),
-                cross: CrossAttention {
-                    norm: layout.declare(&format!("{at}.cross.norm"), &[d], Role::Gain, 0.0),
-                    query: layout.declare(
-                        &format!("{at}.cross.query"),
-                        &[d, d],
-                        Role::Matrix,
-                        by(d),
-                    ),
-                    kv: layout.declare(
-                        &format!("{at}.cross.kv"),
-                        &[2 * d, d],
-                        Role::Matrix,
-                        by(d),
-                    ),
-                    out: layout.declare(
-                        &format!("{at}.cross.out"),
-                        &[d, d],
-                        Role::Matrix,
-                        by(d) * shrink,
-                    ),
-                },
-                feed_forward: feed_forward(&mut layout, &at, shrink),
-            }
-        })
-        .collect();
-    let decoder_norm = layout.declare("decoder.norm", &[d], Role::Gain, 0.0);
-    let head = layout.declare(
-        "decoder.head",
-        &[vocabulary as i64, d],
-        Role::Matrix,
-        0.1 * by(d),
-    );
-    layout.place();
-    (
-        layout,
-        Handles {
-            features,
-            features_bias,
-            encoder,
-            encoder_norm,
-            tokens,
-            positions,
-            decoder,
-            decoder_norm,
-            head,
-        },
-    )
-}
-
-/// Positions that the decoder knows: `BOS`, the skeleton's tokens, the constants.
-fn positions(config: &ModelConfig) -> i64 {
-    1 + 2 * config.max_tokens as i64
-}
 
 /// The encoder's output.
 pub(crate) struct Memory {
@@ -442,6 +268,5 @@ fn take<const N: usize>(parts: Vec<Tensor>) -> [Tensor; N] {
 /// 0 where a query may see a key, −∞ where the key comes later: `[queries, keys]`, the queries being the
 /// last of the keys.
 fn causal(queries: i64, keys: i64, device: Device) -> Tensor {
-    Tensor::full([queries, keys], f64::NEG_INFINITY, (Kind::Float, device))
-        .triu(1 + keys - queries)
+    Tensor::full([queries, keys], f64::NEG_INFINITY, (Kind::Float, device)).triu(1 + keys - queries)
 }

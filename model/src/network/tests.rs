@@ -280,9 +280,9 @@ fn a_batch_is_learned_by_heart() {
     let mut first = None;
     for _ in 0..150 {
         let memory = network.encode(&encoder);
-        let losses = network.loss(&memory, &batch, 0.3);
-        first.get_or_insert(losses.total.double_value(&[]));
-        let gradient = network.parameters().gradient(&losses.total).unwrap();
+        let (loss, _) = network.loss(&memory, &batch, 0.3);
+        first.get_or_insert(loss.double_value(&[]));
+        let gradient = network.parameters().gradient(&loss).unwrap();
         let _ = optimizer
             .step(network.parameters_mut(), &gradient, 0.003)
             .unwrap();

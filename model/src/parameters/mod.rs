@@ -4,12 +4,16 @@
 //! reduction between machines one message. Parameters are laid out by [`Role`], so that what the matrix
 //! products use in 16 bits and what decays are prefixes of the buffer.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
 use rand_distr::{Distribution, Normal};
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
+use crate::random::stream;
 
 /// What a parameter is for. The order is the order in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +50,16 @@ impl Spec {
     /// Number of elements.
     pub(crate) fn len(&self) -> i64 {
         self.shape.iter().product()
+    }
+
+    /// Its elements in the flat buffer.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.offset as usize..(self.offset + self.len()) as usize
+    }
+
+    /// Its shape, as files spell it.
+    pub(crate) fn dimensions(&self) -> Vec<usize> {
+        self.shape.iter().map(|&n| n as usize).collect()
     }
 }
 
@@ -113,14 +127,12 @@ impl Layout {
     pub(crate) fn initial(&self, seed: u64) -> Vec<f32> {
         let mut values = vec![0.0_f32; self.total as usize];
         for (index, spec) in self.specs.iter().enumerate() {
-            let place = spec.offset as usize..(spec.offset + spec.len()) as usize;
-            let values = &mut values[place];
+            let values = &mut values[spec.range()];
             match spec.role {
                 Role::Gain => values.fill(1.0),
                 Role::Bias => values.fill(0.0),
                 Role::Matrix | Role::Features | Role::Embedding => {
-                    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                    rng.set_stream(index as u64);
+                    let mut rng = stream(seed, index as u64);
                     if let Ok(normal) = Normal::new(0.0, spec.deviation) {
                         for value in values {
                             *value = normal.sample(&mut rng) as f32;
@@ -270,80 +282,4 @@ pub(crate) fn to_host(tensor: &Tensor) -> Result<Vec<f32>, tch::TchError> {
     let count = values.len();
     tensor.f_copy_data(&mut values, count)?;
     Ok(values)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn layout() -> Layout {
-        let mut layout = Layout::default();
-        layout.declare("gain", &[3], Role::Gain, 0.0);
-        layout.declare("first", &[2, 3], Role::Matrix, 0.5);
-        layout.declare("table", &[4, 2], Role::Embedding, 0.5);
-        layout.declare("second", &[5], Role::Matrix, 0.5);
-        layout.declare("features", &[2, 2], Role::Features, 0.5);
-        layout.place();
-        layout
-    }
-
-    #[test]
-    fn prefixes_hold_what_decays() {
-        let layout = layout();
-        assert_eq!(
-            (layout.matrices, layout.decayed, layout.total),
-            (11, 15, 26)
-        );
-        let mut used = vec![0; layout.total as usize];
-        for spec in layout.specs() {
-            for place in spec.offset..spec.offset + spec.len() {
-                used[place as usize] += 1;
-            }
-            assert_eq!(
-                spec.offset < layout.decayed,
-                matches!(spec.role, Role::Matrix | Role::Features)
-            );
-        }
-        assert!(used.iter().all(|&count| count == 1));
-    }
-
-    #[test]
-    fn gradient_comes_back_in_the_buffers_order() {
-        for kind in [Kind::Float, Kind::BFloat16] {
-            let layout = layout();
-            let values = layout.initial(3);
-            let parameters = Parameters::new(layout, &values, Device::Cpu, kind, true).unwrap();
-            // loss = Σ_p w_p·Σ p with a weight a parameter: the gradient is that weight everywhere
-            let loss = parameters
-                .views
-                .iter()
-                .enumerate()
-                .map(|(i, p)| p.to_kind(Kind::Float).sum(Kind::Float) * (i as f64 + 1.0))
-                .reduce(|a, b| a + b)
-                .unwrap();
-            let gradient = to_host(&parameters.gradient(&loss).unwrap()).unwrap();
-            for (i, spec) in parameters.layout().specs().iter().enumerate() {
-                for place in spec.offset..spec.offset + spec.len() {
-                    assert_eq!(gradient[place as usize], i as f32 + 1.0);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn views_follow_the_buffer() {
-        for kind in [Kind::Float, Kind::BFloat16] {
-            let layout = layout();
-            let values = layout.initial(3);
-            let mut parameters = Parameters::new(layout, &values, Device::Cpu, kind, true).unwrap();
-            tch::no_grad(|| {
-                let _ = parameters.flat().fill_(2.0);
-            });
-            parameters.refresh().unwrap();
-            for view in &parameters.views {
-                assert!(view.requires_grad());
-                assert!(to_host(view).unwrap().iter().all(|&v| v == 2.0));
-            }
-        }
-    }
 }

@@ -9,15 +9,16 @@
 //!
 //! A target sequence is: the skeleton's tokens in prefix form, then its constants in the order of their
 //! slots, one place each, then `EOS`. `BOS` is what the decoder is fed first; it is not part of the
-//! target. The skeleton delimits itself and has a known number of slots, so a reader needs no separator
-//! and `EOS` is only a check.
+//! target. The skeleton delimits itself and has a known number of slots, so a reader needs no separator,
+//! `EOS` is only a check, and the network is neither fed nor trained to write it.
 
-use std::fmt::Write as _;
+#[cfg(test)]
+mod tests;
 
 use nsode_parser::skeleton::{PrefixError, Skeleton};
 use nsode_parser::token::Token;
-use sha2::{Digest, Sha256};
 
+use crate::hash::sha256_of;
 use crate::twohot::{Bins, TwoHot, TwoHotError};
 
 /// Fills the end of shorter rows of a batch; never a target.
@@ -136,11 +137,11 @@ impl Vocabulary {
     /// Name of an id, unique; `None` beyond [`Vocabulary::size`].
     pub fn name(&self, id: u16) -> Option<String> {
         Some(match id {
-            PAD => "PAD".to_string(),
-            BOS => "BOS".to_string(),
-            EOS => "EOS".to_string(),
+            PAD => "PAD".to_owned(),
+            BOS => "BOS".to_owned(),
+            EOS => "EOS".to_owned(),
             _ if id < FIRST_BIN => match Vocabulary::token(id) {
-                Some(token) => token.name().to_string(),
+                Some(token) => token.name().to_owned(),
                 None => format!("reserved {}", id - FIRST_TOKEN),
             },
             _ if usize::from(id) < self.size() => {
@@ -154,20 +155,13 @@ impl Vocabulary {
     /// SHA-256, in hexadecimal, over all names in order and the spacing of the bins. Two vocabularies with
     /// the same fingerprint give every id the same meaning.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
+        let mut text = String::new();
         for id in 0..self.size() {
-            hash.update(self.name(id as u16).unwrap_or_default().as_bytes());
-            hash.update(b"\n");
+            text.push_str(&self.name(id as u16).unwrap_or_default());
+            text.push('\n');
         }
-        hash.update(self.bins.scale().to_le_bytes());
-        hash.update(self.bins.limit().to_le_bytes());
-        hash.finalize()
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                // Writing to a String can't fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        let spacing = [self.bins.scale(), self.bins.limit()].map(f64::to_le_bytes);
+        sha256_of([text.as_bytes(), &spacing[0], &spacing[1]])
     }
 
     /// The target sequence of a law: skeleton, constants in slot order, `EOS`.
@@ -244,144 +238,5 @@ impl Vocabulary {
             });
         }
         Ok((skeleton, constants))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use nsode_parser::token::Token::*;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn vocabulary() -> Vocabulary {
-        Vocabulary::new(Bins::new(101, 0.02, 300.0).expect("valid"))
-    }
-
-    #[test]
-    fn names_are_unique_and_tokens_keep_their_ids() {
-        let vocabulary = vocabulary();
-        let names: HashSet<String> = (0..vocabulary.size())
-            .map(|id| vocabulary.name(id as u16).expect("within the size"))
-            .collect();
-        assert_eq!(names.len(), vocabulary.size());
-        assert_eq!(vocabulary.name(vocabulary.size() as u16), None);
-        for &token in Token::ALL {
-            assert!(u16::from(token.id()) < TOKEN_IDS);
-            assert_eq!(Vocabulary::token(Symbol::token(token).id), Some(token));
-        }
-        for id in [PAD, BOS, EOS, FIRST_BIN, u16::MAX] {
-            assert_eq!(Vocabulary::token(id), None);
-        }
-    }
-
-    #[test]
-    fn the_fingerprint_tells_vocabularies_apart() {
-        let prints: HashSet<String> = [
-            (101, 0.02, 300.0),
-            (103, 0.02, 300.0),
-            (101, 0.03, 300.0),
-            (101, 0.02, 200.0),
-        ]
-        .into_iter()
-        .map(|(n, s, l)| Vocabulary::new(Bins::new(n, s, l).expect("valid")).fingerprint())
-        .collect();
-        assert_eq!(prints.len(), 4);
-        assert!(prints.iter().all(|p| p.len() == 64));
-        assert_eq!(vocabulary().fingerprint(), vocabulary().fingerprint());
-    }
-
-    #[test]
-    fn a_logistic_law_as_a_sequence() {
-        let skeleton = Skeleton::parse(1, &[Add2, X1, Square, X1]).expect("valid");
-        let vocabulary = vocabulary();
-        let sequence = vocabulary
-            .encode(&skeleton, &[0.0, -300.0])
-            .expect("within");
-        let ids: Vec<u16> = sequence.iter().map(|s| s.id).collect();
-        let token = |t| Symbol::token(t).id;
-        assert_eq!(
-            ids,
-            [
-                token(Add2),
-                token(X1),
-                token(Square),
-                token(X1),
-                FIRST_BIN + 50,
-                FIRST_BIN,
-                EOS
-            ]
-        );
-    }
-
-    #[test]
-    fn laws_without_a_sequence_are_errors() {
-        let skeleton = Skeleton::parse(1, &[Add2, X1, Square, X1]).expect("valid");
-        let vocabulary = vocabulary();
-        assert_eq!(
-            vocabulary.encode(&skeleton, &[1.0]),
-            Err(VocabularyError::Count { slots: 2, found: 1 })
-        );
-        for bad in [f64::NAN, 301.0] {
-            let error = vocabulary
-                .encode(&skeleton, &[1.0, bad])
-                .expect_err("no bin");
-            assert!(matches!(error, VocabularyError::Constant { slot: 1, .. }));
-        }
-    }
-
-    /// Places of a sequence, mostly sensible ones.
-    fn symbols() -> impl Strategy<Value = Vec<Symbol>> {
-        let id = prop_oneof![
-            4 => FIRST_TOKEN..FIRST_TOKEN + 34,
-            2 => FIRST_BIN..FIRST_BIN + 101,
-            1 => 0u16..3,
-            1 => any::<u16>(),
-        ];
-        let symbol = (id, prop_oneof![Just(0.0), any::<f64>()]);
-        prop::collection::vec(symbol.prop_map(|(id, upper)| Symbol { id, upper }), 0..12)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-
-        #[test]
-        fn any_ids_decode_or_fail_typed(dimension in 0usize..4, symbols in symbols()) {
-            if let Ok((skeleton, constants)) = vocabulary().decode(dimension, &symbols) {
-                prop_assert_eq!(skeleton.slots(), constants.len());
-                prop_assert_eq!(skeleton.dimension(), dimension);
-            }
-        }
-
-        #[test]
-        fn decoding_inverts_encoding(
-            choices in prop::collection::vec(any::<u8>(), 40),
-            constants in prop::collection::vec(-300.0..300.0f64, 40),
-            dimension in 1usize..4,
-            padding in 0usize..3,
-        ) {
-            // A random walk through the grammar.
-            let mut grammar = nsode_parser::grammar::Grammar::new(dimension, choices.len());
-            let mut tokens = Vec::new();
-            for choice in choices {
-                let allowed: Vec<Token> = grammar.allowed().iter().collect();
-                let Some(&token) = allowed.get(usize::from(choice) % allowed.len().max(1)) else { break };
-                prop_assert!(grammar.push(token));
-                tokens.push(token);
-            }
-            let Ok(skeleton) = Skeleton::parse(dimension, &tokens) else { return Ok(()) };
-            let constants = &constants[..skeleton.slots().min(40)];
-            prop_assume!(constants.len() == skeleton.slots());
-            let mut sequence = vocabulary().encode(&skeleton, constants).expect("within the bins");
-            prop_assert_eq!(sequence.len(), tokens.len() + constants.len() + 1);
-            sequence.extend(vec![Symbol::plain(PAD); padding]);
-            let (back, values) = vocabulary().decode(dimension, &sequence).expect("its own sequence");
-            prop_assert_eq!(back, skeleton);
-            for (value, constant) in values.iter().zip(constants) {
-                prop_assert!((value - constant).abs() <= 1e-12 * constant.abs().max(0.02));
-            }
-        }
     }
 }

@@ -1,0 +1,153 @@
+//! The state of a training run, `training.safetensors`: weights and moments as they are in memory, and
+//! in the file's header, as JSON, the record of the run. The hash in the header is over that record and
+//! the tensors' bytes, in the order of [`NAMES`].
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use super::files::{DELETE, read, replace, wrong};
+use super::tensors::{f32_bytes, f32_values, serialize};
+use super::{FORMAT, TRAINING};
+use crate::Error;
+use crate::config::{ModelConfig, Precision};
+use crate::error::CheckpointProblem;
+use crate::hash::sha256_of;
+
+/// Names of the tensors, as they lie in the file.
+const NAMES: [&str; 3] = ["first", "second", "weights"];
+/// Key of the run's record in the header.
+const RECORD: &str = "progress";
+/// Key of the hash in the header.
+const HASH: &str = "sha256";
+
+/// Where a run is; with the tensors in [`State`], all that decides how it goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunRecord {
+    /// [`FORMAT`].
+    pub(crate) format: u64,
+    /// Steps done.
+    pub(crate) step: u64,
+    pub(crate) seed: u64,
+    pub(crate) batch: usize,
+    pub(crate) pool: usize,
+    pub(crate) model: ModelConfig,
+    /// Fingerprint of the vocabulary.
+    pub(crate) vocabulary: String,
+    /// What was chosen, never [`Precision::Auto`].
+    pub(crate) precision: Precision,
+    /// Where the samples come from: a hash of the generator's configuration, or of a corpus' manifest.
+    pub(crate) source: String,
+    /// Seconds of training so far.
+    pub(crate) seconds: f64,
+    /// Steps taken, left out, left out in a row, as the optimizer counts them.
+    pub(crate) counts: [f64; 3],
+}
+
+/// A run's state: flat, 32 bits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct State {
+    pub(crate) run: RunRecord,
+    pub(crate) weights: Vec<f32>,
+    /// First moment.
+    pub(crate) first: Vec<f32>,
+    /// Second moment.
+    pub(crate) second: Vec<f32>,
+}
+
+/// Writes `training.safetensors`.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn save_state(dir: &Path, state: &State) -> Result<(), Error> {
+    let file = dir.join(TRAINING);
+    let parts = [&state.first, &state.second, &state.weights];
+    let tensors: Vec<_> = NAMES
+        .iter()
+        .zip(parts)
+        .map(|(name, values)| ((*name).to_owned(), vec![values.len()], f32_bytes(values)))
+        .collect();
+    let record =
+        serde_json::to_string(&state.run).map_err(|error| Error::io(&file)(error.into()))?;
+    let header = HashMap::from([
+        (
+            HASH.to_owned(),
+            hash(
+                &record,
+                tensors.iter().map(|(_, _, bytes)| bytes.as_slice()),
+            ),
+        ),
+        (RECORD.to_owned(), record),
+    ]);
+    let bytes = serialize(&file, Dtype::F32, &tensors, Some(header))?;
+    replace(&file, &bytes)
+}
+
+/// Reads `training.safetensors`; `None` if there is none.
+///
+/// # Errors
+/// [`Error::Checkpoint`] for whatever is wrong with it.
+pub(crate) fn load_state(dir: &Path) -> Result<Option<State>, Error> {
+    let file = dir.join(TRAINING);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes = read(&file, DELETE)?;
+    parse(&bytes).map(Some).map_err(wrong(&file, DELETE))
+}
+
+fn parse(bytes: &[u8]) -> Result<State, CheckpointProblem> {
+    let malformed = |error: &dyn std::fmt::Display| CheckpointProblem::Malformed(error.to_string());
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| malformed(&error))?;
+    let header = header.metadata().clone().unwrap_or_default();
+    let text = header
+        .get(RECORD)
+        .ok_or_else(|| malformed(&"there is no progress in its header"))?;
+    // the version first: another one may have other fields
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    let found = value.get("format").and_then(serde_json::Value::as_u64);
+    if found != Some(FORMAT) {
+        return Err(CheckpointProblem::Version {
+            found: found.unwrap_or(0),
+            expected: FORMAT,
+        });
+    }
+    let run: RunRecord = serde_json::from_value(value).map_err(|error| malformed(&error))?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| malformed(&error))?;
+    let part = |name: &str| {
+        let tensor = tensors
+            .tensor(name)
+            .map_err(|_| CheckpointProblem::Tensors {
+                name: name.to_owned(),
+                found: tensors.len(),
+                expected: NAMES.len(),
+            })?;
+        if tensor.dtype() != Dtype::F32 || tensor.shape().len() != 1 {
+            return Err(CheckpointProblem::Shape {
+                name: name.to_owned(),
+                found: format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+                expected: "F32, flat".to_owned(),
+            });
+        }
+        Ok(tensor.data())
+    };
+    let [first, second, weights] = NAMES.map(part);
+    let (first, second, weights) = (first?, second?, weights?);
+    let expected = header.get(HASH).cloned().unwrap_or_default();
+    let found = hash(text, [first, second, weights]);
+    if found != expected {
+        return Err(CheckpointProblem::Hash { found, expected });
+    }
+    Ok(State {
+        run,
+        weights: f32_values(weights).collect(),
+        first: f32_values(first).collect(),
+        second: f32_values(second).collect(),
+    })
+}
+
+fn hash<'a>(record: &'a str, tensors: impl IntoIterator<Item = &'a [u8]>) -> String {
+    sha256_of(std::iter::once(record.as_bytes()).chain(tensors))
+}

@@ -1,0 +1,222 @@
+//! The search for one problem: its open prefixes, the best skeletons so far, and one step of their growth.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use nsode_parser::grammar::Grammar;
+use nsode_parser::skeleton::Skeleton;
+use nsode_parser::token::Token;
+
+use super::noise::Noise;
+use super::{Found, Outcome, Search, Strategy, masked};
+use crate::decode::{Scores, ScoresError};
+use crate::vocabulary::Symbol;
+
+/// A prefix that may still grow.
+struct Open {
+    tokens: Vec<Token>,
+    grammar: Grammar,
+    log_probability: f64,
+    key: f64,
+    /// Its row in the model; until it is fed, its parent's.
+    row: usize,
+}
+
+/// An open prefix and one more token; ordered by key, ties by place, so that results are reproducible.
+pub(super) struct Child {
+    /// Its parent's place among the open prefixes.
+    parent: usize,
+    token: Token,
+    pub(super) log_probability: f64,
+    pub(super) key: f64,
+}
+
+impl Ord for Child {
+    fn cmp(&self, other: &Child) -> Ordering {
+        self.key
+            .total_cmp(&other.key)
+            .then(other.parent.cmp(&self.parent))
+            .then(other.token.id().cmp(&self.token.id()))
+    }
+}
+
+impl PartialOrd for Child {
+    fn partial_cmp(&self, other: &Child) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Child {
+    fn eq(&self, other: &Child) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Child {}
+
+/// A finished prefix; without a skeleton if it is a law of no state.
+struct Leaf {
+    skeleton: Option<Skeleton>,
+    log_probability: f64,
+    key: f64,
+}
+
+/// The search for one problem.
+pub(super) struct Pool {
+    dimension: usize,
+    width: usize,
+    /// `None` for a beam.
+    noise: Option<Noise>,
+    open: Vec<Open>,
+    /// The best leaves, best first, at most `width`.
+    leaves: Vec<Leaf>,
+    /// Best key of anything dropped only for want of width.
+    dropped: f64,
+}
+
+impl Pool {
+    /// The root alone; `index` is the problem's number, and its row.
+    pub(super) fn new(index: usize, dimension: usize, options: &Search) -> Pool {
+        let noise = match options.strategy {
+            Strategy::Beam => None,
+            Strategy::Sample { seed } => Some(Noise::new(seed, index as u64)),
+        };
+        let root = Open {
+            tokens: Vec::new(),
+            grammar: Grammar::new(dimension, options.max_tokens),
+            log_probability: 0.0,
+            key: 0.0,
+            row: index,
+        };
+        Pool {
+            dimension,
+            width: options.width,
+            noise,
+            open: if options.width == 0 {
+                Vec::new()
+            } else {
+                vec![root]
+            },
+            leaves: Vec::new(),
+            dropped: f64::NEG_INFINITY,
+        }
+    }
+
+    /// The key that something new must exceed to be among the results.
+    fn threshold(&self) -> f64 {
+        match self.width.checked_sub(1).and_then(|i| self.leaves.get(i)) {
+            Some(last) => last.key,
+            None => f64::NEG_INFINITY,
+        }
+    }
+
+    /// One step: the children of all open prefixes, the finished ones to `leaves`, the best others to
+    /// `open`, with the row of their parent.
+    pub(super) fn expand(&mut self, scores: &Scores) -> Result<(), ScoresError> {
+        let mut children = self.children(scores)?;
+        let open = std::mem::take(&mut self.open);
+        while let Some(child) = children.pop() {
+            if child.key <= self.threshold() {
+                break;
+            }
+            // For a sample, what is finished takes a place: the results are the best of both together.
+            let ahead = match self.noise {
+                None => 0,
+                Some(_) => self.leaves.partition_point(|leaf| leaf.key > child.key),
+            };
+            if self.open.len() + ahead >= self.width {
+                if self.noise.is_none() {
+                    self.dropped = self.dropped.max(child.key);
+                }
+                break;
+            }
+            if let Some(parent) = open.get(child.parent) {
+                self.place(parent, &child);
+            }
+        }
+        Ok(())
+    }
+
+    /// All possible next tokens of all open prefixes, those left out that are no better than what is found.
+    fn children(&mut self, scores: &Scores) -> Result<BinaryHeap<Child>, ScoresError> {
+        let threshold = self.threshold();
+        let mut children = Vec::new();
+        for (parent, open) in self.open.iter().enumerate() {
+            let first = children.len();
+            for (token, log) in masked(&open.grammar, scores.row(open.row))? {
+                let log_probability = open.log_probability + log;
+                children.push(Child {
+                    parent,
+                    token,
+                    log_probability,
+                    key: log_probability,
+                });
+            }
+            if let Some(noise) = &mut self.noise {
+                noise.perturb(&mut children[first..], open.key);
+            }
+        }
+        children.retain(|child| child.key > threshold);
+        Ok(children.into())
+    }
+
+    /// Puts a child among the open prefixes or the leaves.
+    fn place(&mut self, parent: &Open, child: &Child) {
+        let mut grammar = parent.grammar.clone();
+        if !grammar.push(child.token) {
+            return;
+        }
+        let mut tokens = parent.tokens.clone();
+        tokens.push(child.token);
+        if !grammar.is_complete() {
+            self.open.push(Open {
+                tokens,
+                grammar,
+                log_probability: child.log_probability,
+                key: child.key,
+                row: parent.row,
+            });
+            return;
+        }
+        let skeleton = Skeleton::parse(self.dimension, &tokens).ok();
+        // In a sample, every leaf takes the place that it was drawn for.
+        if skeleton.is_some() || self.noise.is_some() {
+            let place = self.leaves.partition_point(|leaf| leaf.key >= child.key);
+            let leaf = Leaf {
+                skeleton,
+                log_probability: child.log_probability,
+                key: child.key,
+            };
+            self.leaves.insert(place, leaf);
+            self.leaves.truncate(self.width);
+        }
+    }
+
+    /// Appends what each open prefix feeds to the model: the row that it continues, and its last token.
+    pub(super) fn feed(&mut self, parents: &mut Vec<usize>, fed: &mut Vec<Symbol>) {
+        for open in &mut self.open {
+            if let Some(&last) = open.tokens.last() {
+                parents.push(std::mem::replace(&mut open.row, parents.len()));
+                fed.push(Symbol::token(last));
+            }
+        }
+    }
+
+    /// What was found.
+    pub(super) fn outcome(self) -> Outcome {
+        let mut outcome = Outcome {
+            found: Vec::with_capacity(self.leaves.len()),
+            certified: 0,
+        };
+        for leaf in self.leaves {
+            if let Some(skeleton) = leaf.skeleton {
+                outcome.certified += usize::from(leaf.key > self.dropped);
+                outcome.found.push(Found {
+                    skeleton,
+                    log_probability: leaf.log_probability,
+                });
+            }
+        }
+        outcome
+    }
+}
