@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn positions_count_lines_and_characters() {
         let text = "dä/dt = ä\ny' = 2";
-        for (offset, line, column) in [(0, 1, 1), (3, 1, 3), (11, 2, 1), (14, 2, 4), (99, 2, 7)] {
+        for (offset, line, column) in [(0, 1, 1), (3, 1, 3), (12, 2, 1), (15, 2, 4), (99, 2, 7)] {
             assert_eq!(Position::of(text, offset), Position { line, column });
         }
         // in the middle of a character: that character
