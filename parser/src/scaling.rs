@@ -1,7 +1,8 @@
 //! The change of units that makes a series dimensionless, as one value, exact in both directions:
-//! τ = (t − origin) / time and u_i = y_i / states[i].
+//! τ = (t − origin) / T and u_i = y_i / s_i.
 //!
-//! Applied to a law: dy/dt = f(t, y) becomes du_i/dτ = (time / states[i]) · f_i(origin + time·τ, states·u).
+//! Applied to a law: dy/dt = f(t, y) becomes
+//! du_i/dτ = (T / s_i) · f_i(origin + T·τ, s·u).
 //! [`crate::canonical::CanonicalSystem::rescaled`] does that; what is here is only the numbers.
 
 use serde::{Deserialize, Serialize};
