@@ -1,7 +1,7 @@
 //! From a measured series to the laws that explain it, and back to people.
 //!
 //! Reading CSV is [`table`]'s. The search begins in [`discover`](mod@discover). [`present`] puts a law into
-//! customary form, which [`report`] writes as table and JSON, and [`plot`] draws beside the data. The
+//! customary form, which [`report`] writes as table, JSON and page, and [`plot`] draws beside the data. The
 //! language of equations is `nsode-parser`'s, integration `nsode-generator`'s, the network `nsode-model`'s.
 
 pub mod discover;
@@ -24,6 +24,7 @@ pub mod smooth;
 pub mod sparse;
 pub mod table;
 pub mod transformer;
+mod whole;
 
 pub use discover::{Candidate, Constant, Discovery, Options, discover};
 pub use error::Error;

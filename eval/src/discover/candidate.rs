@@ -49,7 +49,7 @@ pub struct Candidate {
     pub posterior: f64,
     /// Initial states, one a trajectory.
     pub initial: Vec<Vec<f64>>,
-    /// The solution on a dense grid, one a trajectory.
+    /// The solution on a dense grid, one a trajectory; none at all where one cannot be computed.
     pub fitted: Vec<Trajectory>,
     /// Logarithm of the prior probability.
     pub log_prior: f64,
@@ -94,7 +94,7 @@ pub(super) fn restored(
         .normalised()
         .iter()
         .zip(&refined.initial)
-        .filter_map(|(path, initial)| {
+        .map(|(path, initial)| {
             let (first, last) = (path.times().first()?, path.times().last()?);
             let times: Vec<f64> = (0..CURVE_POINTS)
                 .map(|i| first + (last - first) * i as f64 / (CURVE_POINTS - 1) as f64)
@@ -105,7 +105,7 @@ pub(super) fn restored(
                 .restored(scaling)
                 .ok()
         })
-        .collect();
+        .collect::<Option<_>>();
     let origin = origins.get(&skeleton);
     let sources = origin.map_or_else(|| vec![ProposerKind::Local], |o| o.sources.clone());
     Some(Candidate {
@@ -125,6 +125,6 @@ pub(super) fn restored(
         r2: refined.r2,
         bic: refined.bic,
         posterior,
-        fitted,
+        fitted: fitted.unwrap_or_default(),
     })
 }

@@ -13,11 +13,11 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::discover::Candidate;
 use crate::table::Series;
+use crate::whole;
 
 /// Why a picture was not written.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,14 @@ fn format(file: &Path) -> Result<Format, PlotError> {
     }
 }
 
+/// The picture as text of SVG, for pages that hold it.
+///
+/// # Errors
+/// What the drawing library says.
+pub(crate) fn svg(series: &Series, candidate: &Candidate) -> Result<String, String> {
+    render::svg(&scene::scene(series, candidate))
+}
+
 /// Draws `candidate` and the data of `series`, and writes the picture to `file`.
 ///
 /// # Errors
@@ -104,32 +112,8 @@ pub fn plot(file: &Path, series: &Series, candidate: &Candidate) -> Result<(), P
         file: file.to_path_buf(),
         message,
     })?;
-    write(file, &bytes).map_err(|source| PlotError::Write {
+    whole::write(file, &bytes).map_err(|source| PlotError::Write {
         file: file.to_path_buf(),
         source,
     })
-}
-
-/// Writes beside `file` and renames, so that a reader sees the old picture or the new one.
-fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if file.is_dir() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
-    }
-    let folder = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".nsode-plot-");
-    #[cfg(unix)]
-    {
-        // As any new file: readable by whom the umask says, not by the owner alone.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut temporary = builder.tempfile_in(folder)?;
-    temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file).map_err(|e| e.error)?;
-    Ok(())
 }

@@ -6,8 +6,10 @@
 //! signs are written as such, and the constants count in the order in which they are printed. It is the
 //! same function. Each new constant is an expression in the old ones, so its standard error follows from
 //! their covariance by the delta method, `σ² = gᵀ C g` with the exact gradient `g`. `terms` takes a
-//! tree apart and writes it again; which combinations have a customary form is in `shapes`.
+//! tree apart and writes it again; which combinations have a customary form is in `shapes`; `ones` leaves
+//! out what rounding has made a 1.
 
+mod ones;
 mod shapes;
 mod terms;
 #[cfg(test)]
@@ -110,9 +112,13 @@ impl Presented {
         self.with(|c| c.value)
     }
 
-    /// The right-hand sides with constants rounded to what their standard errors leave of them.
+    /// The right-hand sides for people: constants rounded to what their standard errors leave of them, and
+    /// not written where that is a factor or an exponent of 1.
     pub fn rounded(&self) -> Vec<Expr> {
         self.with(|c| figures::rounded(c.value, c.stderr))
+            .iter()
+            .map(ones::without_ones)
+            .collect()
     }
 
     fn with(&self, value: impl Fn(&Constant) -> f64) -> Vec<Expr> {

@@ -102,6 +102,42 @@ fn customary_forms() {
 }
 
 #[test]
+fn ones_are_not_written() {
+    for (law, error, expected) in [
+        ("0.21 - 1.0000003*sin(0.99999997*y)", 1e-5, "0.21 - sin(y)"),
+        ("-0.99999998*y*z", 1e-5, "-y*z"),
+        ("-1.0000001*sqrt(1.00002 + y)", 1e-4, "-sqrt(1 + y)"),
+        ("1.0000002*y*(1 - y/0.99999991)", 1e-5, "y*(1 - y)"),
+        ("2.5*y^1.0000004 - z", 1e-5, "2.5*y - z"),
+        ("0.3*y*log(1.0000004/y)", 1e-5, "0.3*y*log(1/y)"),
+        ("1.0000002*y^3/(0.9999999 + y^3)", 1e-5, "y^3/(1 + y^3)"),
+        ("-0.9999998/(3 + y)", 1e-5, "-1/(3 + y)"),
+        // A coefficient that differs from 1 by more than its error is kept.
+        (
+            "0.21 - 1.0003*sin(0.9997*y)",
+            1e-5,
+            "0.21 - 1.0003*sin(0.9997*y)",
+        ),
+    ] {
+        let (template, mut constants) = canonical(law);
+        let variances = constants.iter_mut().map(|c| {
+            c.stderr = Some(error);
+            error * error
+        });
+        let variances: Vec<f64> = variances.collect();
+        let covariance = DMatrix::from_diagonal(&DVector::from(variances));
+        let presented = Presented::new(&template, &constants, Some(&covariance));
+        assert_eq!(infix(&presented.rounded()[0], &names()), expected, "{law}");
+        // All digits stay where programs read them.
+        let digits: f64 = presented.exact()[0].eval(0.0, &[0.7, 1.3], &[]);
+        let found = parse_expr(law, &names())
+            .unwrap()
+            .eval(0.0, &[0.7, 1.3], &[]);
+        assert!((digits - found).abs() < 1e-12 * found.abs(), "{law}");
+    }
+}
+
+#[test]
 fn errors_of_a_capacity() {
     // K = −a/b: σ² = (σ_a/b)² + (a σ_b/b²)² − 2 a cov/b³ with the signs of a and b.
     let (template, constants) = canonical("0.5*y - 0.001*y^2");
@@ -212,6 +248,12 @@ proptest! {
                 Constant { value: if negative { -size } else { size }, stderr: None }
             })
             .collect();
+        let presented = Presented::new(std::slice::from_ref(&template), &constants, None);
+        for full in presented.exact() {
+            let (a, b) = (full.eval(0.3, &[y, z], &[]), ones::without_ones(&full).eval(0.3, &[y, z], &[]));
+            let same = (a - b).abs() <= 1e-12 * a.abs() || a == b || a.is_nan();
+            prop_assert!(same, "{a} {b}: {}", infix(&full, &names()));
+        }
         same_function(&[template], &constants, y, z).map_err(TestCaseError::fail)?;
     }
 }

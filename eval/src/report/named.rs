@@ -1,0 +1,104 @@
+//! The best law with letters for its constants, and where it starts.
+
+use nsode_parser::{Expr, Names};
+
+use super::equations;
+use crate::discover::Candidate;
+use crate::figures;
+use crate::present::Presented;
+use crate::table::Series;
+
+/// A law whose constants have letters.
+pub(super) struct Named {
+    /// `dy/dt = c0*y`, one a state.
+    pub equations: Vec<String>,
+    /// Letters and values with standard errors: `c0`, `0.5470 ± 0.0040`.
+    pub constants: Vec<(String, String)>,
+}
+
+impl Named {
+    /// The law of a candidate.
+    pub fn new(best: &Candidate, names: &Names) -> Named {
+        let presented = Presented::of(best);
+        // The printers write parameters c0, c1, …: a column may have that name, so they become extra states.
+        let letter = ["c", "k", "p", "q", "const"]
+            .into_iter()
+            .find(|l| {
+                !names
+                    .states
+                    .iter()
+                    .chain([&names.time])
+                    .any(|s| is_numbered(s, l))
+            })
+            .unwrap_or("constant");
+        let mut with_constants = names.clone();
+        let count = presented.constants().len();
+        with_constants
+            .states
+            .extend((0..count).map(|k| format!("{letter}{k}")));
+        let dimension = names.dimension();
+        let rhs: Vec<Expr> = presented
+            .rhs()
+            .iter()
+            .map(|rhs| {
+                rhs.substitute(&|leaf| match leaf {
+                    Expr::Parameter(k) => Some(Expr::State(dimension + k)),
+                    _ => None,
+                })
+            })
+            .collect();
+
+        let constants = presented.constants().iter().enumerate().map(|(k, c)| {
+            let value = figures::with_error(c.value, c.stderr);
+            (format!("{letter}{k}"), value)
+        });
+        Named {
+            equations: equations(&rhs, &with_constants),
+            constants: constants.collect(),
+        }
+    }
+}
+
+/// `hare = 31.2, lynx = 4.1 at year = 1900`, one line a trajectory.
+pub(super) fn initial(series: &Series, best: &Candidate) -> Vec<String> {
+    const SHOWN: usize = 6;
+    let several = series.trajectories.len() > 1;
+    let mut lines = Vec::new();
+    let each = series
+        .trajectories
+        .iter()
+        .zip(&best.initial)
+        .zip(&series.trajectory_labels);
+    for ((trajectory, initial), label) in each.take(SHOWN) {
+        let states: Vec<String> = series
+            .names
+            .states
+            .iter()
+            .zip(initial)
+            .map(|(name, value)| format!("{name} = {}", figures::significant(*value, 4)))
+            .collect();
+        let start = trajectory.times().first().copied().unwrap_or(0.0);
+        let time = figures::significant(start, 6);
+        let label = if several {
+            format!(" ({label})")
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "{} at {} = {time}{label}",
+            states.join(", "),
+            series.names.time
+        ));
+    }
+    match series.trajectories.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => lines.push(format!("… and {more} more trajectories")),
+    }
+    lines
+}
+
+/// Whether `name` is `letter` with digits behind it.
+fn is_numbered(name: &str, letter: &str) -> bool {
+    name.strip_prefix(letter)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+}
