@@ -8,6 +8,7 @@ use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, ReportHandler, SourceCode};
 use nsode_eval::plot::PlotError;
+use nsode_eval::report::ReportError;
 use nsode_eval::table::TableError;
 use nsode_parser::{ParseError, ParseErrorKind, Span};
 
@@ -150,6 +151,12 @@ impl From<TableError> for Fault {
 
 impl From<PlotError> for Fault {
     fn from(error: PlotError) -> Fault {
+        Fault::new(error.to_string(), error.remedy())
+    }
+}
+
+impl From<ReportError> for Fault {
+    fn from(error: ReportError) -> Fault {
         Fault::new(error.to_string(), error.remedy())
     }
 }

@@ -1,4 +1,4 @@
-//! `nsode infer`: from measured series to the laws that explain them, as a table, JSON, and a picture.
+//! `nsode infer`: from measured series to the laws that explain them, as a table, JSON, a picture, and a page.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use nsode_eval::plot::{check_path, plot};
 use nsode_eval::proposer::ProposerKind;
-use nsode_eval::report::{Layout, RunInfo, json, table};
+use nsode_eval::report::{self, Layout, RunInfo, json, table};
 use nsode_eval::sparse::Sparse;
 use nsode_eval::table::{ReadOptions, Series, read};
 use nsode_eval::transformer::Transformer;
@@ -76,6 +76,9 @@ pub struct Arguments {
     /// Draw data and best law to this file
     #[arg(long, value_name = "F.svg|F.png")]
     plot: Option<PathBuf>,
+    /// Write all of it to this file, as a page for a browser
+    #[arg(long, value_name = "F.html")]
+    report: Option<PathBuf>,
 }
 
 /// A search, checked.
@@ -88,6 +91,7 @@ pub struct Config {
     network: Network,
     json: bool,
     plot: Option<PathBuf>,
+    report: Option<PathBuf>,
 }
 
 /// Whether and which network is asked.
@@ -107,7 +111,7 @@ enum Network {
 }
 
 impl Arguments {
-    /// Checks ranges, the place of the picture, and that somebody proposes laws.
+    /// Checks ranges, the places of picture and page, and that somebody proposes laws.
     ///
     /// # Errors
     /// A problem that names the option.
@@ -124,6 +128,10 @@ impl Arguments {
         if let Some(file) = &self.plot {
             check_path(file)?;
             check_file(file, "--plot")?;
+        }
+        if let Some(file) = &self.report {
+            report::check_path(file)?;
+            check_file(file, "--report")?;
         }
         let wanted = |kind| self.proposers.is_empty() || self.proposers.contains(&kind);
         let sparse = wanted(ProposerKind::Sparse);
@@ -168,6 +176,7 @@ impl Arguments {
             network,
             json: self.json,
             plot: self.plot,
+            report: self.report,
         })
     }
 }
@@ -205,13 +214,16 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     }
     tracing::info!(refined = found.refined, "searched");
 
-    // First the picture: whoever reads the answer may leave before all of it is written.
+    // First the files: whoever reads the answer may leave before all of it is written.
     match (&config.plot, found.candidates.first()) {
         (Some(file), Some(best)) => plot(file, &series, best)?,
         (Some(file), None) => warn(&format!("{}: nothing to draw", file.display())),
         (None, _) => {}
     }
     info.seconds = started.elapsed().as_secs_f64();
+    if let Some(file) = &config.report {
+        report::report(file, &series, &found.candidates, &info)?;
+    }
     let text = match config.json {
         true => {
             let line = json(&series, &found.candidates, &info);

@@ -286,6 +286,28 @@ fn pictures_are_drawn() {
 }
 
 #[test]
+fn a_page_holds_all_of_it() {
+    let place = folder();
+    let file = place.path().join("a.html");
+    run(nsode().args(YEAST).arg("--report").arg(&file), 0);
+    let page = fs::read_to_string(file).unwrap();
+    for part in [
+        "<!doctype html>",
+        "<svg",
+        "dbiomass/dhour",
+        "posterior",
+        "</html>",
+    ] {
+        assert!(page.to_lowercase().contains(part), "{part}");
+    }
+    // The page needs nothing from elsewhere.
+    for part in ["<script src", "<link", "<img src=\"http"] {
+        assert!(!page.contains(part), "{part}");
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn without_time_no_law_is_found() {
     let output = run(nsode().args(YEAST).args(["--json", "--seconds", "1e-9"]), 1);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
