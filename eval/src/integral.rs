@@ -283,7 +283,7 @@ fn combinations(roles: &[Role], most: usize) -> Vec<Vec<f64>> {
         })
         .collect();
     let total = values.iter().fold(1usize, |n, v| n.saturating_mul(v.len()));
-    // Beyond the limit, a fixed irregular sample of the product: strides that share no factor with it.
+    // Beyond the limit, a fixed sample of the product, spread over it by a stride near the golden section.
     let take = total.min(most);
     let stride = (total as f64 * 0.618_033_988_75) as usize | 1;
     (0..take)

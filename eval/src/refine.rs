@@ -75,14 +75,11 @@ fn refine_to(
     let fit = best_fit(problem, &law, &mut shooter, seed)?;
     let system = skeleton.instantiate(&fit.constants).ok()?;
     let (shape, values) = system.parts().ok()?;
-    if shape != *skeleton && simplifications > 0 {
-        return refine_to(problem, &shape, Some(&values), simplifications - 1);
-    }
     let moved = values
         .iter()
         .zip(&fit.constants)
         .any(|(a, b)| (a - b).abs() > 1e-9 * (a.abs() + b.abs()));
-    if (shape != *skeleton || moved || values.len() != fit.constants.len()) && simplifications > 0 {
+    if (shape != *skeleton || moved) && simplifications > 0 {
         return refine_to(problem, &shape, Some(&values), simplifications - 1);
     }
     if shape != *skeleton {

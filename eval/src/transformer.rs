@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use nsode_model::predictor::Predictor;
-
 use nsode_parser::Skeleton;
 
 use crate::error::Error;
@@ -55,10 +54,14 @@ impl Proposer for Transformer {
         if problem.dimension() > self.predictor.max_dimension() {
             return None;
         }
-        let completed = self
-            .predictor
-            .complete(problem.normalised(), skeletons)
-            .ok()?;
+        let completed = match self.predictor.complete(problem.normalised(), skeletons) {
+            Ok(completed) => completed,
+            Err(error) => {
+                // Ranking goes on without: the network's own laws have their probabilities already.
+                tracing::warn!(%error, "the network could not weigh others' laws");
+                return None;
+            }
+        };
         (completed.len() == skeletons.len())
             .then(|| completed.iter().map(|c| c.log_probability).collect())
     }

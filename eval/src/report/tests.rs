@@ -1,4 +1,4 @@
-//! The JSON to the letter, and that what is printed reads back as the law that was found.
+//! The JSON and the table to the letter, and that what is printed reads back as the law that was found.
 
 use nsode_parser::infix::{parse_expr, parse_template};
 use nsode_parser::{CanonicalSystem, System};

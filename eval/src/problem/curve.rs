@@ -1,0 +1,151 @@
+//! Smoothed curves of the trajectories, and the noise that is left beside them.
+
+use nsode_generator::Trajectory;
+
+use super::noise::{Noise, additive_share};
+use crate::smooth::{Observed, roughness, smooth};
+
+/// The smoothed curve of one trajectory, on a grid that contains its times.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    dimension: usize,
+    /// Nodes an interval between observations; even.
+    pub per_interval: usize,
+    /// Times of the nodes.
+    pub times: Vec<f64>,
+    /// Values, row-major `nodes × D`.
+    pub values: Vec<f64>,
+    /// Slopes, row-major `nodes × D`.
+    pub slopes: Vec<f64>,
+}
+
+impl Curve {
+    /// The states at a node; empty beyond the last one.
+    pub fn at(&self, node: usize) -> &[f64] {
+        self.values
+            .get(node * self.dimension..(node + 1) * self.dimension)
+            .unwrap_or(&[])
+    }
+
+    /// Writes the states at time `t` to `out`: cubic Hermite between nodes, constant beyond the ends.
+    pub fn interpolate(&self, t: f64, out: &mut [f64]) {
+        let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else {
+            return;
+        };
+        let t = t.clamp(first, last);
+        let right = self
+            .times
+            .partition_point(|&node| node < t)
+            .clamp(1, self.times.len().max(2) - 1);
+        let (Some(&ta), Some(&tb)) = (self.times.get(right - 1), self.times.get(right)) else {
+            return;
+        };
+        let h = tb - ta;
+        let x = (t - ta) / h;
+        let (a, b) = (right - 1, right);
+        let cell = |from: &[f64], node: usize, d: usize| {
+            from.get(node * self.dimension + d)
+                .copied()
+                .unwrap_or(f64::NAN)
+        };
+        for (d, o) in out.iter_mut().enumerate() {
+            let (p, q) = (cell(&self.values, a, d), cell(&self.values, b, d));
+            let (m, n) = (cell(&self.slopes, a, d) * h, cell(&self.slopes, b, d) * h);
+            let y = 1.0 - x;
+            *o =
+                y * y * (1.0 + 2.0 * x) * p + x * x * (1.0 + 2.0 * y) * q + x * y * (y * m - x * n);
+        }
+    }
+}
+
+/// Smooths every state of every trajectory; noise and roughness are shared between trajectories.
+pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec<Noise>) {
+    let mut curves: Vec<Curve> = paths
+        .iter()
+        .map(|path| {
+            let intervals = path.len().saturating_sub(1).max(1);
+            // Simpson's rule needs midpoints; sparse series get more nodes.
+            let per_interval = 2 * 60usize.div_ceil(intervals).clamp(1, 16);
+            let mut times = Vec::with_capacity(intervals * per_interval + 1);
+            for pair in path.times().windows(2) {
+                if let [a, b] = pair {
+                    times.push(*a);
+                    for i in 1..per_interval {
+                        times.push(a + (b - a) * i as f64 / per_interval as f64);
+                    }
+                }
+            }
+            times.extend(path.times().last());
+            Curve {
+                dimension,
+                per_interval,
+                values: vec![f64::NAN; times.len() * dimension],
+                slopes: vec![f64::NAN; times.len() * dimension],
+                times,
+            }
+        })
+        .collect();
+    let mut noises = Vec::new();
+    for d in 0..dimension {
+        let columns: Vec<Vec<f64>> = paths.iter().map(|path| path.column(d).collect()).collect();
+        let mut noise = Noise {
+            deviation: 0.0,
+            additive: 1.0,
+        };
+        for round in 0..2 {
+            let shapes: Vec<Vec<f64>> = paths
+                .iter()
+                .zip(&curves)
+                .map(|(path, curve)| {
+                    (0..path.len())
+                        .map(|row| match curve.at(row * curve.per_interval).get(d) {
+                            Some(u) if u.is_finite() => noise.shape(*u),
+                            _ => 1.0,
+                        })
+                        .collect()
+                })
+                .collect();
+            let observed: Vec<Observed> = paths
+                .iter()
+                .zip(&columns)
+                .zip(&shapes)
+                .map(|((path, values), shape)| Observed {
+                    times: path.times(),
+                    values,
+                    shape,
+                })
+                .collect();
+            let rough = roughness(&observed);
+            noise.deviation = rough.variance.sqrt();
+            let mut residuals = Vec::new();
+            for (one, curve) in observed.iter().zip(&mut curves) {
+                let smoothed = smooth(one, &rough, &curve.times);
+                for (node, (u, slope)) in smoothed.into_iter().enumerate() {
+                    let cell = node * dimension + d;
+                    if let (Some(value), Some(rate)) =
+                        (curve.values.get_mut(cell), curve.slopes.get_mut(cell))
+                    {
+                        (*value, *rate) = (u, slope);
+                    }
+                }
+                for (row, y) in one.values.iter().enumerate() {
+                    let u = curve.at(row * curve.per_interval).get(d).copied();
+                    if let (Some(u), false) = (u, y.is_nan()) {
+                        residuals.push((u, y - u));
+                    }
+                }
+            }
+            if round == 0 {
+                // A smoother misses sharp peaks, which looks like multiplicative noise: a little is granted
+                // here, the rest when a law's residuals are known.
+                let next = additive_share(&residuals).max(0.1);
+                if next == noise.additive {
+                    break;
+                }
+                noise.additive = next;
+            }
+        }
+        noises.push(noise);
+    }
+    (curves, noises)
+}

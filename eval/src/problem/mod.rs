@@ -1,0 +1,212 @@
+//! What is to be explained: observed trajectories in normalised units, their smoothed curves and noise.
+//!
+//! All trajectories share one [`Scaling`]: time in units of the longest span, each state in units of its
+//! largest observed magnitude. Laws are sought in these units and restored at the end. The curves come from
+//! the smoother, in `curve`; the noise model is `noise`'s. Every law is weighed by the same weights.
+
+mod curve;
+mod noise;
+
+use nsode_generator::Trajectory;
+use nsode_parser::Scaling;
+
+use crate::error::Error;
+
+pub use curve::Curve;
+use curve::curves;
+pub use noise::Noise;
+pub(crate) use noise::additive_share;
+
+/// The accuracy, in normalised units, below which residuals say nothing: that of the integration.
+pub const FLOOR: f64 = 2e-5;
+
+/// Fewest observed values a state.
+pub const FEWEST_CELLS: usize = 5;
+
+/// Observed trajectories in normalised units, with what the smoother says of them.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    dimension: usize,
+    scaling: Scaling,
+    normalised: Vec<Trajectory>,
+    curves: Vec<Curve>,
+    noise: Vec<Noise>,
+    /// `1/√shape` a cell, 0 where missing; one list a trajectory, row-major.
+    weights: Vec<Vec<f64>>,
+    /// Observed cells of each state.
+    cells: Vec<usize>,
+}
+
+impl Problem {
+    /// A problem from trajectories of one system; missing cells are NaN.
+    ///
+    /// # Errors
+    /// [`Error`] for no trajectory, different dimensions, no time span, or a state with fewer than
+    /// [`FEWEST_CELLS`] observed values or without scale.
+    pub fn new(trajectories: Vec<Trajectory>) -> Result<Problem, Error> {
+        let dimension = trajectories.first().ok_or(Error::NoTrajectory)?.dimension();
+        for (index, path) in trajectories.iter().enumerate() {
+            if path.dimension() != dimension {
+                return Err(Error::Dimension {
+                    index,
+                    found: path.dimension(),
+                    expected: dimension,
+                });
+            }
+        }
+        let trajectories: Vec<Trajectory> = trajectories
+            .into_iter()
+            .filter(|path| path.len() > 1)
+            .collect();
+        let mut cells = vec![0; dimension];
+        let mut states = vec![0.0f64; dimension];
+        let (mut span, mut origin) = (0.0f64, f64::INFINITY);
+        for path in &trajectories {
+            for (d, (count, scale)) in cells.iter_mut().zip(&mut states).enumerate() {
+                for y in path.column(d).filter(|y| !y.is_nan()) {
+                    *count += 1;
+                    *scale = scale.max(y.abs());
+                }
+            }
+            if let (Some(first), Some(last)) = (path.times().first(), path.times().last()) {
+                span = span.max(last - first);
+                origin = origin.min(*first);
+            }
+        }
+        for (state, (&found, &scale)) in cells.iter().zip(&states).enumerate() {
+            if found < FEWEST_CELLS {
+                return Err(Error::TooFewCells {
+                    state,
+                    found,
+                    needed: FEWEST_CELLS,
+                });
+            }
+            if scale == 0.0 {
+                return Err(Error::NoScale { state });
+            }
+        }
+        if !(span > 0.0 && span.is_finite()) {
+            return Err(Error::NoSpan);
+        }
+        let scaling = Scaling {
+            origin,
+            time: span,
+            states,
+        };
+        let normalised = trajectories
+            .iter()
+            .map(|path| path.normalised(&scaling))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (curves, noise) = curves(&normalised, dimension);
+        let mut problem = Problem {
+            dimension,
+            scaling,
+            normalised,
+            curves,
+            noise,
+            weights: Vec::new(),
+            cells,
+        };
+        problem.weigh();
+        Ok(problem)
+    }
+
+    /// Fills the weights by the noise model.
+    fn weigh(&mut self) {
+        self.weights = self
+            .normalised
+            .iter()
+            .zip(&self.curves)
+            .map(|(path, curve)| {
+                let mut weights = Vec::with_capacity(path.states().len());
+                for row in 0..path.len() {
+                    let smooth = curve.at(row * curve.per_interval);
+                    for ((y, u), noise) in path.state(row).iter().zip(smooth).zip(&self.noise) {
+                        weights.push(if y.is_nan() {
+                            0.0
+                        } else {
+                            noise.shape(*u).sqrt().recip()
+                        });
+                    }
+                }
+                weights
+            })
+            .collect();
+    }
+
+    /// The same problem with another noise model, one [`Noise`] a state.
+    pub fn with_noise(&self, noise: Vec<Noise>) -> Problem {
+        let mut problem = self.clone();
+        if noise.len() == self.dimension {
+            problem.noise = noise;
+            problem.weigh();
+        }
+        problem
+    }
+
+    /// Number of states.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The units in which everything below is normalised.
+    pub fn scaling(&self) -> &Scaling {
+        &self.scaling
+    }
+
+    /// The trajectories in normalised units.
+    pub fn normalised(&self) -> &[Trajectory] {
+        &self.normalised
+    }
+
+    /// The smoothed curves, normalised units, one a trajectory.
+    pub fn curves(&self) -> &[Curve] {
+        &self.curves
+    }
+
+    /// The noise of each state.
+    pub fn noise(&self) -> &[Noise] {
+        &self.noise
+    }
+
+    /// Weights of a trajectory's cells, row-major: inverse relative standard deviations, 0 where missing.
+    pub fn weights(&self, trajectory: usize) -> &[f64] {
+        self.weights.get(trajectory).map_or(&[], Vec::as_slice)
+    }
+
+    /// Standard deviation of each state's observed values, in the fit's weights.
+    pub fn spread(&self) -> Vec<f64> {
+        let d = self.dimension;
+        (0..d)
+            .map(|state| {
+                let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
+                for (path, weights) in self.normalised.iter().zip(&self.weights) {
+                    for (y, w) in path
+                        .column(state)
+                        .zip(weights.iter().skip(state).step_by(d))
+                    {
+                        if *w > 0.0 {
+                            let w = w * w;
+                            sum += w;
+                            let step = y - mean;
+                            mean += w * step / sum;
+                            square += w * step * (y - mean);
+                        }
+                    }
+                }
+                let cells = self.cells.get(state).copied().unwrap_or(1).max(1);
+                (square / cells as f64).sqrt()
+            })
+            .collect()
+    }
+
+    /// Observed cells of each state.
+    pub fn cells(&self) -> &[usize] {
+        &self.cells
+    }
+
+    /// Observed cells, `n` of the information criterion.
+    pub fn observed(&self) -> usize {
+        self.cells.iter().sum()
+    }
+}

@@ -1,0 +1,49 @@
+//! The noise of one state: an additive and a multiplicative part, `σ²·(κ + (1 − κ)·u²)`. First guesses of κ and
+//! σ come from the smoother's residuals, the last ones from those of the best law.
+
+use super::FLOOR;
+
+/// The noise of one state, in normalised units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Standard deviation at `|u| = 1`.
+    pub deviation: f64,
+    /// Additive share κ of the variance at `|u| = 1`; 1 for purely additive noise.
+    pub additive: f64,
+}
+
+impl Noise {
+    /// Variance at `u` relative to that at `|u| = 1`.
+    pub fn shape(&self, u: f64) -> f64 {
+        self.additive + (1.0 - self.additive) * u * u
+    }
+}
+
+/// The additive share κ that makes `(u, residual)` most likely; 1 unless the evidence for less is clear.
+pub(crate) fn additive_share(residuals: &[(f64, f64)]) -> f64 {
+    let n = residuals.len() as f64;
+    let cost = |additive: f64| {
+        let noise = Noise {
+            deviation: 1.0,
+            additive,
+        };
+        let (mut sum, mut logs) = (0.0, 0.0);
+        for (u, r) in residuals {
+            let v = noise.shape(*u);
+            sum += r * r / v;
+            logs += v.ln();
+        }
+        n * (sum / n).max(FLOOR * FLOOR).ln() + logs
+    };
+    let additive = cost(1.0);
+    let mean_square = residuals.iter().map(|(_, r)| r * r).sum::<f64>() / n;
+    if residuals.is_empty() || mean_square < 25.0 * FLOOR * FLOOR {
+        return 1.0;
+    }
+    [0.3, 0.1, 0.03, 0.01, 0.003, 0.001]
+        .into_iter()
+        .map(|share| (cost(share), share))
+        .filter(|(c, _)| *c < additive - 4.0)
+        .fold((f64::INFINITY, 1.0), |a, b| if b.0 < a.0 { b } else { a })
+        .1
+}
