@@ -120,7 +120,7 @@ fn laws_are_found_again() {
             "a.csv",
             "--json",
             "--proposers",
-            "sparse,local",
+            "sparse",
             "--top",
             "3",
         ]);
