@@ -12,6 +12,7 @@ pub mod integral;
 pub mod law;
 pub mod plot;
 pub mod present;
+pub mod prior;
 pub mod problem;
 pub mod proposer;
 pub mod rank;

@@ -67,8 +67,6 @@ pub struct Seed {
     pub skeleton: Skeleton,
     /// Where to start its constants, in slot order.
     pub constants: Option<Vec<f64>>,
-    /// The proposer's log-probability of the skeleton, if it has one.
-    pub log_prior: Option<f64>,
 }
 
 /// A source of candidates.
@@ -81,11 +79,4 @@ pub trait Proposer: Send + Sync {
     /// # Errors
     /// Whatever keeps the proposer from working; discovery goes on with the others.
     fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error>;
-
-    /// The log-probabilities that this proposer would have given to the skeletons, if it can say: laws that
-    /// others found are ranked by the same prior.
-    fn log_probabilities(&self, problem: &Problem, skeletons: &[Skeleton]) -> Option<Vec<f64>> {
-        let _ = (problem, skeletons);
-        None
-    }
 }

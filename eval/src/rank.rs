@@ -1,47 +1,9 @@
-//! Which of the refined laws to believe: evidence of the fit, prior of the skeleton, posterior of both.
+//! Which of the refined laws to believe: evidence of the fit, together with the prior of [`crate::prior`].
 //!
 //! Evidence is the BIC approximation of the marginal likelihood with Gaussian residuals of unknown variance a
-//! state, the variance floored at the integrator's accuracy. The prior is the same for every proposer: a
-//! description length of the tokens, mixed half and half with the probability that a proposer gave, where one
-//! did (a mixture of two distributions is a distribution, so posteriors stay comparable).
-
-use nsode_parser::{Skeleton, Token};
+//! state, the variance floored at the integrator's accuracy.
 
 use crate::problem::{FLOOR, Problem};
-
-/// Nats a token costs below `parent`: about what its frequency among written-down laws suggests. Products of
-/// two states are as common as squares, higher mixed powers are not; sines of a state are rare.
-fn cost(token: Token, parent: Option<Token>) -> f64 {
-    match token {
-        Token::One | Token::Time | Token::X1 | Token::X2 | Token::X3 | Token::X4 => 1.0,
-        Token::Square | Token::Cube if parent == Some(Token::Mul) => 3.0,
-        Token::Add2 | Token::Add3 | Token::Mul | Token::Square => 1.2,
-        Token::Add4 | Token::Add5 | Token::Add6 | Token::Cube => 1.7,
-        Token::Inverse if parent == Some(Token::Mul) => 2.5,
-        Token::Inverse | Token::Exp | Token::Log | Token::Sqrt => 3.5,
-        Token::Tanh | Token::Power => 5.0,
-        _ => 6.0,
-    }
-}
-
-/// Logarithm of the prior probability of a skeleton by its description length.
-pub fn description_prior(skeleton: &Skeleton) -> f64 {
-    let mut open: Vec<(Token, usize)> = Vec::new();
-    let mut sum = 0.0;
-    for &token in skeleton.tokens() {
-        sum += cost(token, open.last().map(|(parent, _)| *parent));
-        if let Some((_, left)) = open.last_mut() {
-            *left -= 1;
-        }
-        while open.last().is_some_and(|(_, left)| *left == 0) {
-            open.pop();
-        }
-        if token.arity() > 0 {
-            open.push((token, token.arity()));
-        }
-    }
-    -sum
-}
 
 /// The share of independent information in the residuals of the best law, from their correlation between
 /// neighbours in time: `(1 − ρ)/(1 + ρ)`, not below 0.3. Residuals that drift together are no separate
@@ -66,24 +28,14 @@ pub fn independence(residuals: &[Vec<f64>]) -> f64 {
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
 pub const UNDETERMINED: f64 = 3.0;
 
-/// Logarithm of the evidence: −BIC/2 with the number of cells `n` reduced to `share·n`.
+/// Logarithm of the evidence: −BIC/2 with the number of cells `n` reduced to `share·n`, and with the term
+/// `k·(k + 1)/(n − k − 1)` of Hurvich and Tsai (Biometrika 76, 1989), which keeps short series from
+/// paying for constants with a variance that these have made small.
 pub fn log_evidence(bic: f64, parameters: usize, cells: usize, share: f64) -> f64 {
     let (k, n) = (parameters as f64, cells as f64);
-    -0.5 * (share * (bic - k * n.ln()) + k * (share * n).max(2.0).ln())
-}
-
-/// The prior of ranking: the description length, mixed with a proposer's own log-probability.
-pub fn log_prior(skeleton: &Skeleton, proposed: Option<f64>) -> f64 {
-    let half = 0.5f64.ln();
-    let described = half + description_prior(skeleton);
-    match proposed.filter(|p| p.is_finite()) {
-        Some(p) => {
-            let p = half + p;
-            let top = p.max(described);
-            top + ((p - top).exp() + (described - top).exp()).ln()
-        }
-        None => described,
-    }
+    let independent = (share * n).max(2.0);
+    let short = k * (k + 1.0) / (independent - k - 1.0).max(1.0);
+    -0.5 * (share * (bic - k * n.ln()) + k * independent.ln()) - short
 }
 
 /// Bayesian information criterion of a fit in normalised units: `Σ n_i·ln(max(SSE_i/n_i, floor)) + Σ ln v +

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use nsode_model::predictor::Predictor;
-use nsode_parser::Skeleton;
-
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
+use nsode_model::predictor::Predictor;
 
 /// A trained network and how many laws to ask it for.
 #[derive(Clone, Debug)]
@@ -45,24 +43,7 @@ impl Proposer for Transformer {
             .map(|proposal| Seed {
                 skeleton: proposal.skeleton,
                 constants: Some(proposal.constants),
-                log_prior: Some(proposal.log_probability),
             })
             .collect())
-    }
-
-    fn log_probabilities(&self, problem: &Problem, skeletons: &[Skeleton]) -> Option<Vec<f64>> {
-        if problem.dimension() > self.predictor.max_dimension() {
-            return None;
-        }
-        let completed = match self.predictor.complete(problem.normalised(), skeletons) {
-            Ok(completed) => completed,
-            Err(error) => {
-                // Ranking goes on without: the network's own laws have their probabilities already.
-                tracing::warn!(%error, "the network could not weigh others' laws");
-                return None;
-            }
-        };
-        (completed.len() == skeletons.len())
-            .then(|| completed.iter().map(|c| c.log_probability).collect())
     }
 }

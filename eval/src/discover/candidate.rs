@@ -6,9 +6,9 @@ use nsode_parser::{CanonicalSystem, Skeleton};
 
 use super::origins::Origins;
 use crate::law::Law;
+use crate::prior::log_prior;
 use crate::problem::Problem;
 use crate::proposer::ProposerKind;
-use crate::rank::log_prior;
 use crate::refine::Refined;
 use crate::shooting::Shooter;
 
@@ -106,11 +106,11 @@ pub(super) fn restored(
                 .ok()
         })
         .collect::<Option<_>>();
-    let origin = origins.get(&skeleton);
-    let sources = origin.map_or_else(|| vec![ProposerKind::Local], |o| o.sources.clone());
+    let sources = origins.get(&skeleton).cloned();
+    let sources = sources.unwrap_or_else(|| vec![ProposerKind::Local]);
     Some(Candidate {
         complexity: skeleton.tokens().len() + skeleton.slots(),
-        log_prior: log_prior(&skeleton, origin.and_then(|o| o.log_probability)),
+        log_prior: log_prior(&skeleton),
         initial: refined
             .initial
             .iter()

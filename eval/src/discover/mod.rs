@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::problem::Problem;
-use crate::proposer::{Proposer, Seed};
+use crate::proposer::{Proposer, ProposerKind, Seed};
 use crate::rank::softmax;
 
 use candidate::restored;
 pub use candidate::{Candidate, Constant};
-use origins::{Origin, gather};
+use origins::gather;
 use search::Search;
 
 /// Rounds of variants; each is made of the best laws after the one before.
@@ -82,10 +82,10 @@ pub fn discover(
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, options.beams, &mut warnings)?;
     let mut search = Search::new(problem, deadline);
-    search.refine_all(problem, &seeds);
+    search.refine_all(problem, &seeds, &mut origins);
     if options.local {
         for _ in 0..ROUNDS {
-            let variants = search.variants(&origins);
+            let variants = search.variants();
             let fresh: Vec<Seed> = variants
                 .into_iter()
                 .filter(|seed| !search.attempted.contains(&seed.skeleton))
@@ -94,23 +94,21 @@ pub fn discover(
                 break;
             }
             for seed in &fresh {
-                origins
-                    .entry(seed.skeleton.clone())
-                    .or_insert_with(Origin::local);
+                let sources = origins.entry(seed.skeleton.clone());
+                sources.or_insert_with(|| vec![ProposerKind::Local]);
             }
-            search.refine_all(problem, &fresh);
+            search.refine_all(problem, &fresh, &mut origins);
         }
     }
     let refined = search.done.len();
-    let problem = &search.reweigh(problem, &origins);
+    let problem = &search.reweigh(problem, &mut origins);
     if search.late {
         warnings.push(format!(
             "the time limit of {} s ended the search before all candidates were refined",
             options.seconds
         ));
     }
-    search.score(problem, proposers, &mut origins);
-    let ranked = search.ranked(&origins);
+    let ranked = search.ranked();
     let weights: Vec<f64> = ranked.iter().map(|(weight, _)| *weight).collect();
     let posteriors = softmax(&weights);
     let candidates = ranked

@@ -1,4 +1,4 @@
-//! Who proposed which skeleton, and how likely it was to them.
+//! Who proposed which skeleton.
 
 use std::collections::HashMap;
 
@@ -8,25 +8,8 @@ use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
-/// The origin of every skeleton that was proposed.
-pub(super) type Origins = HashMap<Skeleton, Origin>;
-
-/// Who proposed a skeleton, and how likely it was to them.
-#[derive(Clone, Debug)]
-pub(super) struct Origin {
-    pub sources: Vec<ProposerKind>,
-    pub log_probability: Option<f64>,
-}
-
-impl Origin {
-    /// A variant of another law, which no proposer gave.
-    pub fn local() -> Origin {
-        Origin {
-            sources: vec![ProposerKind::Local],
-            log_probability: None,
-        }
-    }
-}
+/// Everybody who proposed a skeleton, the first first.
+pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 
 /// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns.
 pub(super) fn gather(
@@ -63,20 +46,10 @@ pub(super) fn gather(
         for (kind, list) in &lists {
             let Some(seed) = list.get(rank) else { continue };
             match origins.get_mut(&seed.skeleton) {
-                Some(origin) => {
-                    if !origin.sources.contains(kind) {
-                        origin.sources.push(*kind);
-                    }
-                    origin.log_probability = origin.log_probability.or(seed.log_prior);
-                }
+                Some(sources) if !sources.contains(kind) => sources.push(*kind),
+                Some(_) => {}
                 None => {
-                    origins.insert(
-                        seed.skeleton.clone(),
-                        Origin {
-                            sources: vec![*kind],
-                            log_probability: seed.log_prior,
-                        },
-                    );
+                    origins.insert(seed.skeleton.clone(), vec![*kind]);
                     seeds.push(seed.clone());
                 }
             }

@@ -19,8 +19,8 @@ impl Search {
     /// Second round of weights: the noise's additive share, and the independence of the residuals, from those
     /// of the best law. Where the share changes, the best fits are repeated with the new weights and the
     /// others dropped.
-    pub fn reweigh(&mut self, problem: &Problem, origins: &Origins) -> Problem {
-        let ranked = self.ranked(origins);
+    pub fn reweigh(&mut self, problem: &Problem, origins: &mut Origins) -> Problem {
+        let ranked = self.ranked();
         let residuals = ranked
             .first()
             .and_then(|(_, best)| residuals(problem, best));
@@ -34,7 +34,6 @@ impl Search {
             .map(|(_, refined)| Seed {
                 skeleton: refined.skeleton.clone(),
                 constants: Some(refined.constants.clone()),
-                log_prior: None,
             })
             .collect();
         // Clean series leave residuals of the integrator, which are never independent.
@@ -55,7 +54,7 @@ impl Search {
         }
         let reweighed = problem.with_noise(noise);
         let before = std::mem::take(&mut self.done);
-        self.refine_all(&reweighed, &seeds);
+        self.refine_all(&reweighed, &seeds, origins);
         if self.done.is_empty() {
             self.done = before;
             return problem.clone();

@@ -6,18 +6,16 @@ use std::time::Instant;
 use nsode_parser::Skeleton;
 use rayon::prelude::*;
 
-use super::origins::{Origin, Origins};
+use super::origins::Origins;
+use crate::prior::log_prior;
 use crate::problem::Problem;
-use crate::proposer::{Proposer, Seed};
-use crate::rank::{UNDETERMINED, log_evidence, log_prior};
+use crate::proposer::Seed;
+use crate::rank::{UNDETERMINED, log_evidence};
 use crate::refine::{Refined, refine};
 
 /// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
 /// threads.
 const BATCH: usize = 16;
-
-/// Best laws whose probability is asked of proposers that did not propose them.
-const SCORED: usize = 32;
 
 /// What was fitted so far, and how the fits are weighed.
 pub(super) struct Search {
@@ -47,8 +45,9 @@ impl Search {
         }
     }
 
-    /// Fits the seeds, as many as the time allows.
-    pub fn refine_all(&mut self, problem: &Problem, seeds: &[Seed]) {
+    /// Fits the seeds, as many as the time allows. A fit that turns out to be a simpler law has the
+    /// origin of its seed.
+    pub fn refine_all(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
         for batch in seeds.chunks(BATCH) {
             if Instant::now() >= self.deadline {
                 self.late = true;
@@ -65,7 +64,13 @@ impl Search {
             self.late |= found.iter().any(Option::is_none);
             self.attempted
                 .extend(batch.iter().map(|seed| seed.skeleton.clone()));
-            for refined in found.into_iter().flatten().flatten() {
+            for (seed, refined) in batch.iter().zip(found) {
+                let Some(refined) = refined.flatten() else {
+                    continue;
+                };
+                if let Some(sources) = origins.get(&seed.skeleton).cloned() {
+                    origins.entry(refined.skeleton.clone()).or_insert(sources);
+                }
                 self.keep(refined);
             }
         }
@@ -81,16 +86,13 @@ impl Search {
     }
 
     /// Fits with their log-weights, best first.
-    pub fn ranked(&self, origins: &Origins) -> Vec<(f64, &Refined)> {
+    pub fn ranked(&self) -> Vec<(f64, &Refined)> {
         let mut ranked: Vec<(f64, &Refined)> = self
             .done
             .values()
             .map(|refined| {
-                let proposed = origins
-                    .get(&refined.skeleton)
-                    .and_then(|o| o.log_probability);
                 let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
-                let prior = log_prior(&refined.skeleton, proposed) - UNDETERMINED * vague;
+                let prior = log_prior(&refined.skeleton) - UNDETERMINED * vague;
                 let evidence =
                     log_evidence(refined.bic, refined.parameters, self.cells, self.share);
                 (prior + evidence, refined)
@@ -102,30 +104,5 @@ impl Search {
                 .then_with(|| a.1.skeleton.cmp(&b.1.skeleton))
         });
         ranked
-    }
-
-    /// Asks the proposers for their probabilities of the best laws that they did not propose themselves.
-    pub fn score(&self, problem: &Problem, proposers: &[Box<dyn Proposer>], origins: &mut Origins) {
-        let unknown: Vec<Skeleton> = self
-            .ranked(origins)
-            .into_iter()
-            .take(SCORED)
-            .map(|(_, refined)| &refined.skeleton)
-            .filter(|skeleton| {
-                let origin = origins.get(*skeleton);
-                origin.is_none_or(|o| o.log_probability.is_none())
-            })
-            .cloned()
-            .collect();
-        if unknown.is_empty() {
-            return;
-        }
-        let scores = proposers
-            .iter()
-            .find_map(|proposer| proposer.log_probabilities(problem, &unknown));
-        for (skeleton, score) in unknown.into_iter().zip(scores.unwrap_or_default()) {
-            let origin = origins.entry(skeleton).or_insert_with(Origin::local);
-            origin.log_probability = Some(score);
-        }
     }
 }

@@ -1,6 +1,5 @@
 //! Simpler relatives of the best fits.
 
-use super::origins::Origins;
 use super::search::Search;
 use crate::proposer::Seed;
 
@@ -10,9 +9,9 @@ const PARENTS: usize = 8;
 impl Search {
     /// Simpler relatives of the best fits: each constant that is not clearly different from 0, or an
     /// exponent or inner constant from a whole number, set to it.
-    pub fn variants(&self, origins: &Origins) -> Vec<Seed> {
+    pub fn variants(&self) -> Vec<Seed> {
         let mut seeds: Vec<Seed> = Vec::new();
-        for (_, refined) in self.ranked(origins).into_iter().take(PARENTS) {
+        for (_, refined) in self.ranked().into_iter().take(PARENTS) {
             for (slot, (value, error)) in refined.constants.iter().zip(&refined.errors).enumerate()
             {
                 let nearest = (2.0 * value).round() / 2.0;
@@ -38,7 +37,6 @@ impl Search {
                         seeds.push(Seed {
                             skeleton,
                             constants: Some(constants),
-                            log_prior: None,
                         });
                     }
                 }

@@ -87,7 +87,6 @@ impl Proposer for Sparse {
                     seeds.push(Seed {
                         skeleton,
                         constants: Some(constants),
-                        log_prior: None,
                     });
                 }
             }

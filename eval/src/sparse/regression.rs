@@ -5,8 +5,8 @@ use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Expr, System};
 
 use crate::integral::{centre, cumulative};
+use crate::prior::description_prior;
 use crate::problem::{FLOOR, Problem};
-use crate::rank::description_prior;
 
 /// Most terms of a support.
 pub(super) const MOST_TERMS: usize = 8;

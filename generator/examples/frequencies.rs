@@ -1,0 +1,36 @@
+//! How often the distribution draws each skeleton, as a table: count, tab, prefix tokens. It is the prior
+//! that `nsode-eval` ranks scalar laws with.
+//!
+//! `cargo run --release -p nsode-generator --example frequencies -- SAMPLES SEED FEWEST > table.tsv`
+//!
+//! Skeletons drawn fewer than FEWEST times are counted together in the first line, whose tokens are `*`.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use nsode_generator::{Config, Sampler};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = |name: &str| arguments.next().ok_or(format!("no {name}"));
+    let wanted: u64 = next("SAMPLES")?.parse()?;
+    let seed: u64 = next("SEED")?.parse()?;
+    let fewest: u64 = next("FEWEST")?.parse()?;
+    let sampler = Sampler::new(Config::from_toml("")?, seed);
+
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let accepted = (0..).flat_map(|block| sampler.block(block)).flatten();
+    for sample in accepted.take(usize::try_from(wanted)?) {
+        let names = sample.skeleton.tokens().iter().map(|token| token.name());
+        let tokens: Vec<&str> = names.collect();
+        *counts.entry(tokens.join(" ")).or_default() += 1;
+    }
+    let (frequent, rare): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, n)| *n >= fewest);
+    let mut rows = vec![("*".to_string(), rare.iter().map(|(_, n)| n).sum())];
+    rows.extend(frequent);
+    rows.sort_by_key(|(tokens, n)| (tokens != "*", u64::MAX - n));
+    for (tokens, n) in rows {
+        println!("{n}\t{tokens}");
+    }
+    Ok(())
+}
