@@ -7,6 +7,7 @@ pub mod error;
 pub mod expr;
 pub mod grammar;
 pub mod infix;
+mod prefix;
 pub mod print;
 pub mod scaling;
 pub mod skeleton;

@@ -1,7 +1,7 @@
 //! Functions of canonical sums: what can be taken out of the argument is, so that no constant is
 //! redundant and signs have one place.
 
-use super::algebra::is_even;
+use super::power::is_even;
 use super::{Atom, CanonicalError, Factor, Function, Product, Sum, Term};
 use std::f64::consts::{FRAC_PI_2, PI};
 

@@ -18,7 +18,9 @@ mod algebra;
 mod collect;
 mod convert;
 mod functions;
+mod group;
 mod order;
+mod power;
 
 use crate::scaling::Scaling;
 use crate::skeleton::{PrefixError, Skeleton};
