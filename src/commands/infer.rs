@@ -267,12 +267,9 @@ fn proposers(
                 proposers.push(Box::new(Transformer::new(Arc::new(predictor), beams)));
             } else {
                 let message = format!(
-                    "the network in {} takes up to {most} measured {}, the data have {here}",
+                    "the network in {} knows laws of up to {most} {}, the data have {here}",
                     directory.display(),
-                    match most {
-                        1 => "value",
-                        _ => "values",
-                    }
+                    if most == 1 { "state" } else { "states" },
                 );
                 if *alone {
                     return Err(Fault::new(
