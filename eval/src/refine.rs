@@ -82,7 +82,8 @@ fn refine_to(
     if (shape != *skeleton || moved) && simplifications > 0 {
         return refine_to(problem, &shape, Some(&values), simplifications - 1);
     }
-    if shape != *skeleton {
+    // Error bars belong to the constants in the order of the fit.
+    if shape != *skeleton || moved {
         return None;
     }
     let (errors, covariance) = uncertainty(problem, &law, &shooter, &fit);

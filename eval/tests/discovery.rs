@@ -146,3 +146,23 @@ fn an_exhausted_budget_is_said() {
         found.warnings
     );
 }
+
+/// A narrow series on a large offset, and one that no law of one state explains, are answered with a warning.
+#[test]
+fn doubts_are_said() {
+    let path = |y: &dyn Fn(f64) -> f64| {
+        let times: Vec<f64> = (0..60).map(|i| f64::from(i) * 0.2).collect();
+        let states = times.iter().map(|t| y(*t)).collect();
+        Problem::new(vec![Trajectory::new(1, times, states).unwrap()]).unwrap()
+    };
+    let said = |problem: &Problem| {
+        let proposers: Vec<Box<dyn Proposer>> = vec![Box::new(Sparse::default())];
+        let found = discover(problem, &proposers, &Options::default()).unwrap();
+        let sum: f64 = found.candidates.iter().map(|c| c.posterior).sum();
+        assert!(sum <= 1.0 + 1e-9);
+        found.warnings.join("\n")
+    };
+    assert!(said(&path(&|t| 101_325.0 + 10.0 * (-0.8 * t).exp())).contains("subtract an offset"));
+    assert!(said(&path(&|t| (3.0 * t).cos())).contains("no law explains"));
+    assert_eq!(said(&path(&|t| 5.0 * (-0.5 * t).exp())), "");
+}

@@ -53,7 +53,7 @@ pub struct Arguments {
     #[arg(long, value_name = "COL")]
     group: Option<String>,
     /// Longest time to search, in seconds
-    #[arg(long, value_name = "S", default_value_t = Options::default().seconds)]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = Options::default().seconds)]
     seconds: f64,
     /// Who proposes laws: transformer, sparse (regression), local (variants of the best); all by default
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]

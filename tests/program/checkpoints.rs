@@ -123,7 +123,7 @@ fn too_many_states_for_the_network() {
     assert!(
         warnings
             .iter()
-            .any(|w| w.contains("up to 2 measured values, the data have 3")),
+            .any(|w| w.contains("up to 2 states, the data have 3")),
         "{warnings:?}"
     );
     let said = text(&run(command.args(["--proposers", "transformer"]), 2).stderr);

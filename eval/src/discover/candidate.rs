@@ -55,6 +55,17 @@ pub struct Candidate {
     pub log_prior: f64,
 }
 
+/// The law and its constants in the units of the data; `None` where these cannot express it, as numbers
+/// over- or underflow.
+pub(super) fn physical(
+    problem: &Problem,
+    refined: &Refined,
+) -> Option<(CanonicalSystem, Vec<f64>)> {
+    let system = refined.system.restored(problem.scaling()).ok()?;
+    let (skeleton, values) = system.parts().ok()?;
+    (skeleton == refined.skeleton).then_some((system, values))
+}
+
 /// A fit in the units of the data; `None` where it cannot be expressed in them.
 pub(super) fn restored(
     problem: &Problem,
@@ -63,11 +74,8 @@ pub(super) fn restored(
     posterior: f64,
 ) -> Option<Candidate> {
     let scaling = problem.scaling();
-    let system = refined.system.restored(scaling).ok()?;
-    let (skeleton, values) = system.parts().ok()?;
-    if skeleton != refined.skeleton || values.len() != refined.constants.len() {
-        return None;
-    }
+    let (system, values) = physical(problem, refined)?;
+    let skeleton = refined.skeleton.clone();
     let factors: Vec<f64> = values
         .iter()
         .zip(&refined.constants)

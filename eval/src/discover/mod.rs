@@ -16,11 +16,18 @@ use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use crate::rank::softmax;
+use crate::refine::Refined;
 
-use candidate::restored;
 pub use candidate::{Candidate, Constant};
+use candidate::{physical, restored};
 use origins::gather;
 use search::Search;
+
+/// An R² below this is no explanation.
+const EXPLAINED: f64 = 0.5;
+
+/// A range of values below this share of the largest one is hard to tell from none.
+const NARROW: f64 = 0.02;
 
 /// Rounds of variants; each is made of the best laws after the one before.
 const ROUNDS: usize = 3;
@@ -108,7 +115,20 @@ pub fn discover(
             options.seconds
         ));
     }
-    let ranked = search.ranked();
+    let mut ranked = search.ranked();
+    let first = ranked
+        .first()
+        .map(|(_, refined)| &refined.skeleton)
+        .cloned();
+    ranked.retain(|(_, refined)| physical(problem, refined).is_some());
+    let best = ranked.first().map(|(_, refined)| *refined);
+    if best.map(|refined| &refined.skeleton) != first.as_ref() {
+        warnings.push(
+            "the most probable law has constants too large or too small for numbers: choose other units"
+                .to_string(),
+        );
+    }
+    warnings.extend(doubts(problem, best));
     let weights: Vec<f64> = ranked.iter().map(|(weight, _)| *weight).collect();
     let posteriors = softmax(&weights);
     let candidates = ranked
@@ -122,4 +142,36 @@ pub fn discover(
         warnings,
         refined,
     })
+}
+
+/// What a reader must know before believing the best law: that it explains little, or that the data hardly
+/// vary beside their magnitude.
+fn doubts(problem: &Problem, best: Option<&Refined>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(best) = best.filter(|best| best.r2 < EXPLAINED) {
+        warnings.push(format!(
+            "no law explains these data: the best one has R² = {:.2}; a state may be unobserved (one state \
+             alone cannot oscillate), the law may depend on time, or there may be only noise",
+            best.r2
+        ));
+    }
+    for state in 0..problem.dimension() {
+        let values = problem
+            .normalised()
+            .iter()
+            .flat_map(|path| path.column(state));
+        let (least, most) = values
+            .filter(|u| !u.is_nan())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), u| {
+                (a.min(u), b.max(u))
+            });
+        if most - least < NARROW {
+            warnings.push(format!(
+                "state {} varies by only {:.2} % of its magnitude, which hides its law: subtract an offset",
+                state + 1,
+                100.0 * (most - least)
+            ));
+        }
+    }
+    warnings
 }

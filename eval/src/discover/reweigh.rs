@@ -55,7 +55,11 @@ impl Search {
         let reweighed = problem.with_noise(noise);
         let before = std::mem::take(&mut self.done);
         self.refine_all(&reweighed, &seeds, origins);
-        if self.done.is_empty() {
+        // A round that was cut short, or that lost the best law, would give its share to its rivals.
+        let best_kept = seeds
+            .first()
+            .is_some_and(|best| self.done.contains_key(&best.skeleton));
+        if self.late || !best_kept {
             self.done = before;
             return problem.clone();
         }
