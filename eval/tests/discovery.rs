@@ -1,11 +1,13 @@
 //! Discovery from end to end with the sparse proposer alone: measured series and made-up laws.
 
+mod common;
+
+use common::system;
 use nsode_eval::sparse::Sparse;
 use nsode_eval::{Candidate, Discovery, Options, Problem, Proposer, discover};
 use nsode_generator::{Integration, Integrator, Trajectory};
-use nsode_parser::infix::parse_expr;
 use nsode_parser::tape::Tape;
-use nsode_parser::{CanonicalSystem, Names, Skeleton, System};
+use nsode_parser::{CanonicalSystem, Skeleton};
 
 fn proposers() -> Vec<Box<dyn Proposer>> {
     vec![Box::new(Sparse::default())]
@@ -17,15 +19,6 @@ fn skeleton(rhs: &[&str]) -> Skeleton {
         .parts()
         .unwrap()
         .0
-}
-
-fn system(rhs: &[&str]) -> System {
-    let names = Names::default_for(rhs.len());
-    let rhs = rhs
-        .iter()
-        .map(|text| parse_expr(text, &names).unwrap())
-        .collect();
-    System::new(rhs).unwrap()
 }
 
 fn solve(rhs: &[&str], y0: &[f64], end: f64, n: usize) -> Trajectory {

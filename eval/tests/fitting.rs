@@ -1,23 +1,16 @@
 //! The numerics of fitting: solutions and sensitivities against an independent integrator and finite
 //! differences, and constants recovered from series whose law is known.
 
+mod common;
+
+use common::system;
 use nsode_eval::Problem;
 use nsode_eval::flow::{Flow, Run};
 use nsode_eval::law::Law;
 use nsode_eval::refine::refine;
 use nsode_generator::{Integration, Integrator, Trajectory};
-use nsode_parser::infix::parse_expr;
 use nsode_parser::tape::Tape;
-use nsode_parser::{CanonicalSystem, Names, Skeleton, System};
-
-fn system(rhs: &[&str]) -> System {
-    let names = Names::default_for(rhs.len());
-    let rhs = rhs
-        .iter()
-        .map(|text| parse_expr(text, &names).unwrap())
-        .collect();
-    System::new(rhs).unwrap()
-}
+use nsode_parser::{CanonicalSystem, Skeleton};
 
 fn skeleton(rhs: &[&str]) -> (Skeleton, Vec<f64>) {
     CanonicalSystem::new(&system(rhs)).unwrap().parts().unwrap()

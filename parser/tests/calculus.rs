@@ -1,6 +1,9 @@
 //! Derivatives against forward-mode dual numbers, and compiled evaluation against the recursive one, over
 //! many random trees.
 
+mod common;
+
+use common::{Random, tree};
 use num_dual::{Dual64, DualNum};
 
 use nsode_parser::calculus::{Variable, derivative};
@@ -8,61 +11,6 @@ use nsode_parser::tape::Tape;
 use nsode_parser::{Binary, Expr, Unary};
 
 const TREES: u64 = 120_000;
-
-/// SplitMix64: a test needs no better generator, and this one makes every tree a function of its number.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn uniform(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-/// A random tree over 2 states, 2 parameters, time and numbers.
-fn tree(random: &mut Random, depth: usize) -> Expr {
-    let kind = if depth == 0 { 0 } else { random.below(10) };
-    match kind {
-        0..3 => match random.below(8) {
-            0..4 => Expr::State(random.below(2) as usize),
-            4 | 5 => Expr::Parameter(random.below(2) as usize),
-            6 => Expr::Time,
-            _ => Expr::Number(match random.below(3) {
-                0 => random.below(4) as f64 - 1.0,
-                _ => random.uniform(-3.0, 3.0),
-            }),
-        },
-        3..6 => {
-            let function = Unary::ALL[random.below(Unary::ALL.len() as u64) as usize];
-            Expr::unary(function, tree(random, depth - 1))
-        }
-        _ => {
-            let op = Binary::ALL[random.below(Binary::ALL.len() as u64) as usize];
-            let left = tree(random, depth - 1);
-            let right = match (op, random.below(4)) {
-                (Binary::Pow, 0) => tree(random, depth - 1),
-                (Binary::Pow, 1) => Expr::Number(random.uniform(-2.5, 2.5)),
-                (Binary::Pow, _) => {
-                    let small = [-3.0, -2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0];
-                    Expr::Number(small[random.below(10) as usize])
-                }
-                _ => tree(random, depth - 1),
-            };
-            Expr::binary(op, left, right)
-        }
-    }
-}
 
 fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
@@ -113,7 +61,7 @@ fn derivatives_agree_with_dual_numbers() {
     let mut nonzero = 0u64;
     for number in 0..TREES {
         let mut random = Random(number);
-        let expr = tree(&mut random, 4);
+        let expr = tree(&mut random, 4, true);
         let x = [random.uniform(-2.0, 2.0), random.uniform(0.1, 2.0)];
         let c = [random.uniform(-2.0, 2.0), random.uniform(0.1, 2.0)];
         let t = random.uniform(0.0, 1.0);
@@ -192,7 +140,7 @@ fn compiled_evaluation_is_the_recursive_one_bit_for_bit() {
     for number in 0..TREES {
         let mut random = Random(number ^ 0xABCD_0000);
         let count = 1 + random.below(3) as usize;
-        let exprs: Vec<Expr> = (0..count).map(|_| tree(&mut random, 5)).collect();
+        let exprs: Vec<Expr> = (0..count).map(|_| tree(&mut random, 5, true)).collect();
         let tape = Tape::compile(&exprs);
         assert_eq!(tape.outputs(), count);
         let mut scratch = tape.scratch();
