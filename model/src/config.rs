@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::parametrisation::kappa;
 
 /// A configuration that has passed its check. There is no other way to make one.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,24 @@ pub struct ModelConfig {
     pub bins: usize,
     /// How observations enter.
     pub inputs: Inputs,
+    /// The network on which the optimizer's settings were found; without it, this one. What follows from
+    /// it is in [`crate::parametrisation`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Shape>,
+}
+
+/// Width and depth of a base network; the fields as in [`ModelConfig`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Attention heads; divides `d_model`.
+    pub heads: usize,
+    /// Blocks of the encoder.
+    pub encoder_layers: usize,
+    /// Blocks of the decoder.
+    pub decoder_layers: usize,
 }
 
 /// Which number type the matrix products use.
@@ -93,6 +112,20 @@ pub struct OptimizerConfig {
     pub betas: [f64; 2],
     /// Largest norm of the gradient; larger ones are scaled down.
     pub clip: f64,
+    /// The run in which these settings were found; without it, a run like this one. What follows from it
+    /// is in [`crate::parametrisation`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Budget>,
+}
+
+/// Batch and length of a base run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Samples a step.
+    pub batch: usize,
+    /// Samples in all.
+    pub samples: u64,
 }
 
 /// Where the generator's configuration is.
@@ -228,6 +261,17 @@ impl ModelConfig {
                 within(*frequencies, 0, 16, "model.inputs.anchors.frequencies")?;
             }
         }
+        if let Some(base) = self.base {
+            within(base.d_model, 8, 8192, "model.base.d_model")?;
+            check(
+                base.heads >= 1 && base.d_model.is_multiple_of(base.heads),
+                "model.base.heads",
+                base.heads,
+                &format!("a divisor of the base's d_model, {}", base.d_model),
+            )?;
+            within(base.encoder_layers, 1, 64, "model.base.encoder_layers")?;
+            within(base.decoder_layers, 1, 64, "model.base.decoder_layers")?;
+        }
         Ok(Valid(self))
     }
 }
@@ -297,6 +341,20 @@ impl TrainConfig {
             optimizer.clip,
             "above 0",
         )?;
+        if let Some(base) = optimizer.base {
+            within(base.batch, 1, 1 << 20, "optimizer.base.batch")?;
+            within(base.samples, 1, 1 << 50, "optimizer.base.samples")?;
+            let kappa = kappa(optimizer, self.batch, self.steps);
+            check(
+                optimizer.betas.iter().all(|b| kappa * (1.0 - b) < 1.0),
+                "optimizer.betas",
+                optimizer.betas,
+                &format!(
+                    "above {:.3}, for so large a batch or so short a run",
+                    1.0 - 1.0 / kappa
+                ),
+            )?;
+        }
         within(self.pool, 1, 1 << 10, "pool")?;
         within(self.validation.every, 1, 1 << 40, "validation.every")?;
         within(self.validation.samples, 1, 1 << 20, "validation.samples")?;

@@ -19,6 +19,7 @@ pub mod metrics;
 mod network;
 mod optimizer;
 mod parameters;
+mod parametrisation;
 pub mod predictor;
 mod random;
 pub mod schedule;

@@ -7,15 +7,12 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::config::OptimizerConfig;
 use crate::parameters::{Parameters, to_host};
-
-/// Guards the division by the root of the second moment.
-const EPSILON: f64 = 1e-8;
+use crate::parametrisation::Settings;
 
 /// Moments of the gradient and what is counted.
 pub(crate) struct AdamW {
-    config: OptimizerConfig,
+    settings: Settings,
     /// First moment, flat.
     first: Tensor,
     /// Second moment, flat.
@@ -44,12 +41,12 @@ pub(crate) struct Moments {
 
 impl AdamW {
     /// A fresh state for `parameters`.
-    pub(crate) fn new(config: &OptimizerConfig, parameters: &Parameters) -> Result<AdamW, Error> {
+    pub(crate) fn new(settings: Settings, parameters: &Parameters) -> Result<AdamW, Error> {
         let total = parameters.layout().total();
         let device = parameters.device();
         let torch = Error::torch("placing the optimizer");
         Ok(AdamW {
-            config: config.clone(),
+            settings,
             first: Tensor::f_zeros([total], (Kind::Float, device)).map_err(&torch)?,
             second: Tensor::f_zeros([total], (Kind::Float, device)).map_err(&torch)?,
             counts: Tensor::f_zeros([3], (Kind::Double, device)).map_err(&torch)?,
@@ -64,7 +61,7 @@ impl AdamW {
         rate: f64,
     ) -> Result<Tensor, tch::TchError> {
         let _guard = tch::no_grad_guard();
-        let [beta1, beta2] = self.config.betas;
+        let [beta1, beta2] = self.settings.betas;
         let norm = gradient.f_norm()?;
         let finite = norm.f_isfinite()?;
         // 1 for a step that counts, 0 for one that is left out
@@ -83,7 +80,7 @@ impl AdamW {
         let clipped = norm
             .f_add_scalar(1e-12)?
             .f_reciprocal()?
-            .f_mul_scalar(self.config.clip)?
+            .f_mul_scalar(self.settings.clip)?
             .f_clamp_max(1.0)?;
         let gradient = gradient
             .f_mul(&clipped)?
@@ -107,27 +104,34 @@ impl AdamW {
         } else {
             (correction(beta1)?, correction(beta2)?)
         };
-        let root = self
-            .second
-            .f_div(&c2.f_to_kind(Kind::Float)?)?
-            .f_sqrt()?
-            .f_add_scalar(EPSILON)?;
+        let c2 = c2.f_to_kind(Kind::Float)?;
         let factor = c1
             .f_reciprocal()?
             .f_to_kind(Kind::Float)?
             .f_mul(&counts)?
             .f_mul_scalar(-rate)?;
-        let change = self.first.f_div(&root)?.f_mul(&factor)?;
-
-        let decayed = parameters.layout().decayed();
-        let flat = parameters.flat();
-        if self.config.weight_decay > 0.0 {
-            let kept = counts
-                .f_mul_scalar(-rate * self.config.weight_decay)?
-                .f_add_scalar(1.0)?;
-            let _ = flat.f_narrow(0, 0, decayed)?.f_mul_(&kept)?;
+        for (role, first, length) in parameters.layout().segments() {
+            let rates = self.settings.of(role);
+            let root = self
+                .second
+                .f_narrow(0, first, length)?
+                .f_div(&c2)?
+                .f_sqrt()?
+                .f_add_scalar(rates.epsilon)?;
+            let change = self
+                .first
+                .f_narrow(0, first, length)?
+                .f_div(&root)?
+                .f_mul(&factor.f_mul_scalar(rates.learning_rate)?)?;
+            let mut weights = parameters.flat().f_narrow(0, first, length)?;
+            if rates.weight_decay > 0.0 {
+                let kept = counts
+                    .f_mul_scalar(-rate * rates.learning_rate * rates.weight_decay)?
+                    .f_add_scalar(1.0)?;
+                let _ = weights.f_mul_(&kept)?;
+            }
+            let _ = weights.f_add_(&change)?;
         }
-        let _ = flat.f_add_(&change)?;
         parameters.refresh()?;
         Ok(norm)
     }
@@ -177,17 +181,33 @@ impl AdamW {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Inputs, ModelConfig, OptimizerConfig};
     use crate::parameters::{Layout, Role};
+    use crate::parametrisation::EPSILON;
 
-    fn config(clip: f64) -> OptimizerConfig {
-        OptimizerConfig {
+    fn settings(clip: f64) -> Settings {
+        let optimizer = OptimizerConfig {
             learning_rate: 0.1,
             warm_up: 0,
             decay_share: 0.0,
             weight_decay: 0.1,
             betas: [0.9, 0.99],
             clip,
-        }
+            base: None,
+        };
+        let model = ModelConfig {
+            d_model: 8,
+            heads: 1,
+            encoder_layers: 1,
+            decoder_layers: 1,
+            feed_forward: 1,
+            max_dimension: 1,
+            max_tokens: 8,
+            bins: 9,
+            inputs: Inputs::Ieee754 { max_points: 9 },
+            base: None,
+        };
+        Settings::new(&model, &optimizer, 1, 1)
     }
 
     fn parameters(values: &[f32]) -> Parameters {
@@ -232,7 +252,7 @@ mod tests {
         let mut expected: Vec<f64> = start.iter().map(|&v| v.into()).collect();
         reference(&mut expected, &gradients, 1.0, 0.05);
         let mut parameters = parameters(&start);
-        let mut optimizer = AdamW::new(&config(1.0), &parameters).unwrap();
+        let mut optimizer = AdamW::new(settings(1.0), &parameters).unwrap();
         for gradient in &gradients {
             let gradient = Tensor::from_slice(gradient).to_kind(Kind::Float);
             let _ = optimizer.step(&mut parameters, &gradient, 0.05).unwrap();
@@ -250,7 +270,7 @@ mod tests {
         let start = [1.0_f32, -2.0, 0.5, 3.0];
         for poison in [f32::NAN, f32::INFINITY] {
             let mut parameters = parameters(&start);
-            let mut optimizer = AdamW::new(&config(1.0), &parameters).unwrap();
+            let mut optimizer = AdamW::new(settings(1.0), &parameters).unwrap();
             let bad = Tensor::from_slice(&[0.1, poison, 0.0, 0.0]);
             let _ = optimizer.step(&mut parameters, &bad, 0.05).unwrap();
             let _ = optimizer.step(&mut parameters, &bad, 0.05).unwrap();

@@ -23,6 +23,7 @@ fn config() -> ModelConfig {
             neighbours: vec![3],
             frequencies: 1,
         },
+        base: None,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::config::ModelConfig;
 use crate::inputs;
 use crate::parameters::{Id, Layout, Role};
+use crate::parametrisation::{Scale, base};
 
 /// Parameters of a block's feed-forward part.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,8 @@ pub(super) struct FeedForward {
     pub(super) norm: Id,
     pub(super) up: Id,
     pub(super) down: Id,
+    /// Factor of what is added to the residual stream.
+    pub(super) branch: f64,
 }
 
 /// Parameters of a self-attention.
@@ -20,6 +23,8 @@ pub(super) struct SelfAttention {
     /// Query, key, value, one matrix.
     pub(super) qkv: Id,
     pub(super) out: Id,
+    /// Factor of what is added to the residual stream.
+    pub(super) branch: f64,
 }
 
 /// Parameters of an attention to the encoder's output.
@@ -30,6 +35,8 @@ pub(super) struct CrossAttention {
     /// Key, value, one matrix.
     pub(super) kv: Id,
     pub(super) out: Id,
+    /// Factor of what is added to the residual stream.
+    pub(super) branch: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +73,13 @@ pub(super) fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handle
     let hidden = d * config.feed_forward as i64;
     let width = inputs::width(config) as i64;
     let by = |fan_in: i64| 1.0 / (fan_in as f64).sqrt();
-    // what is added to the residual stream starts smaller, the more often something is added
+    let (base, scale) = (base(config), Scale::of(config));
+    // what is added to the residual stream starts smaller, the more often the base network adds; that
+    // this one adds more often is a factor of the branch
     let residual = |layers: usize, parts: usize| 1.0 / ((layers * parts) as f64).sqrt();
 
-    let attention = |layout: &mut Layout, at: &str, shrink: f64| SelfAttention {
+    let attention = |layout: &mut Layout, at: &str, shrink: f64, branch: f64| SelfAttention {
+        branch,
         norm: layout.declare(&format!("{at}.self.norm"), &[d], Role::Gain, 0.0),
         qkv: layout.declare(&format!("{at}.self.qkv"), &[3 * d, d], Role::Matrix, by(d)),
         out: layout.declare(
@@ -79,7 +89,8 @@ pub(super) fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handle
             by(d) * shrink,
         ),
     };
-    let feed_forward = |layout: &mut Layout, at: &str, shrink: f64| FeedForward {
+    let feed_forward = |layout: &mut Layout, at: &str, shrink: f64, branch: f64| FeedForward {
+        branch,
         norm: layout.declare(&format!("{at}.ff.norm"), &[d], Role::Gain, 0.0),
         up: layout.declare(&format!("{at}.ff.up"), &[hidden, d], Role::Matrix, by(d)),
         down: layout.declare(
@@ -92,13 +103,13 @@ pub(super) fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handle
 
     let features = layout.declare("input.weight", &[d, width], Role::Features, by(width));
     let features_bias = layout.declare("input.bias", &[d], Role::Bias, 0.0);
-    let shrink = residual(config.encoder_layers, 2);
+    let shrink = residual(base.encoder_layers, 2);
     let encoder = (0..config.encoder_layers)
         .map(|i| {
             let at = format!("encoder.{i}");
             EncoderBlock {
-                attention: attention(&mut layout, &at, shrink),
-                feed_forward: feed_forward(&mut layout, &at, shrink),
+                attention: attention(&mut layout, &at, shrink, scale.encoder_branch()),
+                feed_forward: feed_forward(&mut layout, &at, shrink, scale.encoder_branch()),
             }
         })
         .collect();
@@ -116,13 +127,14 @@ pub(super) fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handle
         Role::Embedding,
         0.1,
     );
-    let shrink = residual(config.decoder_layers, 3);
+    let shrink = residual(base.decoder_layers, 3);
     let decoder = (0..config.decoder_layers)
         .map(|i| {
             let at = format!("decoder.{i}");
             DecoderBlock {
-                attention: attention(&mut layout, &at, shrink),
+                attention: attention(&mut layout, &at, shrink, scale.decoder_branch()),
                 cross: CrossAttention {
+                    branch: scale.decoder_branch(),
                     norm: layout.declare(&format!("{at}.cross.norm"), &[d], Role::Gain, 0.0),
                     query: layout.declare(
                         &format!("{at}.cross.query"),
@@ -138,7 +150,7 @@ pub(super) fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handle
                         by(d) * shrink,
                     ),
                 },
-                feed_forward: feed_forward(&mut layout, &at, shrink),
+                feed_forward: feed_forward(&mut layout, &at, shrink, scale.decoder_branch()),
             }
         })
         .collect();
@@ -146,8 +158,8 @@ pub(super) fn layout(config: &ModelConfig, vocabulary: usize) -> (Layout, Handle
     let head = layout.declare(
         "decoder.head",
         &[vocabulary as i64, d],
-        Role::Matrix,
-        0.1 * by(d),
+        Role::Head,
+        0.1 * by(d) / scale.width().sqrt(),
     );
     layout.place();
     (

@@ -27,6 +27,7 @@ use crate::Error;
 use crate::config::{ModelConfig, Valid};
 use crate::inputs::EncoderBatch;
 use crate::parameters::{Id, Layout, Parameters};
+use crate::parametrisation::Scale;
 
 /// Added to the variance in a layer norm.
 const NORM_EPSILON: f64 = 1e-5;
@@ -45,6 +46,7 @@ pub(crate) struct Memory {
 pub(crate) struct Network {
     config: Valid<ModelConfig>,
     vocabulary: usize,
+    scale: Scale,
     parameters: Parameters,
     handles: Handles,
 }
@@ -67,6 +69,7 @@ impl Network {
         let (layout, handles) = layout(&config, vocabulary);
         let parameters = Parameters::new(layout, values, device, kind, trainable)?;
         Ok(Network {
+            scale: Scale::of(&config),
             config,
             vocabulary,
             parameters,
@@ -173,7 +176,11 @@ impl Network {
     ) -> Tensor {
         let [q, k, v] = take(self.split(&self.norm(&x, part.norm), part.qkv, 3));
         let mixed = attend(&q, k, v);
-        &x + mixed.linear(self.get(part.out), None::<&Tensor>)
+        branch(
+            &x,
+            mixed.linear(self.get(part.out), None::<&Tensor>),
+            part.branch,
+        )
     }
 
     /// Residual attention to the encoder's output. `x` has as many rows as there are memories, or a
@@ -208,14 +215,17 @@ impl Network {
                 memory.mask.as_ref(),
             )
             .view([rows, tokens, d]);
-        &x + mixed.linear(self.get(part.out), None::<&Tensor>)
+        branch(
+            &x,
+            mixed.linear(self.get(part.out), None::<&Tensor>),
+            part.branch,
+        )
     }
 
-    /// `softmax(q·kᵀ/√width + mask)·v`: `[rows, heads, queries, width]` → `[rows, queries, d_model]`.
+    /// `softmax(s·q·kᵀ + mask)·v`, s as [`Scale`] says: `[rows, heads, queries, width]` → `[rows, queries, d_model]`.
     fn attend(&self, q: &Tensor, k: Tensor, v: Tensor, mask: Option<&Tensor>) -> Tensor {
         let size = q.size();
-        let scale = 1.0 / (self.head_width() as f64).sqrt();
-        let mut scores = (q * scale).matmul(&k.transpose(-2, -1));
+        let mut scores = (q * self.scale.attention()).matmul(&k.transpose(-2, -1));
         if let Some(mask) = mask {
             scores = scores.to_kind(Kind::Float) + mask;
         }
@@ -233,7 +243,11 @@ impl Network {
             .norm(&x, part.norm)
             .linear(self.get(part.up), None::<&Tensor>)
             .gelu("none");
-        &x + hidden.linear(self.get(part.down), None::<&Tensor>)
+        branch(
+            &x,
+            hidden.linear(self.get(part.down), None::<&Tensor>),
+            part.branch,
+        )
     }
 
     /// What the decoder is fed at each place: token, interpolated with its upper neighbour, and position.
@@ -254,6 +268,15 @@ impl Network {
         self.norm(x, self.handles.decoder_norm)
             .linear(self.get(self.handles.head), None::<&Tensor>)
             .to_kind(Kind::Float)
+    }
+}
+
+/// `x + factor·added`.
+fn branch(x: &Tensor, added: Tensor, factor: f64) -> Tensor {
+    if factor == 1.0 {
+        x + added
+    } else {
+        x + added * factor
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::{Inputs, ModelConfig, OptimizerConfig, Valid};
 use crate::inputs::EncoderBatch;
 use crate::optimizer::AdamW;
 use crate::parameters::to_host;
+use crate::parametrisation::Settings;
 use crate::vocabulary::{BOS, FIRST_BIN, FIRST_TOKEN, PAD};
 
 const VOCABULARY: usize = FIRST_BIN as usize + 33;
@@ -25,6 +26,7 @@ fn config(inputs: Inputs) -> Valid<ModelConfig> {
         max_tokens: 12,
         bins: 33,
         inputs,
+        base: None,
     }
     .validated()
     .unwrap()
@@ -275,8 +277,10 @@ fn a_batch_is_learned_by_heart() {
         weight_decay: 0.0,
         betas: [0.9, 0.98],
         clip: 1.0,
+        base: None,
     };
-    let mut optimizer = AdamW::new(&config, network.parameters()).unwrap();
+    let settings = Settings::new(network.config(), &config, 1, 150);
+    let mut optimizer = AdamW::new(settings, network.parameters()).unwrap();
     let mut first = None;
     for _ in 0..150 {
         let memory = network.encode(&encoder);

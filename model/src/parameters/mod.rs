@@ -2,7 +2,7 @@
 //!
 //! One buffer makes the optimizer a handful of whole-buffer operations, a bf16 copy one conversion, and a
 //! reduction between machines one message. Parameters are laid out by [`Role`], so that what the matrix
-//! products use in 16 bits and what decays are prefixes of the buffer.
+//! products use in 16 bits is a prefix of the buffer, and what AdamW treats alike lies together.
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +20,8 @@ use crate::random::stream;
 pub(crate) enum Role {
     /// Factor of a matrix product: computed in the products' number type, decays.
     Matrix,
+    /// The last matrix, to the logits: as the others, but see [`crate::parametrisation`].
+    Head,
     /// The first layer, on raw features whose small differences matter: 32 bits, decays.
     Features,
     /// Rows looked up by index: 32 bits, does not decay.
@@ -28,6 +30,23 @@ pub(crate) enum Role {
     Gain,
     /// Summand: 32 bits, does not decay, starts at 0.
     Bias,
+}
+
+impl Role {
+    /// All roles, in their order.
+    pub(crate) const ALL: [Role; 6] = [
+        Role::Matrix,
+        Role::Head,
+        Role::Features,
+        Role::Embedding,
+        Role::Gain,
+        Role::Bias,
+    ];
+
+    /// Whether it is a factor of a matrix product in the products' number type.
+    fn is_factor(self) -> bool {
+        matches!(self, Role::Matrix | Role::Head)
+    }
 }
 
 /// Handle of a parameter: its index in the order in which they were declared.
@@ -69,7 +88,6 @@ pub(crate) struct Layout {
     specs: Vec<Spec>,
     total: i64,
     matrices: i64,
-    decayed: i64,
 }
 
 impl Layout {
@@ -88,21 +106,13 @@ impl Layout {
     /// Gives every parameter its place in the buffer, by role and then by declaration.
     pub(crate) fn place(&mut self) {
         let mut offset = 0;
-        for role in [
-            Role::Matrix,
-            Role::Features,
-            Role::Embedding,
-            Role::Gain,
-            Role::Bias,
-        ] {
+        for role in Role::ALL {
             for spec in self.specs.iter_mut().filter(|spec| spec.role == role) {
                 spec.offset = offset;
                 offset += spec.len();
             }
-            match role {
-                Role::Matrix => self.matrices = offset,
-                Role::Features => self.decayed = offset,
-                _ => {}
+            if role.is_factor() {
+                self.matrices = offset;
             }
         }
         self.total = offset;
@@ -118,9 +128,22 @@ impl Layout {
         self.total
     }
 
-    /// Elements of the prefix that decays.
-    pub(crate) fn decayed(&self) -> i64 {
-        self.decayed
+    /// The part of the buffer that each role has: first element and length, empty ones left out.
+    pub(crate) fn segments(&self) -> Vec<(Role, i64, i64)> {
+        let length = |role| -> i64 {
+            let own = self.specs.iter().filter(|spec| spec.role == role);
+            own.map(Spec::len).sum()
+        };
+        let mut offset = 0;
+        let mut segments = Vec::new();
+        for role in Role::ALL {
+            let length = length(role);
+            if length > 0 {
+                segments.push((role, offset, length));
+            }
+            offset += length;
+        }
+        segments
     }
 
     /// Fresh values of the whole buffer, a function of `seed` alone.
@@ -131,7 +154,7 @@ impl Layout {
             match spec.role {
                 Role::Gain => values.fill(1.0),
                 Role::Bias => values.fill(0.0),
-                Role::Matrix | Role::Features | Role::Embedding => {
+                Role::Matrix | Role::Head | Role::Features | Role::Embedding => {
                     let mut rng = stream(seed, index as u64);
                     if let Ok(normal) = Normal::new(0.0, spec.deviation) {
                         for value in values {
@@ -193,7 +216,7 @@ impl Parameters {
         self.views.clear();
         for spec in &self.layout.specs {
             let buffer = match (&self.low, spec.role) {
-                (Some(low), Role::Matrix) => low,
+                (Some(low), role) if role.is_factor() => low,
                 _ => &self.flat,
             };
             let view = buffer
@@ -263,8 +286,8 @@ impl Parameters {
             Tensor::f_cat(&pieces, 0)?.f_to_kind(Kind::Float).map(Some)
         };
         let parts = [
-            gradient(|role| role == Role::Matrix)?,
-            gradient(|role| role != Role::Matrix)?,
+            gradient(Role::is_factor)?,
+            gradient(|role| !role.is_factor())?,
         ];
         let parts: Vec<Tensor> = parts.into_iter().flatten().collect();
         Tensor::f_cat(&parts, 0)

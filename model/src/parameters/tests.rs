@@ -14,21 +14,26 @@ fn layout() -> Layout {
 }
 
 #[test]
-fn prefixes_hold_what_decays() {
+fn roles_lie_together() {
     let layout = layout();
+    assert_eq!((layout.matrices, layout.total), (11, 26));
     assert_eq!(
-        (layout.matrices, layout.decayed, layout.total),
-        (11, 15, 26)
+        layout.segments(),
+        [
+            (Role::Matrix, 0, 11),
+            (Role::Features, 11, 4),
+            (Role::Embedding, 15, 8),
+            (Role::Gain, 23, 3),
+        ]
     );
     let mut used = vec![0; layout.total as usize];
     for spec in layout.specs() {
         for place in spec.offset..spec.offset + spec.len() {
             used[place as usize] += 1;
         }
-        assert_eq!(
-            spec.offset < layout.decayed,
-            matches!(spec.role, Role::Matrix | Role::Features)
-        );
+        let segments = layout.segments();
+        let (_, first, length) = segments.iter().find(|s| s.0 == spec.role).unwrap();
+        assert!((*first..first + length).contains(&spec.offset));
     }
     assert!(used.iter().all(|&count| count == 1));
 }

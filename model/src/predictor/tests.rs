@@ -24,6 +24,7 @@ fn config(d_model: usize, layers: [usize; 2], max_tokens: usize) -> ModelConfig 
             neighbours: vec![7, 15, 31],
             frequencies: 4,
         },
+        base: None,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::loader::Loader;
 use crate::metrics::{Line, Log, StepMetrics, Validation};
 use crate::network::Network;
 use crate::optimizer::AdamW;
+use crate::parametrisation::Settings;
 use crate::schedule::Schedule;
 use crate::{Error, device, speed};
 
@@ -90,6 +91,8 @@ impl<'a> Run<'a> {
             .map_or(config.precision, |state| state.run.precision);
         let (precision, kind, peak) = speed::choose(wanted, device).map_err(&torch)?;
 
+        let settings = Settings::new(&model, &config.optimizer, config.batch, config.steps);
+
         // from where: fresh weights, or those of the run
         let build = |values: &[f32]| {
             Network::new(model.clone(), vocabulary.size(), values, device, kind, true)
@@ -98,7 +101,7 @@ impl<'a> Run<'a> {
             None => {
                 let network =
                     build(&Network::layout(&model, vocabulary.size()).initial(config.seed))?;
-                let optimizer = AdamW::new(&config.optimizer, network.parameters())?;
+                let optimizer = AdamW::new(settings, network.parameters())?;
                 (network, optimizer, 0, 0.0)
             }
             Some(State {
@@ -113,7 +116,7 @@ impl<'a> Run<'a> {
                     ));
                 }
                 let network = build(&weights)?;
-                let mut optimizer = AdamW::new(&config.optimizer, network.parameters())?;
+                let mut optimizer = AdamW::new(settings, network.parameters())?;
                 optimizer
                     .restore(&first, &second, &run.counts)
                     .map_err(&torch)?;
