@@ -1,10 +1,11 @@
 //! Sample number `index` of a distribution: the same whatever thread, shard or order it is drawn in.
 //!
-//! Two streams of ChaCha8 feed a sample: one, numbered by the skeleton, draws the system; one, numbered
-//! by the sample, its constants, initial state, span and units. `solutions` samples share a skeleton, and
-//! those of `interleave` skeletons alternate, so that neighbours in the order of indices differ:
-//! with `B = interleave` and `K = solutions`, a block holds `B·K` indices, and index `r` of a block is
-//! solution `r / B` of its skeleton `r % B`.
+//! Three streams of ChaCha8 feed a sample: one, numbered by the skeleton, draws the system; one, numbered
+//! by the set of constants, those; one, numbered by the sample, its initial state, span and units. A
+//! skeleton has `constants` sets of constants, each of them `initials` initial states, and the samples of
+//! `interleave` skeletons alternate, so that neighbours in the order of indices differ: with
+//! `B = interleave` and `K = constants · initials`, a block holds `B·K` indices, and index `r` of a block
+//! is solution `r / B` of its skeleton `r % B`.
 
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Scaling, Skeleton};
@@ -17,6 +18,11 @@ use crate::integrate::{Integration, Integrator};
 use crate::random::{chance, uniform};
 use crate::reject::{Evidence, Rejection, check_course, check_terms};
 use crate::{Trajectory, constants, horizon, initial};
+
+/// Added to the seed: the streams that draw skeletons.
+const SKELETONS: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Added to the seed: the streams that draw sets of constants.
+const CONSTANTS: u64 = 0x3c6e_f372_fe94_f82a;
 
 /// A system and one of its solutions, in physical units.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +46,10 @@ pub struct Sample {
 pub struct Address {
     /// Number of the skeleton.
     pub skeleton: u64,
-    /// Number of the solution among those of the skeleton.
-    pub solution: u64,
+    /// Number of the set of constants among those of the skeleton.
+    pub constants: u64,
+    /// Number of the initial state among those of the set of constants.
+    pub initial: u64,
 }
 
 /// Draws samples by their index. Cheap to share between threads by reference.
@@ -57,6 +65,16 @@ pub struct Sampler {
 struct Prepared {
     draft: Draft,
     tape: Tape,
+    /// Its first set of constants.
+    first: Law,
+}
+
+/// A skeleton with a set of constants.
+#[derive(Clone)]
+struct Law {
+    /// Values of the draft's parameters.
+    constants: Vec<f64>,
+    canonical: CanonicalSystem,
 }
 
 impl Sampler {
@@ -89,16 +107,19 @@ impl Sampler {
 
     /// Number of consecutive indices that share their skeletons.
     pub fn block_size(&self) -> u64 {
-        self.config.system.interleave * self.config.system.solutions
+        let system = &self.config.system;
+        system.interleave * system.constants * system.initials
     }
 
-    /// Skeleton and solution of an index.
+    /// Skeleton, set of constants and initial state of an index.
     pub fn address(&self, index: u64) -> Address {
         let wide = self.config.system.interleave;
         let (block, place) = (index / self.block_size(), index % self.block_size());
+        let solution = place / wide;
         Address {
             skeleton: block.wrapping_mul(wide).wrapping_add(place % wide),
-            solution: place / wide,
+            constants: solution / self.config.system.initials,
+            initial: solution % self.config.system.initials,
         }
     }
 
@@ -107,28 +128,44 @@ impl Sampler {
     /// # Errors
     /// The [`Rejection`] if that draw is not fit to be one; the next index is another draw.
     pub fn sample(&self, index: u64) -> Result<Sample, Rejection> {
-        let prepared = self.prepare(self.address(index).skeleton)?;
-        self.solve(&prepared, index)
+        let address = self.address(index);
+        let prepared = self.prepare(address.skeleton)?;
+        let law = self.law(&prepared, address)?;
+        self.solve(&prepared, &law, index)
     }
 
     /// All samples of a block, in the order of their indices, which start at `block · block_size`. The
     /// same as [`Sampler::sample`] one by one, but each skeleton is prepared once.
     pub fn block(&self, block: u64) -> Vec<Result<Sample, Rejection>> {
         let wide = self.config.system.interleave;
+        let initials = self.config.system.initials;
         let first = block.wrapping_mul(self.block_size());
         let mut samples: Vec<Option<Result<Sample, Rejection>>> = Vec::new();
         samples.resize_with(self.block_size() as usize, || None);
         for place in 0..wide {
             let skeleton = self.address(first.wrapping_add(place)).skeleton;
             let prepared = self.prepare(skeleton);
-            for solution in 0..self.config.system.solutions {
-                let offset = solution * wide + place;
-                let sample = match &prepared {
-                    Ok(prepared) => self.solve(prepared, first.wrapping_add(offset)),
-                    Err(rejection) => Err(*rejection),
-                };
-                if let Some(cell) = samples.get_mut(offset as usize) {
-                    *cell = Some(sample);
+            for set in 0..self.config.system.constants {
+                let law = prepared.as_ref().map_err(|rejection| *rejection);
+                let law = law.and_then(|prepared| {
+                    let address = Address {
+                        skeleton,
+                        constants: set,
+                        initial: 0,
+                    };
+                    Ok((prepared, self.law(prepared, address)?))
+                });
+                for initial in 0..initials {
+                    let offset = (set * initials + initial) * wide + place;
+                    let sample = match &law {
+                        Ok((prepared, law)) => {
+                            self.solve(prepared, law, first.wrapping_add(offset))
+                        }
+                        Err(rejection) => Err(*rejection),
+                    };
+                    if let Some(cell) = samples.get_mut(offset as usize) {
+                        *cell = Some(sample);
+                    }
                 }
             }
         }
@@ -141,21 +178,46 @@ impl Sampler {
         rng
     }
 
-    /// Draws skeleton number `skeleton` and checks its form with one set of constants.
+    /// Draws skeleton number `skeleton` and checks its form with its first set of constants.
     fn prepare(&self, skeleton: u64) -> Result<Prepared, Rejection> {
-        let mut rng = self.stream(0x9e37_79b9_7f4a_7c15, skeleton);
+        let mut rng = self.stream(SKELETONS, skeleton);
         let draft = self.drafter.draw(&mut rng);
         if draft.connection() == Connection::Apart {
             return Err(Rejection::NoDependence);
         }
-        let constants = self.constants(&draft, &mut rng);
-        let (_, connection) = self.canonical(&draft, &constants)?;
+        let (first, connection) = self.draw_law(&draft, skeleton, 0)?;
         let kept = chance(&mut rng, self.config.accept.cascade_kept);
         if connection == Connection::Cascade && !kept {
             return Err(Rejection::Cascade);
         }
         let tape = Tape::compile(&draft.rhs);
-        Ok(Prepared { draft, tape })
+        Ok(Prepared { draft, tape, first })
+    }
+
+    /// The set of constants that an address names.
+    fn law(&self, prepared: &Prepared, address: Address) -> Result<Law, Rejection> {
+        match address.constants {
+            0 => Ok(prepared.first.clone()),
+            set => Ok(self.draw_law(&prepared.draft, address.skeleton, set)?.0),
+        }
+    }
+
+    /// Draws set number `set` of the constants of a skeleton.
+    fn draw_law(
+        &self,
+        draft: &Draft,
+        skeleton: u64,
+        set: u64,
+    ) -> Result<(Law, Connection), Rejection> {
+        let number = skeleton.wrapping_mul(self.config.system.constants);
+        let mut rng = self.stream(CONSTANTS, number.wrapping_add(set));
+        let constants = self.constants(draft, &mut rng);
+        let (canonical, connection) = self.canonical(draft, &constants)?;
+        let law = Law {
+            constants,
+            canonical,
+        };
+        Ok((law, connection))
     }
 
     fn constants(&self, draft: &Draft, rng: &mut impl Rng) -> Vec<f64> {
@@ -189,24 +251,24 @@ impl Sampler {
     }
 
     /// Draws the rest of sample `index`.
-    fn solve(&self, prepared: &Prepared, index: u64) -> Result<Sample, Rejection> {
-        let Prepared { draft, tape } = prepared;
+    fn solve(&self, prepared: &Prepared, law: &Law, index: u64) -> Result<Sample, Rejection> {
+        let Prepared { draft, tape, .. } = prepared;
+        let Law {
+            constants,
+            canonical,
+        } = law;
         let mut rng = self.stream(0, index);
-        let constants = self.constants(draft, &mut rng);
         let initial = initial::draw(draft.dimension(), &self.config.initial, &mut rng);
-        let span = horizon::draw(tape, &constants, &initial, &self.config, &mut rng)?;
+        let span = horizon::draw(tape, constants, &initial, &self.config, &mut rng)?;
         let times = grid(0.0, span, self.config.horizon.points);
-        let outcome = self
-            .integrator
-            .integrate(tape, &constants, &initial, &times);
+        let outcome = self.integrator.integrate(tape, constants, &initial, &times);
         let path = match outcome {
             Integration::Complete(path) => path,
             failed => return Err(Rejection::of(&failed).unwrap_or(Rejection::OutOfDomain)),
         };
         check_course(&path, &self.config)?;
-        let (canonical, _) = self.canonical(draft, &constants)?;
-        self.check_range(&canonical, &path)?;
-        let evidence = check_terms(&canonical, &path, &self.config)?;
+        self.check_range(canonical, &path)?;
+        let evidence = check_terms(canonical, &path, &self.config)?;
         let kept = chance(&mut rng, self.config.accept.quadratic_kept);
         if evidence == Evidence::LooksQuadratic && !kept {
             return Err(Rejection::Quadratic);
@@ -232,7 +294,7 @@ impl Sampler {
     fn in_units(
         &self,
         index: u64,
-        canonical: CanonicalSystem,
+        canonical: &CanonicalSystem,
         path: Trajectory,
         rng: &mut impl Rng,
     ) -> Result<Sample, Rejection> {
@@ -253,7 +315,7 @@ impl Sampler {
                 path.map_err(|_| Rejection::ConstantOutOfRange)?,
             )
         } else {
-            (canonical, path)
+            (canonical.clone(), path)
         };
         let (skeleton, constants) = system.parts().map_err(|_| Rejection::TooManyTokens)?;
         Ok(Sample {
@@ -286,28 +348,54 @@ pub fn grid(first: f64, last: f64, points: usize) -> Vec<f64> {
 mod tests {
     use super::*;
 
+    fn sampler(seed: u64, interleave: u64) -> Sampler {
+        let text = format!("[system]\nconstants = 3\ninitials = 2\ninterleave = {interleave}");
+        Sampler::new(crate::Config::from_toml(&text).unwrap(), seed)
+    }
+
     #[test]
     fn addresses_cover_every_solution_of_every_skeleton_once() {
-        let config = crate::Config::from_toml("[system]\nsolutions = 3\ninterleave = 4").unwrap();
-        let sampler = Sampler::new(config, 0);
-        let mut seen: Vec<_> = (0..24)
+        let sampler = sampler(0, 4);
+        let mut seen: Vec<_> = (0..48)
             .map(|i| sampler.address(i))
-            .map(|a| (a.skeleton, a.solution))
+            .map(|a| (a.skeleton, a.constants, a.initial))
             .collect();
-        assert_eq!(&seen[..5], [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1)]);
+        assert_eq!(&seen[..3], [(0, 0, 0), (1, 0, 0), (2, 0, 0)]);
+        assert_eq!(&seen[3..6], [(3, 0, 0), (0, 0, 1), (1, 0, 1)]);
         seen.sort_unstable();
-        let expected: Vec<_> = (0..8).flat_map(|s| (0..3).map(move |k| (s, k))).collect();
+        let of = |s| (0..3).flat_map(move |c| (0..2).map(move |k| (s, c, k)));
+        let expected: Vec<_> = (0..8).flat_map(of).collect();
         assert_eq!(seen, expected);
     }
 
     #[test]
+    fn initial_states_share_constants_and_sets_differ() {
+        let sampler = sampler(2, 16);
+        let mut laws: std::collections::BTreeMap<(u64, u64), Vec<f64>> = Default::default();
+        let mut compared = 0;
+        for sample in sampler.block(0).into_iter().flatten() {
+            let Address {
+                skeleton,
+                constants,
+                ..
+            } = sampler.address(sample.index);
+            let earlier = laws.insert((skeleton, constants), sample.constants.clone());
+            compared += usize::from(earlier.is_some());
+            assert!(earlier.is_none_or(|e| e == sample.constants));
+        }
+        assert!(compared > 3, "{compared}");
+        let sets = laws.values().map(|c| format!("{c:?}"));
+        let distinct: std::collections::BTreeSet<_> = sets.collect();
+        assert_eq!(distinct.len(), laws.len());
+    }
+
+    #[test]
     fn a_block_is_its_samples_one_by_one() {
-        let config = crate::Config::from_toml("[system]\nsolutions = 3\ninterleave = 16").unwrap();
-        let sampler = Sampler::new(config, 1);
+        let sampler = sampler(1, 16);
         let block = sampler.block(2);
-        assert_eq!(block.len(), 48);
+        assert_eq!(block.len(), 96);
         for (i, sample) in block.iter().enumerate() {
-            assert_eq!(*sample, sampler.sample(96 + i as u64), "{i}");
+            assert_eq!(*sample, sampler.sample(192 + i as u64), "{i}");
         }
         assert!(block.iter().filter(|s| s.is_ok()).count() > 3);
     }

@@ -10,7 +10,7 @@ use nsode_generator::{Config, Corpus, Error, Manifest, Options, Part, Sampler, S
 static RUN: AtomicBool = AtomicBool::new(false);
 
 fn options(out: &Path) -> Options {
-    let text = "[system]\nsolutions = 3\ninterleave = 8\ndimensions = [3, 1]\n[horizon]\npoints = 64\n[units]\nshare = 0.5\n";
+    let text = "[system]\nconstants = 3\ninitials = 1\ninterleave = 8\ndimensions = [3, 1]\n[horizon]\npoints = 64\n[units]\nshare = 0.5\n";
     Options {
         config: Config::from_toml(text).unwrap(),
         shard_size: 60,
@@ -281,7 +281,7 @@ fn no_corpus_and_no_shard_are_errors() {
 
 #[test]
 fn a_stream_gives_the_samples_in_order_with_any_number_of_workers() {
-    let text = "[system]\nsolutions = 2\ninterleave = 8\n[horizon]\npoints = 32\n";
+    let text = "[system]\nconstants = 2\ninitials = 1\ninterleave = 8\n[horizon]\npoints = 32\n";
     let sampler = Arc::new(Sampler::new(Config::from_toml(text).unwrap(), 3));
     let expected: Vec<_> = (32..)
         .filter_map(|i| sampler.sample(i).ok())

@@ -90,7 +90,8 @@ fn runge_kutta(system: &System, from: &[f64], t: f64, span: f64, steps: usize) -
 
 #[test]
 fn sampled_solutions_agree_with_an_independent_method() {
-    let text = "[system]\nsolutions = 1\ndimensions = [2, 1, 1]\n[horizon]\npoints = 200\n";
+    let text =
+        "[system]\nconstants = 1\ninitials = 1\ndimensions = [2, 1, 1]\n[horizon]\npoints = 200\n";
     let sampler = Sampler::new(Config::from_toml(text).unwrap(), 5);
     let (mut compared, mut unclear) = (0, 0);
     for sample in (0..).filter_map(|i| sampler.sample(i).ok()).take(300) {

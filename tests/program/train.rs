@@ -90,9 +90,9 @@ fn a_configuration_out_of_range_is_shown() {
         ("heads = 2", "heads = 3", "model.heads is 3"),
         ("clip = 1.0", "clip = -1.0", "optimizer.clip is -1.0"),
         (
-            "solutions = 2",
-            "solutions = 0",
-            "generator.system.solutions = 0",
+            "constants = 2",
+            "constants = 0",
+            "generator.system.constants = 0",
         ),
     ] {
         let place = folder();

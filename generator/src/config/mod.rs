@@ -46,8 +46,10 @@ pub struct SystemConfig {
     pub dimensions: Vec<f64>,
     /// Share of systems drawn as trees, the others as sums of families; 0 to 1. Default 0.2.
     pub trees: f64,
-    /// Sets of constants and initial states a skeleton. Default 8.
-    pub solutions: u64,
+    /// Sets of constants a skeleton. Default 7.
+    pub constants: u64,
+    /// Initial states a set of constants. Default 3.
+    pub initials: u64,
     /// Number of skeletons between two samples of the same one, in the order of indices. Default 64.
     pub interleave: u64,
     /// Largest number of skeleton tokens of all equations together. Default 32.
@@ -61,7 +63,8 @@ impl Default for SystemConfig {
         SystemConfig {
             dimensions: vec![1.0],
             trees: 0.2,
-            solutions: 8,
+            constants: 7,
+            initials: 3,
             interleave: 64,
             max_tokens: 32,
             max_constants: 12,

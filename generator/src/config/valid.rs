@@ -78,11 +78,12 @@ impl Config {
         share("system.trees", s.trees)?;
         let few = |n: u64| (1..=4096).contains(&n);
         require(
-            "system.solutions",
-            s.solutions,
-            few(s.solutions),
+            "system.constants",
+            s.constants,
+            few(s.constants),
             "1 to 4096",
         )?;
+        require("system.initials", s.initials, few(s.initials), "1 to 4096")?;
         require(
             "system.interleave",
             s.interleave,
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn written_out_reads_back_to_the_same_identity() {
-        let config = Config::from_toml("[system]\nsolutions = 3\n").unwrap();
+        let config = Config::from_toml("[system]\ninitials = 5\n").unwrap();
         let again = Config::from_toml(&config.to_toml()).unwrap();
         assert_eq!(again, config);
         assert_eq!(again.identity(), config.identity());
@@ -318,7 +319,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_errors() {
-        for text in ["sede = 1", "[system]\nsolution = 3", "[nothing]"] {
+        for text in ["sede = 1", "[system]\ninitial = 3", "[nothing]"] {
             assert!(
                 matches!(Config::from_toml(text), Err(Error::ConfigSyntax(_))),
                 "{text}"
@@ -331,7 +332,7 @@ mod tests {
         let cases = [
             ("[system]\ntrees = 1.5", "system.trees"),
             ("[system]\ndimensions = [0.0]", "system.dimensions"),
-            ("[system]\nsolutions = 0", "system.solutions"),
+            ("[system]\ninitials = 0", "system.initials"),
             ("[trees]\nstate = 0.0", "trees.state"),
             ("[families]\nterms = []", "families.terms"),
             ("[constants]\ninner = [2.0, 1.0]", "constants.inner"),
