@@ -112,6 +112,10 @@ pub struct OptimizerConfig {
     pub betas: [f64; 2],
     /// Largest norm of the gradient; larger ones are scaled down.
     pub clip: f64,
+    /// Half-life, in steps, of the mean of the weights that is validated and kept for use; without it the
+    /// last weights are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
     /// The run in which these settings were found; without it, a run like this one. What follows from it
     /// is in [`crate::parametrisation`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -341,6 +345,9 @@ impl TrainConfig {
             optimizer.clip,
             "above 0",
         )?;
+        if let Some(half_life) = optimizer.average {
+            within(half_life, 1.0, 1e9, "optimizer.average")?;
+        }
         if let Some(base) = optimizer.base {
             within(base.batch, 1, 1 << 20, "optimizer.base.batch")?;
             within(base.samples, 1, 1 << 50, "optimizer.base.samples")?;

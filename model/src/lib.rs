@@ -5,6 +5,7 @@
 //! equations is `nsode-parser`'s, the samples to learn from are `nsode-generator`'s, and what becomes of
 //! a proposal is `nsode-eval`'s.
 
+mod average;
 mod batch;
 mod checkpoint;
 pub mod config;

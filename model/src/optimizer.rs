@@ -193,6 +193,7 @@ mod tests {
             weight_decay: 0.1,
             betas: [0.9, 0.99],
             clip,
+            average: None,
             base: None,
         };
         let model = ModelConfig {

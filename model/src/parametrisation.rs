@@ -188,6 +188,7 @@ mod tests {
             weight_decay: 0.1,
             betas: [0.9, 0.98],
             clip: 1.0,
+            average: None,
             base,
         }
     }

@@ -83,7 +83,10 @@ fn a_resumed_run_is_the_same_run() {
     let dir = tempfile::tempdir().unwrap();
     // in the middle of a pool and at its end; with one worker and with three
     for (cut, workers) in [(3, 1), (4, 3)] {
-        let config = valid(|c| c.workers = workers);
+        let config = valid(|c| {
+            c.workers = workers;
+            c.optimizer.average = Some(3.0);
+        });
         let (whole, parts) = (dir.path().join("whole"), dir.path().join(format!("{cut}")));
         if !whole.exists() {
             assert!(run_until(&config, &whole, false, u64::MAX));
@@ -95,6 +98,51 @@ fn a_resumed_run_is_the_same_run() {
         assert_eq!(numbers(&whole), numbers(&parts));
         assert_eq!(weights(&whole), weights(&parts));
     }
+}
+
+#[test]
+fn a_run_branches_into_a_fall_and_stays_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (trunk, branch) = (dir.path().join("trunk"), dir.path().join("branch"));
+    let config = valid(|c| {
+        c.optimizer.average = Some(2.0);
+        c.optimizer.decay_share = 0.0;
+        c.log_every = 1;
+    });
+    assert!(!run_until(&config, &trunk, false, 3));
+    let before = (weights(&trunk), lines(&trunk));
+    let options = |resume| Options {
+        from: Some(trunk.clone()),
+        decay: Some(4),
+        ..options(&branch, resume)
+    };
+    let go = |resume, until| {
+        let stop = AtomicBool::new(false);
+        let progress = StopAfter {
+            step: until,
+            stop: &stop,
+        };
+        train(&config, &options(resume), &progress, &stop).unwrap()
+    };
+    // stopped in its midst and resumed: the fall is the one that was begun
+    let first = go(false, 5);
+    assert_eq!((first.step, first.steps, first.finished), (5, 7, false));
+    let last = go(true, u64::MAX);
+    assert_eq!((last.step, last.finished), (7, true));
+    let rates: Vec<f64> = lines(&branch)
+        .iter()
+        .filter_map(|line| match line {
+            Line::Train(metrics) if metrics.step > 3 => Some(metrics.learning_rate),
+            _ => None,
+        })
+        .collect();
+    let peak = config.optimizer.learning_rate;
+    let expected = [1.0, 0.75, 0.5, 0.25].map(|share| share * peak);
+    assert_eq!(rates.len(), 4);
+    for (rate, expected) in rates.iter().zip(expected) {
+        assert!((rate / expected - 1.0).abs() < 1e-12, "{rate} {expected}");
+    }
+    assert_eq!((weights(&trunk), lines(&trunk)), before);
 }
 
 #[test]

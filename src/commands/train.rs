@@ -24,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   nsode train --config data/configs/train-tiny.toml --out out/tiny
   nsode train --config data/configs/train-tiny.toml --out out/tiny --resume
+  nsode train --config data/configs/train-tiny.toml --from out/tiny --decay 500 --out out/final
 
 Ctrl-C saves the run and stops it; --resume goes on with it as if nothing had happened. A GPU needs \
 the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH.";
@@ -44,6 +45,12 @@ pub struct Arguments {
     /// Go on with the run in the checkpoint directory
     #[arg(long)]
     resume: bool,
+    /// Begin with the run in this directory, which stays as it is, instead of afresh
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    from: Option<PathBuf>,
+    /// Let the learning rate fall to zero over so many steps from here, and end there
+    #[arg(long, value_name = "STEPS", requires = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    decay: Option<u64>,
     /// Where to compute
     #[arg(
         long,
@@ -93,6 +100,8 @@ impl Arguments {
             options: Options {
                 out,
                 resume: self.resume,
+                from: self.from,
+                decay: self.decay,
                 device: self.device.into(),
                 corpus: self.corpus,
             },
@@ -148,7 +157,7 @@ pub fn run(config: Config) -> Result<Outcome, Fault> {
     let summary = train(&config.train, &config.options, &watcher, stop)?;
     drop(watcher);
     let out = config.options.out.display();
-    let (step, steps) = (summary.step, config.train.steps);
+    let (step, steps) = (summary.step, summary.steps);
     if summary.finished {
         line(&format!(
             "done: {steps} steps in {:.0} s, {} weights; checkpoint in {out}",

@@ -1,6 +1,6 @@
 //! The state of a training run, `training.safetensors`: weights and moments as they are in memory, and
 //! in the file's header, as JSON, the record of the run. The hash in the header is over that record and
-//! the tensors' bytes, in the order of [`NAMES`].
+//! the tensors' bytes, in the order of [`NAMES`], [`AVERAGE`] last.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,9 +15,12 @@ use crate::Error;
 use crate::config::{ModelConfig, Precision};
 use crate::error::CheckpointProblem;
 use crate::hash::sha256_of;
+use crate::schedule::Decay;
 
-/// Names of the tensors, as they lie in the file.
+/// Names of the tensors that are always there, in the order in which they are hashed.
 const NAMES: [&str; 3] = ["first", "second", "weights"];
+/// Name of the mean of the weights, hashed after the others.
+const AVERAGE: &str = "average";
 /// Key of the run's record in the header.
 const RECORD: &str = "progress";
 /// Key of the hash in the header.
@@ -44,6 +47,9 @@ pub(crate) struct RunRecord {
     pub(crate) seconds: f64,
     /// Steps taken, left out, left out in a row, as the optimizer counts them.
     pub(crate) counts: [f64; 3],
+    /// The fall of the learning rate that the run is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) decay: Option<Decay>,
 }
 
 /// A run's state: flat, 32 bits.
@@ -55,6 +61,8 @@ pub(crate) struct State {
     pub(crate) first: Vec<f32>,
     /// Second moment.
     pub(crate) second: Vec<f32>,
+    /// The mean of the weights, where one is kept.
+    pub(crate) average: Option<Vec<f32>>,
 }
 
 /// Writes `training.safetensors`.
@@ -64,9 +72,11 @@ pub(crate) struct State {
 pub(crate) fn save_state(dir: &Path, state: &State) -> Result<(), Error> {
     let file = dir.join(TRAINING);
     let parts = [&state.first, &state.second, &state.weights];
+    let average = state.average.iter().map(|values| (&AVERAGE, values));
     let tensors: Vec<_> = NAMES
         .iter()
         .zip(parts)
+        .chain(average)
         .map(|(name, values)| ((*name).to_owned(), vec![values.len()], f32_bytes(values)))
         .collect();
     let record =
@@ -136,7 +146,11 @@ fn parse(bytes: &[u8]) -> Result<State, CheckpointProblem> {
     let [first, second, weights] = NAMES.map(part);
     let (first, second, weights) = (first?, second?, weights?);
     let expected = header.get(HASH).cloned().unwrap_or_default();
-    let found = hash(text, [first, second, weights]);
+    let average = match tensors.names().contains(&AVERAGE) {
+        true => Some(part(AVERAGE)?),
+        false => None,
+    };
+    let found = hash(text, [first, second, weights].into_iter().chain(average));
     if found != expected {
         return Err(CheckpointProblem::Hash { found, expected });
     }
@@ -145,6 +159,7 @@ fn parse(bytes: &[u8]) -> Result<State, CheckpointProblem> {
         weights: f32_values(weights).collect(),
         first: f32_values(first).collect(),
         second: f32_values(second).collect(),
+        average: average.map(|values| f32_values(values).collect()),
     })
 }
 

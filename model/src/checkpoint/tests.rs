@@ -7,6 +7,7 @@ use crate::Device;
 use crate::config::{Inputs, Precision};
 use crate::error::CheckpointProblem;
 use crate::network::Network;
+use crate::schedule::Decay;
 
 fn config() -> ModelConfig {
     ModelConfig {
@@ -208,9 +209,14 @@ fn state() -> State {
             source: "def".to_owned(),
             seconds: 1.25,
             counts: [16.0, 1.0, 0.0],
+            decay: Some(Decay {
+                from: 10,
+                steps: 20,
+            }),
         },
         first: weights.iter().map(|v| v * 0.5).collect(),
         second: weights.iter().map(|v| v * v).collect(),
+        average: Some(weights.iter().map(|v| v + 1.0).collect()),
         weights,
     }
 }

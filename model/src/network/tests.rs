@@ -277,6 +277,7 @@ fn a_batch_is_learned_by_heart() {
         weight_decay: 0.0,
         betas: [0.9, 0.98],
         clip: 1.0,
+        average: None,
         base: None,
     };
     let settings = Settings::new(network.config(), &config, 1, 150);

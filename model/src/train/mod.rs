@@ -26,6 +26,12 @@ pub struct Options {
     pub out: PathBuf,
     /// Go on with the run in `out`.
     pub resume: bool,
+    /// Begin with the run in this directory, which stays as it is, instead of afresh; has no effect on a run
+    /// that is resumed.
+    pub from: Option<PathBuf>,
+    /// Let the learning rate fall to zero over so many steps, beginning now, and end there. Only with
+    /// `from` or `resume`; has no effect on a run that is in such a fall.
+    pub decay: Option<u64>,
     /// Where to compute.
     pub device: Device,
     /// A corpus to read samples from; none: draw them on the way.
@@ -80,7 +86,9 @@ impl Progress for () {
 pub struct Summary {
     /// Steps done.
     pub step: u64,
-    /// Whether these are all.
+    /// Steps in all.
+    pub steps: u64,
+    /// Whether that was the last one.
     pub finished: bool,
     /// Number of weights.
     pub parameters: u64,

@@ -1,11 +1,12 @@
 //! Whether and from where a run goes on: what is in its directory, held against its configuration.
 
 use crate::Error;
-use crate::checkpoint::files::{DELETE, wrong};
-use crate::checkpoint::{self, CONFIG, State, TRAINING};
+use crate::checkpoint::files::{DELETE, replace, wrong};
+use crate::checkpoint::{self, CONFIG, METRICS, State, TRAINING};
 use crate::config::{ModelConfig, TrainConfig};
 use crate::error::CheckpointProblem;
 use crate::network::Network;
+use crate::schedule::Decay;
 
 use super::Options;
 
@@ -14,21 +15,24 @@ const AFRESH: &str = "leave out --resume to start afresh";
 
 /// The state to go on from, if that is wanted, checked against the configuration.
 pub(super) fn resumed(config: &TrainConfig, options: &Options) -> Result<Option<State>, Error> {
-    let out = options.out.as_path();
+    let own = options.out.as_path();
     if !options.resume {
         let occupied = [TRAINING, CONFIG]
             .iter()
-            .any(|file| out.join(file).exists());
-        return if occupied {
-            Err(Error::Occupied {
-                dir: out.to_owned(),
-            })
-        } else {
-            Ok(None)
-        };
+            .any(|file| own.join(file).exists());
+        if occupied {
+            return Err(Error::Occupied {
+                dir: own.to_owned(),
+            });
+        }
     }
+    let out = match &options.from {
+        Some(other) if !options.resume => other.as_path(),
+        None if !options.resume => return Ok(None),
+        _ => own,
+    };
     let file = out.join(TRAINING);
-    let Some(state) = checkpoint::load_state(out)? else {
+    let Some(mut state) = checkpoint::load_state(out)? else {
         return Err(wrong(&file, AFRESH)(CheckpointProblem::Missing));
     };
     let was = &state.run;
@@ -55,17 +59,33 @@ pub(super) fn resumed(config: &TrainConfig, options: &Options) -> Result<Option<
         vocabulary.fingerprint(),
     )?;
     let total = Network::layout(&config.model, vocabulary.size()).total() as usize;
-    for (name, part) in [
+    let parts = [
         ("weights", &state.weights),
         ("first", &state.first),
         ("second", &state.second),
-    ] {
+    ];
+    let average = state.average.iter().map(|values| ("average", values));
+    for (name, part) in parts.into_iter().chain(average) {
         if part.len() != total {
             return Err(wrong(&file, DELETE)(CheckpointProblem::Shape {
                 name: name.to_owned(),
                 found: format!("[{}]", part.len()),
                 expected: format!("[{total}]"),
             }));
+        }
+    }
+    if let Some(steps) = options.decay
+        && state.run.decay.is_none()
+    {
+        let from = state.run.step;
+        state.run.decay = Some(Decay { from, steps });
+    }
+    if out != own {
+        // the log of what led here
+        match std::fs::read(out.join(METRICS)) {
+            Ok(log) => replace(&own.join(METRICS), &log)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io(&out.join(METRICS))(error)),
         }
     }
     Ok(Some(state))

@@ -9,6 +9,7 @@ use super::means::{Window, unseen};
 use super::resume::resumed;
 use super::samples::Samples;
 use super::{Event, Options, Progress, Summary};
+use crate::average::Average;
 use crate::batch::Batch;
 use crate::checkpoint::{self, FORMAT, RunRecord, State, Stored};
 use crate::config::{Precision, TrainConfig, Valid};
@@ -18,7 +19,7 @@ use crate::metrics::{Line, Log, StepMetrics, Validation};
 use crate::network::Network;
 use crate::optimizer::AdamW;
 use crate::parametrisation::Settings;
-use crate::schedule::Schedule;
+use crate::schedule::{Decay, Schedule};
 use crate::{Error, device, speed};
 
 /// Steps in a row without a finite gradient after which a run gives up.
@@ -48,6 +49,8 @@ pub(super) struct Run<'a> {
     /// The last step's gradient's norm, on the device, and learning rate.
     last: Option<(Tensor, f64)>,
     window: Window,
+    /// Mean of the weights.
+    average: Option<Average>,
     validation: Option<Validation>,
     saved: Option<u64>,
     clock: Instant,
@@ -97,18 +100,19 @@ impl<'a> Run<'a> {
         let build = |values: &[f32]| {
             Network::new(model.clone(), vocabulary.size(), values, device, kind, true)
         };
-        let (network, optimizer, step, seconds_before) = match resumed {
+        let (network, optimizer, mean, decay, step, seconds_before) = match resumed {
             None => {
                 let network =
                     build(&Network::layout(&model, vocabulary.size()).initial(config.seed))?;
                 let optimizer = AdamW::new(settings, network.parameters())?;
-                (network, optimizer, 0, 0.0)
+                (network, optimizer, None, None, 0, 0.0)
             }
             Some(State {
                 run,
                 weights,
                 first,
                 second,
+                average,
             }) => {
                 if run.source != source {
                     progress.event(&Event::Warning(
@@ -120,7 +124,25 @@ impl<'a> Run<'a> {
                 optimizer
                     .restore(&first, &second, &run.counts)
                     .map_err(&torch)?;
-                (network, optimizer, run.step, run.seconds)
+                (
+                    network,
+                    optimizer,
+                    average,
+                    run.decay,
+                    run.step,
+                    run.seconds,
+                )
+            }
+        };
+
+        let average = match config.optimizer.average {
+            None => None,
+            Some(half_life) => {
+                let mean = match mean {
+                    Some(mean) => mean,
+                    None => network.parameters().values().map_err(&torch)?,
+                };
+                Some(Average::new(half_life, &mean, network.device())?)
             }
         };
 
@@ -136,6 +158,7 @@ impl<'a> Run<'a> {
                 warm_up: config.optimizer.warm_up,
                 steps: config.steps,
                 decay_share: config.optimizer.decay_share,
+                decay,
             },
             network,
             optimizer,
@@ -149,6 +172,7 @@ impl<'a> Run<'a> {
             step,
             last: None,
             window: Window::start(),
+            average,
             validation: None,
             saved: None,
             clock: Instant::now(),
@@ -156,7 +180,7 @@ impl<'a> Run<'a> {
         };
         progress.event(&Event::Started {
             step,
-            steps: config.steps,
+            steps: run.steps(),
             parameters: run.parameters(),
             precision,
             peak,
@@ -164,14 +188,19 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
+    /// All steps.
+    fn steps(&self) -> u64 {
+        self.schedule.decay.map_or(self.config.steps, Decay::end)
+    }
+
     /// Whether all steps are done.
     pub(super) fn finished(&self) -> bool {
-        self.step >= self.config.steps
+        self.step >= self.steps()
     }
 
     /// Whether what happens every `every` steps happens now; after the last step everything does.
     pub(super) fn due(&self, every: u64) -> bool {
-        self.step.is_multiple_of(every) || self.step == self.config.steps
+        self.step.is_multiple_of(every) || self.step == self.steps()
     }
 
     /// Number of weights.
@@ -203,6 +232,11 @@ impl<'a> Run<'a> {
             .step(self.network.parameters_mut(), &gradient, rate)
             .map_err(&torch)?;
         self.step += 1;
+        if let Some(average) = &mut self.average {
+            average
+                .add(self.network.parameters_mut(), self.step)
+                .map_err(&torch)?;
+        }
         self.last = Some((norm, rate));
         self.window
             .add(&self.network, &batch, losses)
@@ -249,15 +283,24 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Measures the loss on unseen samples and writes it.
+    /// Measures the loss on unseen samples, with the mean of the weights where there is one, and writes it.
     pub(super) fn validate(&mut self) -> Result<(), Error> {
         let torch = Error::torch("training");
         let away = Instant::now();
         let [clean, noisy] = &self.unseen;
+        let mut swap = |network: &mut Network| match &mut self.average {
+            Some(average) => average.swap(network.parameters_mut()),
+            None => Ok(()),
+        };
+        swap(&mut self.network).map_err(&torch)?;
+        let measured = unseen(&self.network, clean)
+            .and_then(|clean| Ok((clean, unseen(&self.network, noisy)?)));
+        swap(&mut self.network).map_err(&torch)?;
+        let (clean, noisy) = measured.map_err(&torch)?;
         let validation = Validation {
             step: self.step,
-            clean: unseen(&self.network, clean).map_err(&torch)?,
-            noisy: unseen(&self.network, noisy).map_err(&torch)?,
+            clean,
+            noisy,
         };
         self.write(Line::Validation(validation.clone()))?;
         self.validation = Some(validation);
@@ -289,14 +332,20 @@ impl<'a> Run<'a> {
                 source: self.source.clone(),
                 seconds: self.seconds(),
                 counts: moments.counts,
+                decay: self.schedule.decay,
             },
             weights: self.network.parameters().values().map_err(&torch)?,
             first: moments.first,
             second: moments.second,
+            average: match &self.average {
+                Some(average) => Some(average.values().map_err(&torch)?),
+                None => None,
+            },
         };
         checkpoint::save_state(self.out, &state)?;
         let model = &self.config.model;
-        checkpoint::save(self.out, model, &state.weights, self.step, Stored::F32)?;
+        let weights = state.average.as_ref().unwrap_or(&state.weights);
+        checkpoint::save(self.out, model, weights, self.step, Stored::F32)?;
         self.saved = Some(self.step);
         self.progress.event(&Event::Saved { step: self.step });
         self.window.away(away);
@@ -310,6 +359,7 @@ impl<'a> Run<'a> {
         }
         Ok(Summary {
             step: self.step,
+            steps: self.steps(),
             finished: self.finished(),
             parameters: self.parameters(),
             seconds: self.seconds(),
