@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use nsode_generator::config::Observation;
 use nsode_generator::observe::Observer;
 use nsode_generator::sampler::{Sample, Sampler};
+use nsode_parser::skeleton::Skeleton;
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
@@ -37,6 +38,8 @@ const ORDER: u64 = 0x6f72_6465_7200_0000;
 pub(crate) struct Batch {
     pub(crate) encoder: EncoderBatch,
     pub(crate) targets: TargetBatch,
+    /// What is to be found, one a sample.
+    pub(crate) skeletons: Vec<Skeleton>,
     /// Samples.
     pub(crate) rows: usize,
     /// Places of the decoder's input that are no padding, all rows together.
@@ -58,7 +61,7 @@ struct Row {
     input: Vec<Symbol>,
     /// The whole sequence.
     output: Vec<Symbol>,
-    skeleton_tokens: usize,
+    skeleton: Skeleton,
 }
 
 /// Where samples come from.
@@ -181,8 +184,7 @@ impl Source {
         let observed = observed.normalised(&scaling).map_err(|e| text(&e))?;
         let law = sample.system.rescaled(&scaling).map_err(|e| text(&e))?;
         let (skeleton, constants) = law.parts().map_err(|e| text(&e))?;
-        let skeleton_tokens = skeleton.tokens().len();
-        if skeleton_tokens.max(constants.len()) > self.model.max_tokens {
+        if skeleton.tokens().len().max(constants.len()) > self.model.max_tokens {
             return Err("more tokens than the model writes".to_owned());
         }
         let mut output = self
@@ -198,7 +200,7 @@ impl Source {
             features,
             input,
             output,
-            skeleton_tokens,
+            skeleton,
         })
     }
 
@@ -209,6 +211,7 @@ impl Source {
         Ok(Batch {
             encoder,
             targets,
+            skeletons: rows.iter().map(|row| row.skeleton.clone()).collect(),
             rows: rows.len(),
             places: rows.iter().map(|row| row.input.len()).sum(),
         })
@@ -228,7 +231,8 @@ fn targets(rows: &[Row]) -> Result<TargetBatch, tch::TchError> {
             upper[start + place] = symbol.upper as f32;
         }
         for (place, symbol) in row.output.iter().enumerate() {
-            let (places, target, weight) = &mut parts[usize::from(place >= row.skeleton_tokens)];
+            let (places, target, weight) =
+                &mut parts[usize::from(place >= row.skeleton.tokens().len())];
             places.push((start + place) as i64);
             target.push(i64::from(symbol.id));
             weight.push(symbol.upper as f32);

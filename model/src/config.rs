@@ -150,6 +150,10 @@ pub struct ValidationConfig {
     pub every: u64,
     /// Samples without noise, and as many with it; the same ones each time.
     pub samples: usize,
+    /// Of each of these, so many are searched with a beam, which costs about as much as 10 training
+    /// samples each.
+    #[serde(default)]
+    pub beam: usize,
 }
 
 /// A training run.
@@ -365,6 +369,7 @@ impl TrainConfig {
         within(self.pool, 1, 1 << 10, "pool")?;
         within(self.validation.every, 1, 1 << 40, "validation.every")?;
         within(self.validation.samples, 1, 1 << 20, "validation.samples")?;
+        within(self.validation.beam, 0, 1 << 20, "validation.beam")?;
         self.model.clone().validated()?;
         Ok(Valid(self))
     }

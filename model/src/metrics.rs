@@ -46,7 +46,7 @@ pub struct StepMetrics {
 }
 
 /// Means over unseen samples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unseen {
     /// Cross-entropy of skeleton tokens, nats a token.
     pub skeleton: f64,
@@ -54,6 +54,39 @@ pub struct Unseen {
     pub constants: f64,
     /// Share of skeletons found whole by taking the most likely token each time.
     pub greedy: f64,
+    /// What a beam finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beam: Option<Beam>,
+    /// The same by length and by kind of law.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+}
+
+/// What beam search over skeletons finds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beam {
+    /// Samples searched.
+    pub samples: usize,
+    /// Share whose skeleton is the first candidate.
+    pub first: f64,
+    /// Share whose skeleton is among the first 10.
+    pub ten: f64,
+    /// Share whose skeleton is among 50.
+    pub fifty: f64,
+}
+
+/// A kind of law among the samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Which.
+    pub name: String,
+    /// Samples of that kind.
+    pub samples: usize,
+    /// See [`Unseen::greedy`].
+    pub greedy: f64,
+    /// See [`Unseen::beam`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beam: Option<Beam>,
 }
 
 /// A validation.

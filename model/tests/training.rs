@@ -85,6 +85,7 @@ fn a_resumed_run_is_the_same_run() {
     for (cut, workers) in [(3, 1), (4, 3)] {
         let config = valid(|c| {
             c.workers = workers;
+            c.validation.beam = 3;
             c.optimizer.average = Some(3.0);
         });
         let (whole, parts) = (dir.path().join("whole"), dir.path().join(format!("{cut}")));

@@ -234,12 +234,17 @@ impl Progress for Watcher<'_> {
             }
             Event::Line(Line::Validation(v)) => {
                 let text = |u: &Unseen| {
-                    format!(
+                    let mut text = format!(
                         "skeleton {:.4}, constants {:.4}, {:.1} % found",
                         u.skeleton,
                         u.constants,
                         100.0 * u.greedy
-                    )
+                    );
+                    if let Some(beam) = &u.beam {
+                        let [ten, fifty] = [beam.ten, beam.fifty].map(|share| 100.0 * share);
+                        text += &format!(", {ten:.1} % among 10, {fifty:.1} % among 50");
+                    }
+                    text
                 };
                 line(&format!(
                     "step {:>7}  unseen: clean {}; noisy {}",

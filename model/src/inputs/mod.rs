@@ -142,6 +142,15 @@ impl EncoderBatch {
         Ok(EncoderBatch { features, mask })
     }
 
+    /// The systems from number `first` on, `count` of them; there must be as many.
+    pub(crate) fn part(&self, first: usize, count: usize) -> EncoderBatch {
+        let (first, count) = (first as i64, count as i64);
+        EncoderBatch {
+            features: self.features.narrow(0, first, count),
+            mask: self.mask.as_ref().map(|m| m.narrow(0, first, count)),
+        }
+    }
+
     /// Number of systems and of tokens a system, padding included.
     pub(crate) fn size(&self) -> (i64, i64) {
         let size = self.features.size();

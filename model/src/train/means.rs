@@ -1,4 +1,4 @@
-//! Means for the log: over the steps since its last line, and over samples that are not trained on.
+//! Means for the log, over the steps since its last line.
 //!
 //! Sums of losses stay on the device until a line is written, so that no step waits for it.
 
@@ -7,7 +7,6 @@ use std::time::Instant;
 use tch::Tensor;
 
 use crate::batch::Batch;
-use crate::metrics::Unseen;
 use crate::network::loss::Losses;
 use crate::network::{Network, cost};
 use crate::parameters::to_host;
@@ -113,36 +112,15 @@ impl Window {
     }
 }
 
-/// Means over batches that are not trained on.
-pub(super) fn unseen(network: &Network, batches: &[Batch]) -> Result<Unseen, tch::TchError> {
-    let _guard = tch::no_grad_guard();
-    let (mut skeleton, mut constants, mut right) = (0.0, 0.0, 0.0);
-    let (mut counts, mut rows) = ([0; 2], 0);
-    for batch in batches {
-        let memory = network.encode(&batch.encoder);
-        let (losses, found) = network.evaluate(&memory, &batch.targets);
-        let [of_tokens, of_constants] = pair(&losses.sums)?;
-        skeleton += of_tokens;
-        constants += of_constants;
-        right += found.f_sum(tch::Kind::Float)?.f_double_value(&[])?;
-        rows += batch.rows;
-        add(&mut counts, losses.counts);
-    }
-    Ok(Unseen {
-        skeleton: skeleton / counts[0].max(1) as f64,
-        constants: constants / counts[1].max(1) as f64,
-        greedy: right / rows.max(1) as f64,
-    })
-}
-
-fn add(counts: &mut [i64; 2], more: [i64; 2]) {
+/// Adds `more` to `counts`.
+pub(super) fn add(counts: &mut [i64; 2], more: [i64; 2]) {
     for (count, more) in counts.iter_mut().zip(more) {
         *count += more;
     }
 }
 
 /// The two numbers of [`Losses::sums`] on the host.
-fn pair(sums: &Tensor) -> Result<[f64; 2], tch::TchError> {
+pub(super) fn pair(sums: &Tensor) -> Result<[f64; 2], tch::TchError> {
     let values = to_host(sums)?;
     let [tokens, constants] = values[..] else {
         unreachable!("two sums are stacked");

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-use super::means::{Window, unseen};
+use super::means::Window;
 use super::resume::resumed;
 use super::samples::Samples;
+use super::unseen::unseen;
 use super::{Event, Options, Progress, Summary};
 use crate::average::Average;
 use crate::batch::Batch;
@@ -293,10 +294,10 @@ impl<'a> Run<'a> {
             None => Ok(()),
         };
         swap(&mut self.network).map_err(&torch)?;
-        let measured = unseen(&self.network, clean)
-            .and_then(|clean| Ok((clean, unseen(&self.network, noisy)?)));
+        let measure = |batches| unseen(&self.network, batches, self.config.validation.beam);
+        let measured = measure(clean).and_then(|clean| Ok((clean, measure(noisy)?)));
         swap(&mut self.network).map_err(&torch)?;
-        let (clean, noisy) = measured.map_err(&torch)?;
+        let (clean, noisy) = measured?;
         let validation = Validation {
             step: self.step,
             clean,
