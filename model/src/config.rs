@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::checkpoint::MOST;
 use crate::parametrisation::kappa;
 
 /// A configuration that has passed its check. There is no other way to make one.
@@ -185,6 +186,9 @@ pub struct TrainConfig {
     pub log_every: u64,
     /// Steps between two checkpoints.
     pub checkpoint_every: u64,
+    /// States of the run that are kept beside the newest, should that be damaged. Default 1.
+    #[serde(default = "one")]
+    pub keep: usize,
     /// The network.
     pub model: ModelConfig,
     /// The optimizer.
@@ -327,6 +331,7 @@ impl TrainConfig {
         within(self.workers, 0, 1024, "workers")?;
         within(self.log_every, 1, 1 << 40, "log_every")?;
         within(self.checkpoint_every, 1, 1 << 40, "checkpoint_every")?;
+        within(self.keep, 0, MOST, "keep")?;
         let optimizer = &self.optimizer;
         check(
             optimizer.learning_rate > 0.0 && optimizer.learning_rate <= 1.0,

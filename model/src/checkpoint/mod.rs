@@ -6,6 +6,8 @@
 //! - `model.safetensors`: the weights by name, 32 or 16 bits.
 //! - `training.safetensors`: weights, moments and counts, flat and in 32 bits, with the run's record and a
 //!   SHA-256 in its header: all that an exact resume needs, in one file, so that it is one moment's.
+//! - `training-1.safetensors` and on: the states before it, in case it is damaged.
+//! - `best/`: the network as it was at the validation with the lowest loss.
 //! - `metrics.jsonl`: see [`crate::metrics`].
 //!
 //! Weights for use are `weights`' business, the state of a run `state`'s; they do not need each other.
@@ -18,7 +20,7 @@ mod tensors;
 mod tests;
 mod weights;
 
-pub(crate) use state::{RunRecord, State, load_state, save_state};
+pub(crate) use state::{MOST, RunRecord, State, load_state, save_state};
 pub(crate) use weights::{Stored, load, save};
 
 use crate::Error;
@@ -34,6 +36,8 @@ pub(crate) const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 /// What an exact resume needs.
 pub(crate) const TRAINING: &str = "training.safetensors";
+/// The best network so far.
+pub(crate) const BEST: &str = "best";
 /// One JSON line a log line.
 pub(crate) const METRICS: &str = "metrics.jsonl";
 

@@ -3,12 +3,13 @@
 //! the tensors' bytes, in the order of [`NAMES`], [`AVERAGE`] last.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::files::{DELETE, read, replace, wrong};
+use super::files::{DELETE, Prepared, read, wrong};
 use super::tensors::{f32_bytes, f32_values, serialize};
 use super::{FORMAT, TRAINING};
 use crate::Error;
@@ -21,6 +22,8 @@ use crate::schedule::Decay;
 const NAMES: [&str; 3] = ["first", "second", "weights"];
 /// Name of the mean of the weights, hashed after the others.
 const AVERAGE: &str = "average";
+/// Most states that are kept beside the newest.
+pub(crate) const MOST: usize = 16;
 /// Key of the run's record in the header.
 const RECORD: &str = "progress";
 /// Key of the hash in the header.
@@ -50,6 +53,9 @@ pub(crate) struct RunRecord {
     /// The fall of the learning rate that the run is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) decay: Option<Decay>,
+    /// The lowest loss at a validation so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) best: Option<f64>,
 }
 
 /// A run's state: flat, 32 bits.
@@ -65,12 +71,21 @@ pub(crate) struct State {
     pub(crate) average: Option<Vec<f32>>,
 }
 
-/// Writes `training.safetensors`.
+/// The file of a state: 0 for the newest, 1 for the one before it, and so on.
+fn file_of(dir: &Path, age: usize) -> PathBuf {
+    match age {
+        0 => dir.join(TRAINING),
+        _ => dir.join(format!("training-{age}.safetensors")),
+    }
+}
+
+/// Writes `training.safetensors` and keeps `before` of the states before it, as `training-1.safetensors`
+/// and on.
 ///
 /// # Errors
 /// [`Error::Io`].
-pub(crate) fn save_state(dir: &Path, state: &State) -> Result<(), Error> {
-    let file = dir.join(TRAINING);
+pub(crate) fn save_state(dir: &Path, state: &State, before: usize) -> Result<(), Error> {
+    let file = file_of(dir, 0);
     let parts = [&state.first, &state.second, &state.weights];
     let average = state.average.iter().map(|values| (&AVERAGE, values));
     let tensors: Vec<_> = NAMES
@@ -92,20 +107,51 @@ pub(crate) fn save_state(dir: &Path, state: &State) -> Result<(), Error> {
         (RECORD.to_owned(), record),
     ]);
     let bytes = serialize(&file, Dtype::F32, &tensors, Some(header))?;
-    replace(&file, &bytes)
+    let new = Prepared::new(&file, &bytes)?;
+    // One more link to the newest, so that there is one under its name at any moment.
+    for age in (0..before).rev() {
+        let (from, to) = (file_of(dir, age), file_of(dir, age + 1));
+        let moved = match age {
+            0 => std::fs::remove_file(&to)
+                .or_else(unless_missing)
+                .and_then(|()| std::fs::hard_link(&from, &to)),
+            _ => std::fs::rename(&from, &to),
+        };
+        moved.or_else(unless_missing).map_err(Error::io(&to))?;
+    }
+    new.commit()
 }
 
-/// Reads `training.safetensors`; `None` if there is none.
+fn unless_missing(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// Reads the newest state that is whole, and says what was wrong with those that are newer; `None` if
+/// there is no state.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] for whatever is wrong with it.
-pub(crate) fn load_state(dir: &Path) -> Result<Option<State>, Error> {
-    let file = dir.join(TRAINING);
-    if !file.exists() {
-        return Ok(None);
+/// [`Error::Checkpoint`] for whatever is wrong with the newest, where none is whole.
+pub(crate) fn load_state(dir: &Path) -> Result<Option<(State, Vec<Error>)>, Error> {
+    let mut damaged = Vec::new();
+    for age in 0..=MOST {
+        let file = file_of(dir, age);
+        if !file.exists() {
+            continue;
+        }
+        let state =
+            read(&file, DELETE).and_then(|bytes| parse(&bytes).map_err(wrong(&file, DELETE)));
+        match state {
+            Ok(state) => return Ok(Some((state, damaged))),
+            Err(error) => damaged.push(error),
+        }
     }
-    let bytes = read(&file, DELETE)?;
-    parse(&bytes).map(Some).map_err(wrong(&file, DELETE))
+    match damaged.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(None),
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<State, CheckpointProblem> {

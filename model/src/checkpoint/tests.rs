@@ -213,6 +213,7 @@ fn state() -> State {
                 from: 10,
                 steps: 20,
             }),
+            best: Some(0.5),
         },
         first: weights.iter().map(|v| v * 0.5).collect(),
         second: weights.iter().map(|v| v * v).collect(),
@@ -224,15 +225,46 @@ fn state() -> State {
 #[test]
 fn a_runs_state_there_and_back() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(load_state(dir.path()).unwrap(), None);
-    save_state(dir.path(), &state()).unwrap();
-    assert_eq!(load_state(dir.path()).unwrap(), Some(state()));
+    assert!(load_state(dir.path()).unwrap().is_none());
+    save_state(dir.path(), &state(), 1).unwrap();
+    let (found, damaged) = load_state(dir.path()).unwrap().unwrap();
+    assert_eq!(found, state());
+    assert!(damaged.is_empty());
+}
+
+#[test]
+fn where_the_newest_state_is_damaged_the_one_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |step| {
+        let mut state = state();
+        state.run.step = step;
+        state
+    };
+    for step in 1..=5 {
+        save_state(dir.path(), &at(step), 2).unwrap();
+    }
+    let file = |name: &str| dir.path().join(name);
+    assert!(!file("training-3.safetensors").exists());
+    let mut names = Vec::new();
+    for (name, before) in [("training.safetensors", 4), ("training-1.safetensors", 3)] {
+        std::fs::write(file(name), "no such thing").unwrap();
+        names.push(name);
+        let (state, damaged) = load_state(dir.path()).unwrap().unwrap();
+        assert_eq!(state.run.step, before);
+        assert_eq!(damaged.len(), names.len());
+        for (error, name) in damaged.iter().zip(&names) {
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+    std::fs::remove_file(file("training-2.safetensors")).unwrap();
+    let error = load_state(dir.path()).unwrap_err();
+    assert!(error.to_string().contains(names[0]), "{error}");
 }
 
 #[test]
 fn a_damaged_state_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    save_state(dir.path(), &state()).unwrap();
+    save_state(dir.path(), &state(), 0).unwrap();
     let path = dir.path().join(TRAINING);
     let bytes = std::fs::read(&path).unwrap();
     let expect_error = |bytes: &[u8]| {

@@ -8,13 +8,18 @@ use crate::error::CheckpointProblem;
 use crate::network::Network;
 use crate::schedule::Decay;
 
-use super::Options;
+use super::{Event, Options, Progress};
 
 /// What to do where there is nothing to go on from.
 const AFRESH: &str = "leave out --resume to start afresh";
 
 /// The state to go on from, if that is wanted, checked against the configuration.
-pub(super) fn resumed(config: &TrainConfig, options: &Options) -> Result<Option<State>, Error> {
+/// States that are damaged are told of and passed over.
+pub(super) fn resumed(
+    config: &TrainConfig,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Option<State>, Error> {
     let own = options.out.as_path();
     if !options.resume {
         let occupied = [TRAINING, CONFIG]
@@ -32,9 +37,16 @@ pub(super) fn resumed(config: &TrainConfig, options: &Options) -> Result<Option<
         _ => own,
     };
     let file = out.join(TRAINING);
-    let Some(mut state) = checkpoint::load_state(out)? else {
+    let Some((mut state, damaged)) = checkpoint::load_state(out)? else {
         return Err(wrong(&file, AFRESH)(CheckpointProblem::Missing));
     };
+    for error in damaged {
+        let passed = format!(
+            "{error}; going on from the state of step {}",
+            state.run.step
+        );
+        progress.event(&Event::Warning(passed));
+    }
     let was = &state.run;
     let same = |field: &'static str, was: String, now: String| {
         if was == now {

@@ -52,6 +52,8 @@ pub(super) struct Run<'a> {
     window: Window,
     /// Mean of the weights.
     average: Option<Average>,
+    /// The lowest loss at a validation.
+    best: Option<f64>,
     validation: Option<Validation>,
     saved: Option<u64>,
     clock: Instant,
@@ -72,7 +74,7 @@ impl<'a> Run<'a> {
         // where: directory, device, threads
         let out = options.out.as_path();
         std::fs::create_dir_all(out).map_err(Error::io(out))?;
-        let resumed = resumed(config, options)?;
+        let resumed = resumed(config, options, progress)?;
         let device = options.device.open()?;
         device::set_threads(config.threads);
         let torch = Error::torch("training");
@@ -101,12 +103,12 @@ impl<'a> Run<'a> {
         let build = |values: &[f32]| {
             Network::new(model.clone(), vocabulary.size(), values, device, kind, true)
         };
-        let (network, optimizer, mean, decay, step, seconds_before) = match resumed {
+        let (network, optimizer, mean, decay, best, step, seconds_before) = match resumed {
             None => {
                 let network =
                     build(&Network::layout(&model, vocabulary.size()).initial(config.seed))?;
                 let optimizer = AdamW::new(settings, network.parameters())?;
-                (network, optimizer, None, None, 0, 0.0)
+                (network, optimizer, None, None, None, 0, 0.0)
             }
             Some(State {
                 run,
@@ -130,6 +132,7 @@ impl<'a> Run<'a> {
                     optimizer,
                     average,
                     run.decay,
+                    run.best,
                     run.step,
                     run.seconds,
                 )
@@ -174,6 +177,7 @@ impl<'a> Run<'a> {
             last: None,
             window: Window::start(),
             average,
+            best,
             validation: None,
             saved: None,
             clock: Instant::now(),
@@ -298,6 +302,14 @@ impl<'a> Run<'a> {
         let measured = measure(clean).and_then(|clean| Ok((clean, measure(noisy)?)));
         swap(&mut self.network).map_err(&torch)?;
         let (clean, noisy) = measured?;
+        let loss = clean.skeleton + noisy.skeleton;
+        if self.best.is_none_or(|best| loss < best) {
+            self.best = Some(loss);
+            let dir = self.out.join(checkpoint::BEST);
+            std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+            let weights = self.weights()?;
+            checkpoint::save(&dir, &self.config.model, &weights, self.step, Stored::F32)?;
+        }
         let validation = Validation {
             step: self.step,
             clean,
@@ -313,6 +325,15 @@ impl<'a> Run<'a> {
         self.log.write(&line)?;
         self.progress.event(&Event::Line(line));
         Ok(())
+    }
+
+    /// The weights for use.
+    fn weights(&self) -> Result<Vec<f32>, Error> {
+        let values = match &self.average {
+            Some(average) => average.values(),
+            None => self.network.parameters().values(),
+        };
+        values.map_err(Error::torch("reading the weights"))
     }
 
     /// Writes the checkpoint: the state first, then the network for use.
@@ -334,6 +355,7 @@ impl<'a> Run<'a> {
                 seconds: self.seconds(),
                 counts: moments.counts,
                 decay: self.schedule.decay,
+                best: self.best,
             },
             weights: self.network.parameters().values().map_err(&torch)?,
             first: moments.first,
@@ -343,7 +365,7 @@ impl<'a> Run<'a> {
                 None => None,
             },
         };
-        checkpoint::save_state(self.out, &state)?;
+        checkpoint::save_state(self.out, &state, self.config.keep)?;
         let model = &self.config.model;
         let weights = state.average.as_ref().unwrap_or(&state.weights);
         checkpoint::save(self.out, model, weights, self.step, Stored::F32)?;
