@@ -116,6 +116,44 @@ pub enum Error {
         /// Its value in this call.
         here: String,
     },
+    /// Two manifests in a directory are of different corpora.
+    #[error("{} and {} in {} are of different corpora: {field} {} and {}", names[0], names[1], path.display(), values[0], values[1])]
+    Parts {
+        /// The directory.
+        path: PathBuf,
+        /// Names of the manifests.
+        names: Box<[String; 2]>,
+        /// The option that differs.
+        field: &'static str,
+        /// Its value in the one and in the other.
+        values: Box<[String; 2]>,
+    },
+    /// Two manifests list the same shard, with other contents.
+    #[error("{} and {} in {} list shard {number} with different contents", names[0], names[1], path.display())]
+    Duplicate {
+        /// The directory.
+        path: PathBuf,
+        /// Names of the manifests.
+        names: Box<[String; 2]>,
+        /// The shard.
+        number: u64,
+    },
+    /// Shards of a corpus are not finished.
+    #[error("{}: {} of {of} shards are not there, the first of them {}", path.display(), missing.len(), missing.first().unwrap_or(&0))]
+    Gap {
+        /// The directory.
+        path: PathBuf,
+        /// Numbers of the shards that are missing, from 0.
+        missing: Vec<u64>,
+        /// Number of shards of the whole corpus.
+        of: u64,
+    },
+    /// Another process is writing the same shard.
+    #[error("{}: another process is writing this file", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// Options of a corpus that make no sense.
     #[error("{field} = {value} is out of range: {allowed}")]
     Option {

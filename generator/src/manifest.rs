@@ -1,18 +1,19 @@
 //! The description of a corpus beside its shards: from what it was made, what is in it, what was rejected.
 //!
-//! It holds no times and no machine names: the same options give the same bytes.
+//! It holds no times and no machine names: the same options and the same program give the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::Statistics;
 use crate::{Error, Rejection};
 
 /// Version of the layout of manifests and shards.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Which of several runs, each making a part of one corpus, this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,11 @@ impl Part {
         } else {
             format!("manifest-{:05}-of-{:05}.json", self.index, self.of)
         }
+    }
+
+    /// Extension of the files that this part writes a manifest to before it gets its name.
+    pub(crate) fn partial_extension(self) -> String {
+        format!("json.{}-{}.partial", self.index, self.of)
     }
 }
 
@@ -75,6 +81,9 @@ pub struct Manifest {
     pub part: Part,
     /// Whether every shard of the part is there.
     pub complete: bool,
+    /// SHA-256 of the executables that made the shards, mostly one. The only field that another build of
+    /// the program changes: shards hold nothing of the kind.
+    pub made_by: BTreeSet<String>,
     /// SHA-256 of `config`, hexadecimal.
     pub config_sha256: String,
     /// Samples in the shards below.
@@ -85,6 +94,8 @@ pub struct Manifest {
     pub acceptance: f64,
     /// Draws rejected, by reason.
     pub rejections: BTreeMap<Rejection, u64>,
+    /// What is in the shards; none before the part is complete.
+    pub statistics: Option<Statistics>,
     /// The shards, in the order of their numbers.
     pub shards: Vec<ShardRecord>,
     /// The configuration, every field written out, as TOML.
@@ -106,6 +117,31 @@ impl Manifest {
         for (reason, count) in self.shards.iter().flat_map(|s| &s.rejections) {
             *self.rejections.entry(*reason).or_default() += count;
         }
+    }
+
+    /// Number of shards of the whole corpus.
+    pub fn shard_count(&self) -> u64 {
+        self.samples.div_ceil(self.shard_size.max(1))
+    }
+
+    /// Every manifest in a directory, that of the whole and those of parts, with their names.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn all(directory: &Path) -> Result<Vec<(String, Manifest)>, Error> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory).map_err(|e| Error::io(directory, e))? {
+            let entry = entry.map_err(|e| Error::io(directory, e))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !(name.starts_with("manifest") && name.ends_with(".json")) {
+                continue;
+            }
+            if let Some(manifest) = Manifest::read(&entry.path())? {
+                found.push((name, manifest));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
     }
 
     /// Reads a manifest; `None` if there is no such file.
@@ -130,49 +166,45 @@ impl Manifest {
         Ok(Some(read))
     }
 
-    /// Writes the manifest so that it is there whole or not at all.
+    /// Writes the manifest so that it is there whole or not at all. `writer` is the part that does, so that
+    /// two that write the manifest of the whole at once are not in each other's way.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
+    pub fn write(&self, path: &Path, writer: Part) -> Result<(), Error> {
         let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::Manifest {
             path: path.to_path_buf(),
             message: e.to_string(),
         })?;
         text.push('\n');
-        let partial = path.with_extension("json.partial");
-        let mut file = File::create(&partial).map_err(|e| Error::io(&partial, e))?;
-        file.write_all(text.as_bytes())
-            .map_err(|e| Error::io(&partial, e))?;
-        settle(&file, &partial, path)
+        let partial = path.with_extension(writer.partial_extension());
+        let written = File::create(&partial)
+            .and_then(|mut file| file.write_all(text.as_bytes()).map(|()| file))
+            .map_err(|e| Error::io(&partial, e))
+            .and_then(|file| settle(&file, &partial, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&partial);
+        }
+        written
     }
 
-    /// Whether `other` describes the same corpus, if perhaps another part of it.
-    ///
-    /// # Errors
-    /// [`Error::OtherCorpus`] with the first option that differs; `directory` is only for the message.
-    pub fn same_corpus(&self, other: &Manifest, directory: &Path) -> Result<(), Error> {
+    /// Whether `other` describes the same corpus, if perhaps another part of it: the first option that
+    /// differs, with its value here and there.
+    pub fn difference(&self, other: &Manifest) -> Option<(&'static str, String, String)> {
         let options = |m: &Manifest| {
             [
-                ("version", m.version.clone()),
+                ("version of the program", m.version.clone()),
                 ("seed", m.seed.to_string()),
                 ("number of samples", m.samples.to_string()),
                 ("shard size", m.shard_size.to_string()),
-                ("number of parts", m.part.of.to_string()),
                 ("configuration", m.config_sha256.clone()),
             ]
         };
-        for ((field, here), (_, there)) in options(self).into_iter().zip(options(other)) {
-            if here != there {
-                return Err(Error::OtherCorpus {
-                    path: directory.to_path_buf(),
-                    field,
-                    there,
-                    here,
-                });
-            }
-        }
-        Ok(())
+        let pairs = options(self).into_iter().zip(options(other));
+        let mut differing = pairs.filter(|((_, here), (_, there))| here != there);
+        differing
+            .next()
+            .map(|((field, here), (_, there))| (field, here, there))
     }
 }
 

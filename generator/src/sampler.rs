@@ -105,6 +105,11 @@ impl Sampler {
         self.seed
     }
 
+    /// What solves the systems, in dimensionless form.
+    pub fn integrator(&self) -> &Integrator {
+        &self.integrator
+    }
+
     /// Number of consecutive indices that share their skeletons.
     pub fn block_size(&self) -> u64 {
         let system = &self.config.system;

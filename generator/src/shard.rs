@@ -1,205 +1,44 @@
-//! One sample as a row of a Parquet file, and the file.
+//! One Parquet file of a corpus: written under a temporary name and only renamed when it is whole and
+//! durable, read row by row.
 //!
-//! The trajectory is stored as 32-bit floats on its regular grid: `values` holds the states row-major,
-//! the times run evenly from `t0` to `t1`. Constants, the initial state and the two times are 64-bit.
+//! The file is a function of its rows: they are handed to Parquet in pieces of one size, so that pages
+//! end where they end however the rows came. Its footer holds the shard's statistics beside Parquet's own.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow_array::builder::{Float32Builder, Float64Builder, ListBuilder, UInt8Builder};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, UInt8Type, UInt64Type};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
-use nsode_parser::print::infix;
-use nsode_parser::{Names, Skeleton, Token};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
 use sha2::{Digest, Sha256};
 
+use crate::Error;
 use crate::config::valid::hex;
 use crate::manifest::settle;
-use crate::sampler::grid;
-use crate::{Error, Sample, Trajectory};
+use crate::row::{Row, batch, rows};
+use crate::statistics::ShardStatistics;
 
-/// A sample as it is stored.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Number of the sample in its distribution.
-    pub index: u64,
-    /// Seed of the distribution.
-    pub seed: u64,
-    /// Number of states `D`.
-    pub dimension: u8,
-    /// The skeleton as text, `c0*y + c1*y^2`; equations separated by `; `.
-    pub skeleton: String,
-    /// The law as text, with its constants.
-    pub law: String,
-    /// Ids of the skeleton's tokens.
-    pub tokens: Vec<u8>,
-    /// Constants in slot order.
-    pub constants: Vec<f64>,
-    /// State at `t0`.
-    pub initial: Vec<f64>,
-    /// First time.
-    pub t0: f64,
-    /// Last time.
-    pub t1: f64,
-    /// States on the regular grid, row-major `n × D`.
-    pub values: Vec<f32>,
+/// Key of the statistics in the footer.
+const STATISTICS: &str = "nsode.statistics";
+/// Rows that go to Parquet at once.
+const PIECE: usize = 1024;
+/// Rows that are compressed together.
+const GROUP: usize = 8192;
+
+/// Name of shard `number`.
+pub fn shard_name(number: u64) -> String {
+    format!("shard-{number:05}.parquet")
 }
 
-impl Row {
-    /// The row of a sample from the distribution with `seed`.
-    pub fn new(sample: &Sample, seed: u64) -> Row {
-        let dimension = sample.system.dimension();
-        let names = Names::default_for(dimension);
-        let text = |system: &nsode_parser::System| {
-            let laws: Vec<String> = system.rhs().iter().map(|e| infix(e, &names)).collect();
-            laws.join("; ")
-        };
-        let times = sample.trajectory.times();
-        Row {
-            index: sample.index,
-            seed,
-            dimension: dimension as u8,
-            skeleton: text(&sample.skeleton.template()),
-            law: text(&sample.system.to_system()),
-            tokens: sample.skeleton.tokens().iter().map(|t| t.id()).collect(),
-            constants: sample.constants.clone(),
-            initial: sample.initial.clone(),
-            t0: times.first().copied().unwrap_or(0.0),
-            t1: times.last().copied().unwrap_or(0.0),
-            values: sample
-                .trajectory
-                .states()
-                .iter()
-                .map(|&v| v as f32)
-                .collect(),
-        }
-    }
-
-    /// The sample again; its trajectory has the precision of 32-bit floats but for the initial state.
-    ///
-    /// # Errors
-    /// A message for a row that is no sample.
-    pub fn sample(&self) -> Result<Sample, String> {
-        let dimension = usize::from(self.dimension);
-        let tokens: Option<Vec<Token>> = self.tokens.iter().map(|&id| Token::from_id(id)).collect();
-        let tokens = tokens.ok_or("an unknown token")?;
-        let skeleton = Skeleton::parse(dimension, &tokens).map_err(|e| e.to_string())?;
-        let system = skeleton
-            .instantiate(&self.constants)
-            .map_err(|e| e.to_string())?;
-        if self.initial.len() != dimension || dimension == 0 {
-            return Err(format!(
-                "{} initial values of {dimension} states",
-                self.initial.len()
-            ));
-        }
-        let times = grid(self.t0, self.t1, self.values.len() / dimension);
-        let mut states: Vec<f64> = self.values.iter().map(|&v| f64::from(v)).collect();
-        for (state, exact) in states.iter_mut().zip(&self.initial) {
-            *state = *exact;
-        }
-        let trajectory = Trajectory::new(dimension, times, states).map_err(|e| e.to_string())?;
-        Ok(Sample {
-            index: self.index,
-            system,
-            skeleton,
-            constants: self.constants.clone(),
-            initial: self.initial.clone(),
-            trajectory,
-        })
-    }
-}
-
-/// Columns of a batch of rows, in the order of the fields of [`Row`].
-fn batch(rows: &[Row]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let mut tokens = ListBuilder::new(UInt8Builder::new());
-    let mut constants = ListBuilder::new(Float64Builder::new());
-    let mut initial = ListBuilder::new(Float64Builder::new());
-    let mut values = ListBuilder::new(Float32Builder::new());
-    for row in rows {
-        tokens.values().append_slice(&row.tokens);
-        tokens.append(true);
-        constants.values().append_slice(&row.constants);
-        constants.append(true);
-        initial.values().append_slice(&row.initial);
-        initial.append(true);
-        values.values().append_slice(&row.values);
-        values.append(true);
-    }
-    let text = |of: fn(&Row) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
-    };
-    let whole = |of: fn(&Row) -> u64| -> ArrayRef {
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(of)))
-    };
-    let real = |of: fn(&Row) -> f64| -> ArrayRef {
-        Arc::new(Float64Array::from_iter_values(rows.iter().map(of)))
-    };
-    let dimension = UInt8Array::from_iter_values(rows.iter().map(|r| r.dimension));
-    RecordBatch::try_from_iter([
-        ("index", whole(|r| r.index)),
-        ("seed", whole(|r| r.seed)),
-        ("dimension", Arc::new(dimension) as ArrayRef),
-        ("skeleton", text(|r| &r.skeleton)),
-        ("law", text(|r| &r.law)),
-        ("tokens", Arc::new(tokens.finish()) as ArrayRef),
-        ("constants", Arc::new(constants.finish()) as ArrayRef),
-        ("initial", Arc::new(initial.finish()) as ArrayRef),
-        ("t0", real(|r| r.t0)),
-        ("t1", real(|r| r.t1)),
-        ("values", Arc::new(values.finish()) as ArrayRef),
-    ])
-}
-
-/// Rows of a batch.
-fn rows(batch: &RecordBatch) -> Option<Vec<Row>> {
-    let column = |name: &str| batch.column_by_name(name);
-    let index = column("index")?.as_primitive_opt::<UInt64Type>()?;
-    let seed = column("seed")?.as_primitive_opt::<UInt64Type>()?;
-    let dimension = column("dimension")?.as_primitive_opt::<UInt8Type>()?;
-    let skeleton = column("skeleton")?.as_string_opt::<i32>()?;
-    let law = column("law")?.as_string_opt::<i32>()?;
-    let tokens = column("tokens")?.as_list_opt::<i32>()?;
-    let constants = column("constants")?.as_list_opt::<i32>()?;
-    let initial = column("initial")?.as_list_opt::<i32>()?;
-    let t0 = column("t0")?.as_primitive_opt::<Float64Type>()?;
-    let t1 = column("t1")?.as_primitive_opt::<Float64Type>()?;
-    let values = column("values")?.as_list_opt::<i32>()?;
-    (0..batch.num_rows())
-        .map(|i| {
-            let reals = |list: ArrayRef| -> Option<Vec<f64>> {
-                Some(list.as_primitive_opt::<Float64Type>()?.values().to_vec())
-            };
-            Some(Row {
-                index: index.value(i),
-                seed: seed.value(i),
-                dimension: dimension.value(i),
-                skeleton: skeleton.value(i).to_string(),
-                law: law.value(i).to_string(),
-                tokens: tokens
-                    .value(i)
-                    .as_primitive_opt::<UInt8Type>()?
-                    .values()
-                    .to_vec(),
-                constants: reals(constants.value(i))?,
-                initial: reals(initial.value(i))?,
-                t0: t0.value(i),
-                t1: t1.value(i),
-                values: values
-                    .value(i)
-                    .as_primitive_opt::<Float32Type>()?
-                    .values()
-                    .to_vec(),
-            })
-        })
-        .collect()
+/// Name under which shard `number` is written.
+pub(crate) fn partial_name(number: u64) -> String {
+    format!("{}.partial", shard_name(number))
 }
 
 /// Hashes and counts what passes through.
@@ -222,107 +61,204 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// Writes one shard under a temporary name; only [`ShardWriter::finish`] gives it its own. Dropped
-/// before, it removes what it wrote.
-pub struct ShardWriter {
+/// A file that is removed when it is dropped, unless it has got its name.
+struct Partial {
     path: PathBuf,
     partial: PathBuf,
-    writer: Option<ArrowWriter<Hashing<BufWriter<File>>>>,
+    keep: bool,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = std::fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Opens the temporary file of a shard, empty, for this process alone.
+fn claim(partial: &Path) -> Result<File, Error> {
+    let failed = |e| Error::io(partial, e);
+    let options = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(partial);
+    let file = options.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::InUse {
+                path: partial.to_path_buf(),
+            });
+        }
+        // A file system without locks: who starts a part twice is on their own.
+        Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(e)) => return Err(failed(e)),
+    }
+    file.set_len(0).map_err(failed)?;
+    Ok(file)
+}
+
+/// Removes what an earlier run that was killed has left of a shard.
+///
+/// # Errors
+/// [`Error::InUse`] if that run is still there; [`Error::Io`].
+pub(crate) fn remove_partial(partial: &Path) -> Result<(), Error> {
+    if !partial.exists() {
+        return Ok(());
+    }
+    claim(partial)?;
+    std::fs::remove_file(partial).map_err(|e| Error::io(partial, e))
+}
+
+/// What Parquet says; what the disk said, if that is the reason.
+fn failure(path: &Path, error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => Error::io(path, *source),
+            Err(source) => Error::shard(path, source),
+        },
+        error => Error::shard(path, error),
+    }
+}
+
+/// Writes one shard. Dropped before [`ShardWriter::finish`], it removes what it wrote.
+pub struct ShardWriter {
+    writer: ArrowWriter<Hashing<BufWriter<File>>>,
+    piece: Vec<Row>,
+    file: Partial,
+}
+
+/// A shard that is written but not yet durable, and has no name yet. Dropped, it is removed.
+pub struct Finished {
+    out: File,
+    bytes: u64,
+    sha256: String,
+    file: Partial,
 }
 
 impl ShardWriter {
-    /// Starts a shard that will be at `path`.
+    /// Starts shard `number` in `directory`.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Shard`].
-    pub fn create(path: &Path) -> Result<ShardWriter, Error> {
-        let partial = path.with_extension("parquet.partial");
-        let file = File::create(&partial).map_err(|e| Error::io(&partial, e))?;
+    /// [`Error::Io`]; [`Error::InUse`] if another process is writing it; [`Error::Shard`].
+    pub fn create(directory: &Path, number: u64) -> Result<ShardWriter, Error> {
+        let partial = directory.join(partial_name(number));
+        let out = claim(&partial)?;
+        let file = Partial {
+            path: directory.join(shard_name(number)),
+            partial,
+            keep: false,
+        };
         let sink = Hashing {
-            inner: BufWriter::new(file),
+            inner: BufWriter::new(out),
             hash: Sha256::new(),
             bytes: 0,
         };
-        let failed = |e: &dyn std::fmt::Display| Error::shard(path, e);
-        let level = ZstdLevel::try_new(3).map_err(|e| failed(&e))?;
-        let plain = |name: &str| {
-            parquet::schema::types::ColumnPath::from(
-                name.split('.').map(str::to_string).collect::<Vec<_>>(),
-            )
-        };
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_created_by(concat!("nsode ", env!("CARGO_PKG_VERSION")).to_string())
-            .set_max_row_group_row_count(Some(8192))
-            // Every value is different.
-            .set_column_dictionary_enabled(plain("index"), false)
-            .set_column_dictionary_enabled(plain("law"), false)
-            .set_column_dictionary_enabled(plain("constants.list.item"), false)
-            .set_column_dictionary_enabled(plain("values.list.item"), false)
-            // Signs and exponents of a smooth path repeat; apart from the mantissas they compress.
-            .set_column_encoding(plain("values.list.item"), Encoding::BYTE_STREAM_SPLIT)
-            .build();
-        let schema = batch(&[]).map_err(|e| failed(&e))?.schema();
-        let writer =
-            ArrowWriter::try_new(sink, schema, Some(properties)).map_err(|e| failed(&e))?;
+        let schema = batch(&[])
+            .map_err(|e| Error::shard(&file.path, e))?
+            .schema();
+        let writer = properties()
+            .and_then(|properties| ArrowWriter::try_new(sink, schema, Some(properties)))
+            .map_err(|e| failure(&file.partial, e))?;
         Ok(ShardWriter {
-            path: path.to_path_buf(),
-            partial,
-            writer: Some(writer),
+            writer,
+            piece: Vec::with_capacity(PIECE),
+            file,
         })
     }
 
-    /// Appends rows.
+    /// Appends a row.
     ///
     /// # Errors
-    /// [`Error::Shard`], such as for a full disk.
-    pub fn write(&mut self, rows: &[Row]) -> Result<(), Error> {
-        let Some(writer) = &mut self.writer else {
-            return Err(Error::shard(&self.path, "already finished"));
-        };
-        let columns = batch(rows).map_err(|e| Error::shard(&self.path, e))?;
-        writer
-            .write(&columns)
-            .map_err(|e| Error::shard(&self.path, e))
+    /// [`Error::Io`], such as for a full disk, or [`Error::Shard`].
+    pub fn push(&mut self, row: Row) -> Result<(), Error> {
+        self.piece.push(row);
+        if self.piece.len() == PIECE {
+            self.flush()?;
+        }
+        Ok(())
     }
 
+    fn flush(&mut self) -> Result<(), Error> {
+        let columns = batch(&self.piece).map_err(|e| Error::shard(&self.file.path, e))?;
+        self.piece.clear();
+        let written = self.writer.write(&columns);
+        written.map_err(|e| failure(&self.file.partial, e))
+    }
+
+    /// Writes what is left, and the footer.
+    ///
+    /// # Errors
+    /// As [`ShardWriter::push`].
+    pub fn finish(mut self, statistics: &ShardStatistics) -> Result<Finished, Error> {
+        self.flush()?;
+        let ShardWriter {
+            mut writer, file, ..
+        } = self;
+        let text = serde_json::to_string(statistics).map_err(|e| Error::shard(&file.path, e))?;
+        writer.append_key_value_metadata(KeyValue::new(STATISTICS.to_string(), text));
+        let sink = writer.into_inner().map_err(|e| failure(&file.partial, e))?;
+        let Hashing { inner, hash, bytes } = sink;
+        let out = inner
+            .into_inner()
+            .map_err(|e| Error::io(&file.partial, e.into_error()))?;
+        Ok(Finished {
+            out,
+            bytes,
+            sha256: hex(&hash.finalize()),
+            file,
+        })
+    }
+}
+
+impl Finished {
     /// Makes the shard durable under its name. Returns its size in bytes and its SHA-256.
     ///
     /// # Errors
-    /// [`Error::Shard`] or [`Error::Io`].
-    pub fn finish(mut self) -> Result<(u64, String), Error> {
-        let Some(writer) = self.writer.take() else {
-            return Err(Error::shard(&self.path, "already finished"));
-        };
-        let sink = writer.into_inner();
-        let sink = sink.map_err(|e| Error::shard(&self.path, e));
-        let Hashing { inner, hash, bytes } = self.or_remove(sink)?;
-        let file = inner
-            .into_inner()
-            .map_err(|e| Error::io(&self.partial, e.into_error()));
-        let file = self.or_remove(file)?;
-        let settled = settle(&file, &self.partial, &self.path);
-        self.or_remove(settled)?;
-        Ok((bytes, hex(&hash.finalize())))
-    }
-
-    fn or_remove<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        if result.is_err() {
-            let _ = std::fs::remove_file(&self.partial);
-        }
-        result
+    /// [`Error::Io`].
+    pub fn settle(mut self) -> Result<(u64, String), Error> {
+        settle(&self.out, &self.file.partial, &self.file.path)?;
+        self.file.keep = true;
+        Ok((self.bytes, std::mem::take(&mut self.sha256)))
     }
 }
 
-impl Drop for ShardWriter {
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            let _ = std::fs::remove_file(&self.partial);
-        }
-    }
+fn properties() -> Result<WriterProperties, ParquetError> {
+    let column = |name: &str| {
+        let parts: Vec<String> = name.split('.').map(str::to_string).collect();
+        parquet::schema::types::ColumnPath::from(parts)
+    };
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_created_by(concat!("nsode ", env!("CARGO_PKG_VERSION")).to_string())
+        .set_max_row_group_row_count(Some(GROUP))
+        // Every value is different.
+        .set_column_dictionary_enabled(column("index"), false)
+        .set_column_dictionary_enabled(column("law"), false)
+        .set_column_dictionary_enabled(column("constants.list.item"), false)
+        .set_column_dictionary_enabled(column("values.list.item"), false)
+        // Signs and exponents of a smooth path repeat; apart from the mantissas they compress.
+        .set_column_encoding(column("values.list.item"), Encoding::BYTE_STREAM_SPLIT)
+        .build())
 }
 
-/// The rows of one shard, in order, a few thousand in memory.
+/// The statistics in the footer of a shard.
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::Shard`] for a file that is no shard of this version.
+pub(crate) fn footer(path: &Path) -> Result<ShardStatistics, Error> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let reader = SerializedFileReader::new(file).map_err(|e| failure(path, e))?;
+    let pairs = reader.metadata().file_metadata().key_value_metadata();
+    let pair = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == STATISTICS));
+    let text = pair.and_then(|pair| pair.value.as_deref());
+    let text = text.ok_or_else(|| Error::shard(path, "no statistics in its footer"))?;
+    serde_json::from_str(text).map_err(|e| Error::shard(path, format!("its statistics: {e}")))
+}
+
+/// The rows of one shard, in order, a thousand in memory.
 pub struct ShardReader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
@@ -338,8 +274,8 @@ impl ShardReader {
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file);
         let batches = builder
-            .and_then(|b| b.with_batch_size(1024).build())
-            .map_err(|e| Error::shard(path, e))?;
+            .and_then(|b| b.with_batch_size(PIECE).build())
+            .map_err(|e| failure(path, e))?;
         Ok(ShardReader {
             path: path.to_path_buf(),
             batches,

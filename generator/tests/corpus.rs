@@ -5,7 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nsode_generator::{Config, Corpus, Error, Manifest, Options, Part, Sampler, Stream, generate};
+use nsode_generator::corpus::Damage;
+use nsode_generator::shard::{ShardReader, ShardWriter};
+use nsode_generator::{
+    Config, Corpus, Error, Manifest, Options, Part, Row, Sampler, Stream, generate, merge, verify,
+};
 
 static RUN: AtomicBool = AtomicBool::new(false);
 
@@ -84,57 +88,333 @@ fn parts_are_disjoint_and_together_the_whole() {
     let (whole, parts) = (contents(whole.path()), contents(parts.path()));
     assert_eq!(parts.len(), whole.len() + 3);
     for (name, bytes) in &whole {
-        if name.ends_with(".parquet") {
-            assert!(parts[name] == *bytes, "{name}");
+        assert!(parts[name] == *bytes, "{name}");
+    }
+}
+
+#[test]
+fn parts_are_merged_if_they_agree_and_nothing_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    assert!(matches!(merge(place), Err(Error::Manifest { .. })));
+    let part = |index, of| Options {
+        part: Part { index, of },
+        ..options(place)
+    };
+    make(&part(0, 2));
+    match merge(place) {
+        Err(Error::Gap { missing, of: 4, .. }) => assert_eq!(missing, [1, 3]),
+        outcome => panic!("{outcome:?}"),
+    }
+    assert_eq!(Corpus::summary(place).unwrap().accepted, 120);
+    make(&part(1, 2));
+    let whole = contents(place).remove("manifest.json").unwrap();
+    std::fs::remove_file(place.join("manifest.json")).unwrap();
+    let merged = merge(place).unwrap();
+    assert!(contents(place)["manifest.json"] == whole);
+    assert_eq!(
+        (merged.accepted, merged.complete, merged.part),
+        (200, true, Part::WHOLE)
+    );
+    // The same shard twice is no matter, as long as it is the same.
+    make(&part(2, 3));
+    assert_eq!(merge(place).unwrap(), merged);
+    let other = place.join("manifest-00002-of-00003.json");
+    let text = std::fs::read_to_string(&other).unwrap();
+    let sha = &merged.shards[2].sha256;
+    std::fs::write(&other, text.replace(sha, "0000")).unwrap();
+    assert!(matches!(
+        merge(place),
+        Err(Error::Duplicate { number: 2, .. })
+    ));
+    std::fs::write(&other, text.replace("\"seed\": 11", "\"seed\": 12")).unwrap();
+    match merge(place) {
+        Err(Error::Parts { field, values, .. }) => {
+            assert_eq!(
+                (field, *values),
+                ("seed", ["11".to_string(), "12".to_string()])
+            );
         }
+        outcome => panic!("{outcome:?}"),
+    }
+    std::fs::remove_file(other).unwrap();
+    std::fs::remove_file(place.join("shard-00001.parquet")).unwrap();
+    assert!(matches!(merge(place), Err(Error::Gap { missing, .. }) if missing == [1]));
+}
+
+#[test]
+fn what_a_part_left_undone_another_number_of_parts_makes() {
+    let (straight, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make(&options(straight.path()));
+    let part = Part { index: 1, of: 3 };
+    make(&Options {
+        part,
+        ..options(broken.path())
+    });
+    let mut first = None;
+    let mut show = |p: nsode_generator::Progress| {
+        first.get_or_insert(p.resumed);
+    };
+    generate(&options(broken.path()), &mut show, &RUN).unwrap();
+    assert_eq!(first, Some(60));
+    let (straight, mut broken) = (contents(straight.path()), contents(broken.path()));
+    broken.remove("manifest-00001-of-00003.json").unwrap();
+    assert!(straight == broken);
+}
+
+/// Options of a corpus that takes a moment: 40 shards.
+fn longer(out: &Path) -> Options {
+    Options {
+        samples: 4000,
+        shard_size: 100,
+        ..options(out)
     }
 }
 
 #[test]
 fn a_stopped_run_goes_on_to_the_same_bytes() {
     let (straight, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    make(&options(straight.path()));
+    make(&longer(straight.path()));
     let stop = AtomicBool::new(false);
     let stopped = generate(
-        &options(broken.path()),
-        &mut |p| stop.store(p.accepted > 130, Ordering::Relaxed),
+        &longer(broken.path()),
+        &mut |p| stop.store(p.accepted >= 500, Ordering::Relaxed),
         &stop,
     );
-    assert!(
-        matches!(
-            stopped,
-            Err(Error::Stopped {
-                done: 120,
-                total: 200
-            })
-        ),
-        "{stopped:?}"
+    let done = match stopped {
+        Err(Error::Stopped { done, total: 4000 }) => done,
+        outcome => panic!("{outcome:?}"),
+    };
+    assert!(done % 100 == 0 && (100..4000).contains(&done), "{done}");
+    let manifest = Manifest::read(&broken.path().join("manifest.json"));
+    let there = manifest.unwrap().unwrap().shards;
+    assert_eq!(there.len() as u64, done / 100);
+    assert_eq!(
+        contents(broken.path()).len(),
+        there.len() + 1,
+        "nothing half-made"
     );
     // What a kill may leave behind: half a shard, a damaged one, one without its entry.
-    let shard = |n: u32| broken.path().join(format!("shard-0000{n}.parquet"));
-    let mut damaged = std::fs::read(shard(0)).unwrap();
-    damaged[1000] ^= 1;
-    std::fs::write(shard(0), damaged).unwrap();
-    std::fs::write(shard(2).with_extension("parquet.partial"), b"half").unwrap();
-    std::fs::write(shard(3), b"not in the manifest").unwrap();
+    let shard = |n: u64| broken.path().join(format!("shard-{n:05}.parquet"));
+    let damaged = there[0].number;
+    let mut bytes = std::fs::read(shard(damaged)).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(shard(damaged), bytes).unwrap();
+    std::fs::write(shard(37).with_extension("parquet.partial"), b"half").unwrap();
+    std::fs::write(shard(38), b"not in the manifest").unwrap();
+    std::fs::write(broken.path().join("manifest.json.0-1.partial"), b"{").unwrap();
     let mut first = None;
     generate(
-        &options(broken.path()),
+        &longer(broken.path()),
         &mut |p| {
             first.get_or_insert(p);
         },
         &RUN,
     )
     .unwrap();
+    let expected = (done - 100, done - 100, 4000);
     assert_eq!(
         first.map(|p| (p.accepted, p.resumed, p.total)),
-        Some((60, 60, 200))
+        Some(expected)
     );
     assert!(contents(straight.path()) == contents(broken.path()));
     // Finished: nothing is drawn again.
     let mut last = None;
-    generate(&options(broken.path()), &mut |p| last = Some(p), &RUN).unwrap();
-    assert_eq!(last.map(|p| (p.accepted, p.drawn)), Some((200, 0)));
+    generate(&longer(broken.path()), &mut |p| last = Some(p), &RUN).unwrap();
+    assert_eq!(last.map(|p| (p.accepted, p.drawn)), Some((4000, 0)));
+}
+
+#[test]
+fn two_processes_do_not_write_the_same_shard() {
+    let directory = tempfile::tempdir().unwrap();
+    let partial = directory.path().join("shard-00002.parquet.partial");
+    let other = std::fs::File::create(&partial).unwrap();
+    other.lock().unwrap();
+    let outcome = generate(&options(directory.path()), &mut |_| {}, &RUN);
+    match outcome {
+        Err(Error::InUse { path }) => assert_eq!(path, partial),
+        outcome => panic!("{outcome:?}"),
+    }
+    drop(other);
+    make(&options(directory.path()));
+    assert!(!partial.exists());
+}
+
+fn check(directory: &Path) -> Vec<(String, Damage)> {
+    let found = verify(directory, &|_, _| {}, &RUN).unwrap();
+    assert_eq!(found.shards, 4);
+    found
+        .findings
+        .into_iter()
+        .map(|f| (f.file, f.damage))
+        .collect()
+}
+
+#[test]
+fn damage_is_found_named_and_remade() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    make(&options(place));
+    let whole = contents(place);
+    let found = verify(place, &|_, _| {}, &RUN).unwrap();
+    assert_eq!(
+        (found.rows, found.integrated, found.findings.len()),
+        (200, 7, 0)
+    );
+    let shard = |n: u32| place.join(format!("shard-0000{n}.parquet"));
+    let name = |n: u32| format!("shard-0000{n}.parquet");
+
+    std::fs::remove_file(shard(0)).unwrap();
+    let mut bytes = whole[&name(1)].clone();
+    bytes.truncate(2000);
+    std::fs::write(shard(1), &bytes).unwrap();
+    let mut bytes = whole[&name(3)].clone();
+    bytes[500] ^= 4;
+    std::fs::write(shard(3), &bytes).unwrap();
+    let size = Damage::Size {
+        expected: whole[&name(1)].len() as u64,
+        found: 2000,
+    };
+    let expected = [
+        (name(0), Damage::Missing),
+        (name(1), size),
+        (name(3), Damage::Hash),
+    ];
+    assert_eq!(check(place), expected);
+    make(&options(place));
+    assert!(contents(place) == whole);
+    assert_eq!(check(place), []);
+}
+
+/// Writes shard 2 anew with other rows, so that only its contents tell that it is not the right one.
+fn forged(place: &Path, change: &dyn Fn(&mut Row, usize)) -> Vec<(String, Damage)> {
+    let manifest_file = place.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest_file).unwrap();
+    let record = Manifest::read(&manifest_file)
+        .unwrap()
+        .unwrap()
+        .shards
+        .remove(2);
+    let path = place.join("shard-00002.parquet");
+    let original = std::fs::read(&path).unwrap();
+    let rows: Vec<Row> = ShardReader::open(&path)
+        .unwrap()
+        .map(|r| r.unwrap())
+        .collect();
+    let mut writer = ShardWriter::create(place, 2).unwrap();
+    for (number, mut row) in rows.into_iter().enumerate() {
+        change(&mut row, number);
+        writer.push(row).unwrap();
+    }
+    let (bytes, sha256) = writer
+        .finish(&Default::default())
+        .unwrap()
+        .settle()
+        .unwrap();
+    let forged = text.replace(&record.sha256, &sha256).replace(
+        &format!("\"bytes\": {}", record.bytes),
+        &format!("\"bytes\": {bytes}"),
+    );
+    std::fs::write(&manifest_file, forged).unwrap();
+    let found = check(place);
+    std::fs::write(&manifest_file, text).unwrap();
+    std::fs::write(&path, original).unwrap();
+    found
+}
+
+#[test]
+fn rows_that_are_not_theirs_are_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    make(&options(place));
+    let problem = |change: &dyn Fn(&mut Row, usize)| match forged(place, change).as_slice() {
+        [(_, Damage::Row { row, problem })] => (*row, problem.clone()),
+        found => panic!("{found:?}"),
+    };
+    assert_eq!(forged(place, &|_, _| {}), []);
+    type Change = fn(&mut Row, usize);
+    let cases: [(u64, &str, Change); 6] = [
+        (9, "its seed is 12", |r, n| r.seed += u64::from(n == 9)),
+        (9, "its index is 0", |r, n| r.index *= u64::from(n != 9)),
+        (0, "no token \"x9\"", |r, _| r.tokens = "x9".to_string()),
+        (5, "id", |r, n| r.skeleton_id ^= i64::from(n == 5)),
+        (50, "is not the equation of its path", |r, n| {
+            if n == 50 {
+                r.constants[0] *= 1.1;
+            }
+        }),
+        (50, "is not the equation of its path", |r, n| {
+            if n == 50 {
+                let last = r.values.len() - 1;
+                r.values[last] *= 1.01;
+            }
+        }),
+    ];
+    for (row, text, change) in cases {
+        let (found, problem) = problem(&change);
+        assert!(found == row && problem.contains(text), "{found}: {problem}");
+    }
+}
+
+#[test]
+fn statistics_are_those_of_the_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(directory.path());
+    let manifest = make(&options);
+    let statistics = manifest.statistics.unwrap();
+    let tally = &statistics.tally;
+    let corpus = Corpus::open(directory.path()).unwrap();
+    let rows: Vec<Row> = corpus.rows().map(|row| row.unwrap()).collect();
+    let mut skeletons: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut tokens: BTreeMap<String, u64> = BTreeMap::new();
+    for row in &rows {
+        *skeletons.entry(&row.tokens).or_default() += 1;
+        for token in row.tokens.split(' ') {
+            *tokens.entry(token.to_string()).or_default() += 1;
+        }
+    }
+    assert_eq!(tally.tokens, tokens);
+    assert_eq!(tally.samples, 200);
+    let two = rows.iter().filter(|r| r.dimension == 2).count() as u64;
+    assert_eq!(tally.dimensions, BTreeMap::from([(1, 200 - two), (2, two)]));
+    let constants = rows.iter().map(|r| r.constants.len() as u64).sum::<u64>();
+    assert_eq!(tally.constants.total(), constants);
+    assert_eq!(tally.ranges.total(), 200 + two);
+    assert_eq!(
+        (tally.half_done.total(), tally.nearly_done.total()),
+        (200, 200)
+    );
+    let frequencies = &statistics.skeletons;
+    assert_eq!(frequencies.distinct, skeletons.len() as u64);
+    for (place, top) in frequencies.top.iter().enumerate() {
+        assert_eq!(skeletons[top.tokens.as_str()], top.count);
+        assert!(place == 0 || frequencies.top[place - 1].count >= top.count);
+        let row = rows.iter().find(|r| r.tokens == top.tokens).unwrap();
+        assert_eq!((row.skeleton_id, &row.skeleton), (top.id, &top.law));
+    }
+    assert_eq!(frequencies.top.len(), skeletons.len());
+    assert_eq!(
+        Corpus::summary(directory.path()).unwrap().statistics,
+        Some(statistics)
+    );
+}
+
+#[test]
+fn the_program_that_made_it_changes_one_field_only() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let by = |place: &Path, name: &str| Options {
+        made_by: Some(name.to_string()),
+        ..options(place)
+    };
+    let first = make(&by(a.path(), "one"));
+    let mut second = make(&by(b.path(), "two"));
+    second.made_by = first.made_by.clone();
+    assert_eq!(first, second);
+    // Both, where both had a share in it.
+    std::fs::remove_file(a.path().join("shard-00001.parquet")).unwrap();
+    let both = make(&by(a.path(), "two")).made_by;
+    assert_eq!(both.into_iter().collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(make(&by(a.path(), "three")).made_by.len(), 2);
 }
 
 #[test]
