@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{generate, infer, simulate, train};
+use crate::commands::{eval, generate, infer, simulate, train};
 
 /// Reads a measured time series and writes down the differential equation behind it.
 #[derive(Debug, Parser)]
@@ -11,7 +11,7 @@ use crate::commands::{generate, infer, simulate, train};
     version,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Exit codes: 0 answer, 1 no law found, 2 wrong usage or input, 130 interrupted.\n\n\
+    after_help = "Exit codes: 0 answer, 1 no law found or worse than the baseline, 2 wrong usage or input, 130 interrupted.\n\n\
                   Example:\n  nsode infer data/examples/yeast.csv"
 )]
 pub struct Cli {
@@ -34,6 +34,8 @@ pub enum Verb {
     Generate(generate::Arguments),
     /// Train a network
     Train(train::Arguments),
+    /// Measure how good the answers are, on systems whose law is known
+    Eval(eval::Arguments),
 }
 
 /// `--device`.

@@ -7,8 +7,10 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, ReportHandler, SourceCode};
+use nsode_eval::bench::BenchError;
 use nsode_eval::plot::PlotError;
 use nsode_eval::report::ReportError;
+use nsode_eval::suite::SuiteError;
 use nsode_eval::table::TableError;
 use nsode_parser::{ParseError, ParseErrorKind, Span};
 
@@ -151,6 +153,18 @@ impl From<TableError> for Fault {
 
 impl From<PlotError> for Fault {
     fn from(error: PlotError) -> Fault {
+        Fault::new(error.to_string(), error.remedy())
+    }
+}
+
+impl From<SuiteError> for Fault {
+    fn from(error: SuiteError) -> Fault {
+        Fault::new(error.to_string(), error.remedy())
+    }
+}
+
+impl From<BenchError> for Fault {
+    fn from(error: BenchError) -> Fault {
         Fault::new(error.to_string(), error.remedy())
     }
 }

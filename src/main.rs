@@ -12,6 +12,7 @@ mod locate;
 mod logs;
 mod output;
 mod progress;
+mod sources;
 mod stop;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Outcome {
     Done,
     /// With the answer that no law was found.
     NoLaw,
+    /// With the answer that something is worse than before.
+    Worse,
     /// Early, because the user asked for it. What was reached is kept.
     Interrupted,
 }
@@ -37,7 +40,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Outcome::Done => 0,
-            Outcome::NoLaw => 1,
+            Outcome::NoLaw | Outcome::Worse => 1,
             Outcome::Interrupted => stop::EXIT_CODE,
         }
     }
@@ -68,5 +71,6 @@ fn run(cli: Cli, started: Instant) -> Result<Outcome, Fault> {
         Verb::Simulate(arguments) => commands::simulate::run(arguments.validated()?),
         Verb::Generate(arguments) => commands::generate::run(arguments.validated()?, started),
         Verb::Train(arguments) => commands::train::run(arguments.validated()?),
+        Verb::Eval(arguments) => commands::eval::run(arguments.validated()?),
     }
 }

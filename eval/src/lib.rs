@@ -1,15 +1,19 @@
 //! From a measured series to the laws that explain it, and back to people.
 //!
 //! Reading CSV is [`table`]'s. The search begins in [`discover`](mod@discover). [`present`] puts a law into
-//! customary form, which [`report`] writes as table, JSON and page, and [`plot`] draws beside the data. The
+//! customary form, which [`report`] writes as table, JSON and page, and [`plot`] draws beside the data. How
+//! good all this is: [`suite`] has systems whose law is known, [`metric`] the yardsticks, [`bench`] the runs. The
 //! language of equations is `nsode-parser`'s, integration `nsode-generator`'s, the network `nsode-model`'s.
 
+pub mod bench;
 pub mod discover;
 pub mod error;
 pub mod figures;
 pub mod flow;
+pub mod frequent;
 pub mod integral;
 pub mod law;
+pub mod metric;
 pub mod plot;
 pub mod present;
 pub mod prior;
@@ -23,6 +27,7 @@ mod samples;
 pub mod shooting;
 pub mod smooth;
 pub mod sparse;
+pub mod suite;
 pub mod table;
 pub mod transformer;
 mod whole;

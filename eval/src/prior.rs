@@ -36,6 +36,17 @@ fn shares(table: &str) -> HashMap<Vec<Token>, f64> {
     rows.into_iter().filter_map(share).collect()
 }
 
+/// The `count` skeletons of one state that the table says are most frequent, these first.
+pub fn most_frequent(count: usize) -> Vec<Skeleton> {
+    let mut listed: Vec<(&Vec<Token>, f64)> = SHARES.iter().map(|(t, share)| (t, *share)).collect();
+    listed.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    listed
+        .into_iter()
+        .take(count)
+        .filter_map(|(tokens, _)| Skeleton::parse(1, tokens).ok())
+        .collect()
+}
+
 /// Logarithm of the prior probability of a skeleton.
 pub fn log_prior(skeleton: &Skeleton) -> f64 {
     let described = description_prior(skeleton);
@@ -103,6 +114,15 @@ mod tests {
             TABLE.starts_with(char::is_numeric) && TABLE.lines().next().unwrap().ends_with("\t*")
         );
         assert!(SHARES.values().sum::<f64>() < 1.0);
+    }
+
+    #[test]
+    fn the_most_frequent_come_first() {
+        let most = most_frequent(4000);
+        assert_eq!(most.len(), SHARES.len());
+        assert_eq!(most[0], skeleton("x1"));
+        let shares: Vec<f64> = most.iter().map(|s| SHARES[s.tokens()]).collect();
+        assert!(shares.is_sorted_by(|a, b| a >= b));
     }
 
     #[test]

@@ -18,11 +18,21 @@ pub enum ProposerKind {
     Sparse,
     /// Variants of the best candidates: terms dropped, constants snapped.
     Local,
+    /// The most frequent skeletons of the generator, whatever the data: the control for the others.
+    Frequent,
 }
 
 impl ProposerKind {
     /// All of them.
-    pub const ALL: [ProposerKind; 3] = [
+    pub const ALL: [ProposerKind; 4] = [
+        ProposerKind::Transformer,
+        ProposerKind::Sparse,
+        ProposerKind::Local,
+        ProposerKind::Frequent,
+    ];
+
+    /// Those that are asked unless somebody says otherwise.
+    pub const USUAL: [ProposerKind; 3] = [
         ProposerKind::Transformer,
         ProposerKind::Sparse,
         ProposerKind::Local,
@@ -34,6 +44,7 @@ impl ProposerKind {
             ProposerKind::Transformer => "transformer",
             ProposerKind::Sparse => "sparse",
             ProposerKind::Local => "local",
+            ProposerKind::Frequent => "frequent",
         }
     }
 }
@@ -44,19 +55,69 @@ impl fmt::Display for ProposerKind {
     }
 }
 
-/// A name that is no proposer's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no proposer: there are transformer, sparse and local")]
-pub struct UnknownProposer(pub String);
+/// A proposer and how many candidates it is asked for: `frequent:50`, or `frequent` for its usual number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// Who.
+    pub kind: ProposerKind,
+    /// How many, at most; at least 1.
+    pub count: Option<usize>,
+}
 
-impl FromStr for ProposerKind {
+impl Choice {
+    /// The usual proposers with their usual numbers.
+    pub fn usual() -> Vec<Choice> {
+        let usual = ProposerKind::USUAL.into_iter();
+        usual.map(|kind| Choice { kind, count: None }).collect()
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.count {
+            Some(count) => write!(f, "{}:{count}", self.kind),
+            None => write!(f, "{}", self.kind),
+        }
+    }
+}
+
+/// Why a text names no proposer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownProposer {
+    /// There is none of this name.
+    #[error("`{0}` is no proposer: there are transformer, sparse, local and frequent")]
+    Name(String),
+    /// What follows the colon is no number, or none that is asked for.
+    #[error("`{0}` is no number of candidates: write, for example, frequent:50")]
+    Count(String),
+    /// Variants are made of what there is.
+    #[error("the number of local variants is not chosen: write local")]
+    Local,
+}
+
+impl FromStr for Choice {
     type Err = UnknownProposer;
 
-    fn from_str(text: &str) -> Result<ProposerKind, UnknownProposer> {
-        ProposerKind::ALL
+    fn from_str(text: &str) -> Result<Choice, UnknownProposer> {
+        let (name, count) = match text.trim().split_once(':') {
+            Some((name, count)) => (name, Some(count)),
+            None => (text.trim(), None),
+        };
+        let kind = ProposerKind::ALL
             .into_iter()
-            .find(|kind| kind.name() == text.trim())
-            .ok_or_else(|| UnknownProposer(text.trim().to_string()))
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownProposer::Name(name.to_string()))?;
+        let count = count
+            .map(|text| match text.parse() {
+                Ok(count) if count > 0 => Ok(count),
+                _ => Err(UnknownProposer::Count(text.to_string())),
+            })
+            .transpose()?;
+        match (kind, count) {
+            (ProposerKind::Local, Some(_)) => Err(UnknownProposer::Local),
+            _ => Ok(Choice { kind, count }),
+        }
     }
 }
 
@@ -79,4 +140,21 @@ pub trait Proposer: Send + Sync {
     /// # Errors
     /// Whatever keeps the proposer from working; discovery goes on with the others.
     fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_as_they_are_written() {
+        for text in ["transformer", "sparse:60", "local", "frequent:800"] {
+            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+        }
+        let wrong = |text: &str| text.parse::<Choice>().unwrap_err();
+        assert_eq!(wrong("spars"), UnknownProposer::Name("spars".into()));
+        assert_eq!(wrong("sparse:0"), UnknownProposer::Count("0".into()));
+        assert_eq!(wrong("sparse:x"), UnknownProposer::Count("x".into()));
+        assert_eq!(wrong("local:3"), UnknownProposer::Local);
+    }
 }

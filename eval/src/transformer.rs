@@ -7,6 +7,9 @@ use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use nsode_model::predictor::Predictor;
 
+/// Laws that a network is asked for unless somebody says otherwise.
+pub const BEAMS: usize = 100;
+
 /// A trained network and how many laws to ask it for.
 #[derive(Clone, Debug)]
 pub struct Transformer {

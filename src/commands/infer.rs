@@ -1,26 +1,21 @@
 //! `nsode infer`: from measured series to the laws that explain them, as a table, JSON, a picture, and a page.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use nsode_eval::plot::{check_path, plot};
-use nsode_eval::proposer::ProposerKind;
+use nsode_eval::proposer::Choice;
 use nsode_eval::report::{self, Layout, RunInfo, json, table};
-use nsode_eval::sparse::Sparse;
 use nsode_eval::table::{ReadOptions, Series, read};
-use nsode_eval::transformer::Transformer;
 use nsode_eval::{Options, Problem, Proposer, discover};
-use nsode_model::predictor::Predictor;
-use nsode_model::{CheckpointProblem, Device, Error as ModelError};
 
 use crate::Outcome;
 use crate::cli::DeviceArgument;
 use crate::fault::Fault;
-use crate::locate;
 use crate::output::{check_file, stdout};
 use crate::progress::{Spinner, warn};
+use crate::sources::{Network, Sources};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,9 +50,10 @@ pub struct Arguments {
     /// Longest time to search, in seconds
     #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = Options::default().seconds)]
     seconds: f64,
-    /// Who proposes laws: transformer, sparse (regression), local (variants of the best); all by default
+    /// Who proposes laws: transformer, sparse (regression), local (variants of the best), all three by default;
+    /// frequent (common formulas, whatever the data). NAME:K asks for K laws
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    proposers: Vec<ProposerKind>,
+    proposers: Vec<Choice>,
     /// The trained network [default: $NSODE_CHECKPOINT, or the one that comes with the program]
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
@@ -87,27 +83,10 @@ pub struct Config {
     files: Vec<PathBuf>,
     read: ReadOptions,
     options: Options,
-    sparse: bool,
-    network: Network,
+    sources: Sources,
     json: bool,
     plot: Option<PathBuf>,
     report: Option<PathBuf>,
-}
-
-/// Whether and which network is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Network {
-    /// None was asked for.
-    No,
-    /// This one.
-    At {
-        directory: PathBuf,
-        device: Device,
-        /// Whether nobody else is asked, so that there is no answer without it.
-        alone: bool,
-    },
-    /// One would be asked, but there is none.
-    Missing,
 }
 
 impl Arguments {
@@ -133,31 +112,7 @@ impl Arguments {
             report::check_path(file)?;
             check_file(file, "--report")?;
         }
-        let wanted = |kind| self.proposers.is_empty() || self.proposers.contains(&kind);
-        let sparse = wanted(ProposerKind::Sparse);
-        if !sparse && !wanted(ProposerKind::Transformer) {
-            return Err(Fault::new(
-                "--proposers local: there is nothing that it could make variants of",
-                "Add sparse or transformer.",
-            ));
-        }
-        let network = match wanted(ProposerKind::Transformer) {
-            false => Network::No,
-            true => match self.checkpoint.or_else(locate::checkpoint) {
-                Some(directory) => Network::At {
-                    directory,
-                    device: self.device.into(),
-                    alone: !sparse,
-                },
-                None if sparse => Network::Missing,
-                None => {
-                    return Err(Fault::new(
-                        "--proposers transformer: there is no checkpoint of a trained network",
-                        "Name one with --checkpoint, or train one with `nsode train`.",
-                    ));
-                }
-            },
-        };
+        let sources = Sources::new(self.proposers, self.checkpoint, self.device.into())?;
         Ok(Config {
             read: ReadOptions {
                 time: self.time,
@@ -168,12 +123,11 @@ impl Arguments {
                 top: self.top,
                 seconds: self.seconds,
                 seed: self.seed,
-                local: wanted(ProposerKind::Local),
+                local: sources.local(),
                 ..Options::default()
             },
             files: self.files,
-            sparse,
-            network,
+            sources,
             json: self.json,
             plot: self.plot,
             report: self.report,
@@ -204,7 +158,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     let problem = Problem::new(series.trajectories.clone())
         .map_err(|error| unusable(&series, &config.files, &error))?;
     spinner.say("loading the network");
-    let proposers = proposers(&config, &problem, &mut info)?;
+    let proposers = proposers(&config.sources, &problem, &mut info)?;
     spinner.say("searching");
     let found = discover(&problem, &proposers, &config.options)?;
     drop(spinner);
@@ -240,31 +194,28 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
 
 /// Everybody who is asked for laws.
 fn proposers(
-    config: &Config,
+    sources: &Sources,
     problem: &Problem,
     info: &mut RunInfo,
 ) -> Result<Vec<Box<dyn Proposer>>, Fault> {
-    let mut proposers: Vec<Box<dyn Proposer>> = Vec::new();
-    match &config.network {
-        Network::No => {}
-        Network::Missing => info.warnings.push(
+    let mut network = sources.load()?;
+    match (&sources.network, &network) {
+        (Network::Missing, _) => info.warnings.push(
             "there is no checkpoint of a trained network, so no transformer proposes laws; name one \
              with --checkpoint"
                 .to_string(),
         ),
-        Network::At {
-            directory,
-            device,
-            alone,
-        } => {
-            let predictor = load(directory, *device)?;
+        (
+            Network::At {
+                directory, alone, ..
+            },
+            Some(predictor),
+        ) => {
             let most = predictor.max_dimension();
             let here = problem.dimension();
             if here <= most {
                 tracing::info!("{}", predictor.description());
                 info.checkpoint = Some(directory.display().to_string());
-                let beams = config.options.beams;
-                proposers.push(Box::new(Transformer::new(Arc::new(predictor), beams)));
             } else {
                 let message = format!(
                     "the network in {} knows laws of up to {most} {}, the data have {here}",
@@ -280,28 +231,12 @@ fn proposers(
                 }
                 info.warnings
                     .push(format!("{message}: no transformer proposes laws"));
+                network = None;
             }
         }
+        _ => {}
     }
-    if config.sparse {
-        proposers.push(Box::new(Sparse::default()));
-    }
-    Ok(proposers)
-}
-
-fn load(directory: &Path, device: Device) -> Result<Predictor, Fault> {
-    Predictor::load(directory, device).map_err(|error| match error {
-        ModelError::Checkpoint {
-            file,
-            problem: CheckpointProblem::Missing,
-            ..
-        } => Fault::new(
-            format!("{} is missing: there is no checkpoint", file.display()),
-            "Name the directory of a trained network with --checkpoint, or go on without one with \
-             --proposers sparse.",
-        ),
-        error => error.into(),
-    })
+    Ok(sources.proposers(network))
 }
 
 /// Why a law can't be sought in a table that could be read.

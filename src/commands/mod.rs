@@ -1,5 +1,6 @@
 //! The verbs, one file each: their options as clap reads them, those options checked, and what is done.
 
+pub mod eval;
 pub mod generate;
 pub mod infer;
 pub mod simulate;

@@ -42,8 +42,6 @@ pub struct Options {
     pub seconds: f64,
     /// Seed of whatever is random; at present nothing is.
     pub seed: u64,
-    /// Seeds refined of each proposer, at most.
-    pub beams: usize,
     /// Whether variants of the best candidates are tried.
     pub local: bool,
 }
@@ -54,7 +52,6 @@ impl Default for Options {
             top: 10,
             seconds: 10.0,
             seed: 0,
-            beams: 100,
             local: true,
         }
     }
@@ -69,6 +66,8 @@ pub struct Discovery {
     pub warnings: Vec<String>,
     /// Laws that were refined.
     pub refined: usize,
+    /// Whether the time was over before the search was: then the result depends on the machine.
+    pub late: bool,
 }
 
 /// Searches laws for `problem`.
@@ -87,7 +86,7 @@ pub fn discover(
     };
     let deadline = Instant::now() + Duration::from_secs_f64(limit);
     let mut warnings = Vec::new();
-    let (seeds, mut origins) = gather(problem, proposers, options.beams, &mut warnings)?;
+    let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
     let mut search = Search::new(problem, deadline);
     search.refine_all(problem, &seeds, &mut origins);
     if options.local {
@@ -109,7 +108,8 @@ pub fn discover(
     }
     let refined = search.done.len();
     let problem = &search.reweigh(problem, &mut origins);
-    if search.late {
+    let late = search.late;
+    if late {
         warnings.push(format!(
             "the time limit of {} s ended the search before all candidates were refined",
             options.seconds
@@ -141,6 +141,7 @@ pub fn discover(
         candidates,
         warnings,
         refined,
+        late,
     })
 }
 

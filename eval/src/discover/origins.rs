@@ -15,17 +15,13 @@ pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 pub(super) fn gather(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
-    beams: usize,
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<Seed>, Origins), Error> {
     let mut lists = Vec::new();
     let mut failure = None;
     for proposer in proposers {
         match proposer.propose(problem) {
-            Ok(mut seeds) => {
-                seeds.truncate(beams);
-                lists.push((proposer.kind(), seeds));
-            }
+            Ok(seeds) => lists.push((proposer.kind(), seeds)),
             Err(error) => {
                 warnings.push(error.to_string());
                 failure = Some(error);

@@ -5,6 +5,7 @@
 //! `axis` and text measured by `shapes`; `render` hands the list to plotters' back ends. The
 //! font is DejaVu Sans, whose licence is beside it in `assets`; colours are those of Okabe and Ito.
 
+pub mod accuracy;
 mod axis;
 mod panel;
 mod render;
@@ -104,9 +105,14 @@ pub(crate) fn svg(series: &Series, candidate: &Candidate) -> Result<String, Stri
 pub fn plot(file: &Path, series: &Series, candidate: &Candidate) -> Result<(), PlotError> {
     let format = format(file)?;
     let scene = scene::scene(series, candidate);
+    write(file, format, &scene)
+}
+
+/// Draws `scene` to `file`, whole or not at all.
+fn write(file: &Path, format: Format, scene: &shapes::Scene) -> Result<(), PlotError> {
     let bytes = match format {
-        Format::Svg => render::svg(&scene).map(String::into_bytes),
-        Format::Png => render::png(&scene),
+        Format::Svg => render::svg(scene).map(String::into_bytes),
+        Format::Png => render::png(scene),
     };
     let bytes = bytes.map_err(|message| PlotError::Draw {
         file: file.to_path_buf(),

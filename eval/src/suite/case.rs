@@ -1,0 +1,162 @@
+//! Cases: one run of one system, observed under one condition.
+//!
+//! What is observed depends on the case's name and a seed only, not on who is asked, in which order, or by how
+//! many threads: every system under test sees the very same numbers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use nsode_generator::{Observer, Trajectory};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{KnownSystem, Runs, Suite};
+
+/// How a run is observed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Multiplicative noise σ: a value `y` becomes `y·(1 + σ·ε)`, `ε` standard normal.
+    pub noise: f64,
+    /// Share of the points that are dropped at random.
+    pub drop: f64,
+    /// Points before any is dropped.
+    pub points: usize,
+}
+
+/// Points of the named conditions.
+pub const POINTS: usize = 150;
+
+/// The conditions that have a name.
+pub const NAMED: [(&str, f64, f64); 4] = [
+    ("clean", 0.0, 0.0),
+    ("noisy", 0.05, 0.0),
+    ("irregular", 0.0, 0.5),
+    ("hard", 0.05, 0.5),
+];
+
+impl fmt::Display for Condition {
+    /// The name, or the numbers; then the number of points where it is not [`POINTS`].
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let named = NAMED
+            .iter()
+            .find(|(_, noise, drop)| (*noise, *drop) == (self.noise, self.drop));
+        match named {
+            Some((name, _, _)) => f.write_str(name)?,
+            None => write!(f, "noise={}+drop={}", self.noise, self.drop)?,
+        }
+        match self.points {
+            POINTS => Ok(()),
+            points => write!(f, "+points={points}"),
+        }
+    }
+}
+
+/// A name that is no condition's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no condition: there are clean, noisy, irregular and hard")]
+pub struct UnknownCondition(pub String);
+
+impl FromStr for Condition {
+    type Err = UnknownCondition;
+
+    fn from_str(text: &str) -> Result<Condition, UnknownCondition> {
+        let named = NAMED.iter().find(|(name, _, _)| *name == text.trim());
+        let (_, noise, drop) = named.ok_or_else(|| UnknownCondition(text.trim().to_string()))?;
+        Ok(Condition {
+            noise: *noise,
+            drop: *drop,
+            points: POINTS,
+        })
+    }
+}
+
+/// One run of one system under one condition.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The suite.
+    pub suite: &'a Suite,
+    /// The system.
+    pub system: &'a KnownSystem,
+    /// The run that is observed, from 0.
+    pub start: usize,
+    /// How.
+    pub condition: Condition,
+}
+
+/// Every run of every system of `suite` under every condition, in this order. A measured series is as it is:
+/// one case, of the first condition.
+pub fn cases<'a>(suite: &'a Suite, conditions: &[Condition]) -> Vec<Case<'a>> {
+    let mut all = Vec::new();
+    for system in &suite.systems {
+        for start in 0..system.starts() {
+            let conditions = match system.runs {
+                Runs::Solved { .. } => conditions,
+                Runs::Measured(_) => conditions.get(..1).unwrap_or(&[]),
+            };
+            for &condition in conditions {
+                all.push(Case {
+                    suite,
+                    system,
+                    start,
+                    condition,
+                });
+            }
+        }
+    }
+    all
+}
+
+impl Case<'_> {
+    /// The name of the case: suite, system, run from 1, condition.
+    pub fn id(&self) -> String {
+        let (suite, system) = (&self.suite.name, &self.system.id);
+        let condition = self.condition_name();
+        format!("{suite}/{system}/{}/{condition}", self.start + 1)
+    }
+
+    /// The name of the condition; of a series that is as it was measured, `measured`.
+    pub fn condition_name(&self) -> String {
+        match self.system.runs {
+            Runs::Solved { .. } => self.condition.to_string(),
+            Runs::Measured(_) => "measured".to_string(),
+        }
+    }
+
+    /// What is seen of `clean`, the solution at all times of the grid.
+    pub fn observe(&self, clean: &Trajectory, seed: u64) -> Trajectory {
+        if let Runs::Measured(series) = &self.system.runs {
+            return series.clone();
+        }
+        let observer = Observer {
+            noise: self.condition.noise,
+            drop: self.condition.drop,
+            ..Observer::default()
+        };
+        let name = format!("{seed}/{}", self.id());
+        let mut rng = ChaCha8Rng::from_seed(Sha256::digest(name.as_bytes()).into());
+        observer.observe(clean, &mut rng)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_have_names() {
+        for (name, noise, drop) in NAMED {
+            let condition: Condition = name.parse().unwrap();
+            assert_eq!((condition.noise, condition.drop), (noise, drop));
+            assert_eq!(condition.to_string(), name);
+        }
+        let other = Condition {
+            noise: 0.1,
+            drop: 0.0,
+            points: 50,
+        };
+        assert_eq!(other.to_string(), "noise=0.1+drop=0+points=50");
+        assert!("tidy".parse::<Condition>().is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! Who is asked for laws: `--proposers`, `--checkpoint` and `--device`, checked and made into proposers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nsode_eval::Proposer;
+use nsode_eval::frequent::Frequent;
+use nsode_eval::proposer::{Choice, ProposerKind};
+use nsode_eval::sparse::Sparse;
+use nsode_eval::transformer::{BEAMS, Transformer};
+use nsode_model::predictor::Predictor;
+use nsode_model::{CheckpointProblem, Device, Error as ModelError};
+
+use crate::fault::Fault;
+use crate::locate;
+
+/// Skeletons of the control unless somebody says otherwise.
+const FREQUENT: usize = 50;
+
+/// Who is asked.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    choices: Vec<Choice>,
+    /// The network.
+    pub network: Network,
+}
+
+/// Whether and which network is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// None was asked for.
+    No,
+    /// This one.
+    At {
+        /// Directory of its checkpoint.
+        directory: PathBuf,
+        /// Where it computes.
+        device: Device,
+        /// Laws it is asked for.
+        beams: usize,
+        /// Whether nobody else is asked, so that there is no answer without it.
+        alone: bool,
+    },
+    /// One would be asked, but there is none.
+    Missing,
+}
+
+impl Sources {
+    /// Checks that somebody proposes laws; no choices are the usual ones.
+    ///
+    /// # Errors
+    /// A problem that names the option.
+    pub fn new(
+        choices: Vec<Choice>,
+        checkpoint: Option<PathBuf>,
+        device: Device,
+    ) -> Result<Sources, Fault> {
+        let choices = match choices.is_empty() {
+            true => Choice::usual(),
+            false => choices,
+        };
+        for (i, choice) in choices.iter().enumerate() {
+            if choices.iter().take(i).any(|c| c.kind == choice.kind) {
+                return Err(Fault::new(
+                    format!("--proposers names {} twice", choice.kind),
+                    "Name each once.",
+                ));
+            }
+        }
+        let find = |kind| choices.iter().find(|choice| choice.kind == kind);
+        let others = find(ProposerKind::Sparse).is_some() || find(ProposerKind::Frequent).is_some();
+        let network = match find(ProposerKind::Transformer) {
+            None if !others => {
+                return Err(Fault::new(
+                    "--proposers local: there is nothing that it could make variants of",
+                    "Add sparse or transformer.",
+                ));
+            }
+            None => Network::No,
+            Some(choice) => match checkpoint.or_else(locate::checkpoint) {
+                Some(directory) => Network::At {
+                    directory,
+                    device,
+                    beams: choice.count.unwrap_or(BEAMS),
+                    alone: !others,
+                },
+                None if others => Network::Missing,
+                None => {
+                    return Err(Fault::new(
+                        "--proposers transformer: there is no checkpoint of a trained network",
+                        "Name one with --checkpoint, or train one with `nsode train`.",
+                    ));
+                }
+            },
+        };
+        Ok(Sources { choices, network })
+    }
+
+    /// Whether variants of the best candidates are tried.
+    pub fn local(&self) -> bool {
+        self.choices.iter().any(|c| c.kind == ProposerKind::Local)
+    }
+
+    /// Whether these are the usual ones.
+    pub fn usual(&self) -> bool {
+        let usual = Choice::usual();
+        self.choices.len() == usual.len() && usual.iter().all(|c| self.choices.contains(c))
+    }
+
+    /// The names of all, as they were chosen.
+    pub fn names(&self) -> Vec<String> {
+        self.choices.iter().map(Choice::to_string).collect()
+    }
+
+    /// Loads the network, if one is asked.
+    ///
+    /// # Errors
+    /// What is wrong with its checkpoint.
+    pub fn load(&self) -> Result<Option<Predictor>, Fault> {
+        match &self.network {
+            Network::At {
+                directory, device, ..
+            } => load(directory, *device).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Everybody who proposes, the network among them if it is given.
+    pub fn proposers(&self, network: Option<Predictor>) -> Vec<Box<dyn Proposer>> {
+        let mut proposers: Vec<Box<dyn Proposer>> = Vec::new();
+        if let (Some(network), Network::At { beams, .. }) = (network, &self.network) {
+            proposers.push(Box::new(Transformer::new(Arc::new(network), *beams)));
+        }
+        for choice in &self.choices {
+            match choice.kind {
+                ProposerKind::Sparse => {
+                    let usual = Sparse::default();
+                    proposers.push(Box::new(Sparse {
+                        candidates: choice.count.unwrap_or(usual.candidates),
+                        ..usual
+                    }));
+                }
+                ProposerKind::Frequent => {
+                    let count = choice.count.unwrap_or(FREQUENT);
+                    proposers.push(Box::new(Frequent::new(count)));
+                }
+                _ => {}
+            }
+        }
+        proposers
+    }
+}
+
+fn load(directory: &Path, device: Device) -> Result<Predictor, Fault> {
+    Predictor::load(directory, device).map_err(|error| match error {
+        ModelError::Checkpoint {
+            file,
+            problem: CheckpointProblem::Missing,
+            ..
+        } => Fault::new(
+            format!("{} is missing: there is no checkpoint", file.display()),
+            "Name the directory of a trained network with --checkpoint, or go on without one with \
+             --proposers sparse.",
+        ),
+        error => error.into(),
+    })
+}
