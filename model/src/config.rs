@@ -97,6 +97,17 @@ pub enum Precision {
     Fp32,
 }
 
+/// Number type of the weights for use, on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stored {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, half of the size; the rounding is below the noise of training.
+    Bf16,
+}
+
 /// AdamW and its schedule, for which see [`crate::schedule`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -186,6 +197,9 @@ pub struct TrainConfig {
     pub log_every: u64,
     /// Steps between two checkpoints.
     pub checkpoint_every: u64,
+    /// Number type of the weights for use, on disk; the run's state always has 32 bits.
+    #[serde(default)]
+    pub stored: Stored,
     /// States of the run that are kept beside the newest, should that be damaged. Default 1.
     #[serde(default = "one")]
     pub keep: usize,

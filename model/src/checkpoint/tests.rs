@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::Device;
-use crate::config::{Inputs, Precision};
+use crate::config::{Inputs, Precision, Stored};
 use crate::error::CheckpointProblem;
 use crate::network::Network;
 use crate::schedule::Decay;

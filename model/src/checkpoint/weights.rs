@@ -8,24 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::files::{COPY, Prepared, UPDATE, read, wrong};
 use super::tensors::{Named, bf16_bytes, bf16_values, f32_bytes, f32_values, serialize};
 use super::{CONFIG, FORMAT, WEIGHTS, vocabulary};
-use crate::config::{ModelConfig, Valid};
+use crate::config::{ModelConfig, Stored, Valid};
 use crate::error::CheckpointProblem;
 use crate::hash::sha256;
 use crate::network::Network;
 use crate::parameters::Layout;
 use crate::vocabulary::Vocabulary;
 use crate::{Device, Error};
-
-/// Number type of the stored weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Stored {
-    /// 32 bits.
-    #[default]
-    F32,
-    /// 16 bits, half of the size; the rounding is below the noise of training.
-    Bf16,
-}
 
 impl Stored {
     fn dtype(self) -> Dtype {

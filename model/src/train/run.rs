@@ -12,7 +12,7 @@ use super::unseen::unseen;
 use super::{Event, Options, Progress, Summary};
 use crate::average::Average;
 use crate::batch::Batch;
-use crate::checkpoint::{self, FORMAT, RunRecord, State, Stored};
+use crate::checkpoint::{self, FORMAT, RunRecord, State};
 use crate::config::{Precision, TrainConfig, Valid};
 use crate::corpus::Shuffled;
 use crate::loader::Loader;
@@ -308,7 +308,13 @@ impl<'a> Run<'a> {
             let dir = self.out.join(checkpoint::BEST);
             std::fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
             let weights = self.weights()?;
-            checkpoint::save(&dir, &self.config.model, &weights, self.step, Stored::F32)?;
+            checkpoint::save(
+                &dir,
+                &self.config.model,
+                &weights,
+                self.step,
+                self.config.stored,
+            )?;
         }
         let validation = Validation {
             step: self.step,
@@ -368,7 +374,7 @@ impl<'a> Run<'a> {
         checkpoint::save_state(self.out, &state, self.config.keep)?;
         let model = &self.config.model;
         let weights = state.average.as_ref().unwrap_or(&state.weights);
-        checkpoint::save(self.out, model, weights, self.step, Stored::F32)?;
+        checkpoint::save(self.out, model, weights, self.step, self.config.stored)?;
         self.saved = Some(self.step);
         self.progress.event(&Event::Saved { step: self.step });
         self.window.away(away);
