@@ -16,6 +16,7 @@ pub fn draw(role: Role, config: &Constants, rng: &mut impl Rng) -> f64 {
             let negative = chance(rng, config.negative);
             signed(magnitude(config.coefficient, config, rng), negative)
         }
+        Role::Rate => magnitude(config.coefficient, config, rng),
         Role::Scale => magnitude(config.inner, config, rng),
         Role::Shift => {
             let negative = chance(rng, 0.5);

@@ -1,12 +1,13 @@
-//! A random system whose constants still have no values, and the choice between the two ways to draw one:
-//! trees ([`crate::tree`]) and sums of families ([`crate::families`]).
+//! A random system whose constants still have no values, and the choice between the ways to draw one: trees
+//! ([`crate::tree`]), laws by rules ([`crate::laws`]) and sums of families ([`crate::families`]).
 
 use nsode_parser::{Expr, System};
 use rand::Rng;
 
 use crate::config::ValidConfig;
 use crate::families::Families;
-use crate::random::{chance, pick};
+use crate::laws::Laws;
+use crate::random::pick;
 use crate::tree::Trees;
 
 /// What a constant is for, which decides how its value is drawn.
@@ -14,6 +15,8 @@ use crate::tree::Trees;
 pub enum Role {
     /// The factor of a term, of either sign.
     Coefficient,
+    /// The factor of a term, positive.
+    Rate,
     /// A scale inside a function or denominator, positive.
     Scale,
     /// A constant inside a function, of either sign.
@@ -114,13 +117,23 @@ impl Slots {
         self.roles.push(role);
         Expr::Parameter(self.roles.len() - 1)
     }
+
+    /// The system over the parameters that were handed out.
+    pub fn draft(self, rhs: Vec<Expr>) -> Draft {
+        Draft {
+            rhs,
+            roles: self.roles,
+        }
+    }
 }
 
 /// Draws systems by the weights of a configuration.
 #[derive(Clone, Debug)]
 pub struct Drafter {
     dimensions: Vec<f64>,
-    share_of_trees: f64,
+    /// Shares of trees, of laws by rules, and of sums of families.
+    ways: [f64; 3],
+    laws: Laws,
     trees: Trees,
     families: Families,
 }
@@ -130,7 +143,12 @@ impl Drafter {
     pub fn new(config: &ValidConfig) -> Drafter {
         Drafter {
             dimensions: config.system.dimensions.clone(),
-            share_of_trees: config.system.trees,
+            ways: [
+                config.system.trees,
+                config.system.laws,
+                (1.0 - config.system.trees - config.system.laws).max(0.0),
+            ],
+            laws: Laws::new(&config.laws),
             trees: Trees::new(&config.trees),
             families: Families::new(&config.families),
         }
@@ -140,17 +158,15 @@ impl Drafter {
     pub fn draw(&self, rng: &mut impl Rng) -> Draft {
         let dimension = 1 + pick(rng, self.dimensions.iter().copied());
         let mut slots = Slots::default();
-        let rhs = if chance(rng, self.share_of_trees) {
-            (0..dimension)
+        let rhs = match pick(rng, self.ways) {
+            0 => (0..dimension)
                 .map(|_| self.trees.equation(dimension, &mut slots, rng))
-                .collect()
-        } else {
-            self.families.equations(dimension, &mut slots, rng)
+                .collect(),
+            // The rules are for one state.
+            1 if dimension == 1 => vec![self.laws.equation(&mut slots, rng)],
+            _ => self.families.equations(dimension, &mut slots, rng),
         };
-        Draft {
-            rhs,
-            roles: slots.roles,
-        }
+        slots.draft(rhs)
     }
 }
 

@@ -67,6 +67,16 @@ pub enum Error {
     /// A configuration that is no TOML, or has an unknown or missing field.
     #[error("the configuration does not parse: {0}")]
     ConfigSyntax(#[from] Box<toml::de::Error>),
+    /// A law of a list is none.
+    #[error("{place}: `{law}` is no law: {message}")]
+    Law {
+        /// File and line, or field of the configuration.
+        place: String,
+        /// What stands there.
+        law: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A field of the configuration is out of its range.
     #[error("{field} = {value} is out of range: {allowed}")]
     ConfigRange {
@@ -189,6 +199,15 @@ impl Error {
         Error::Io {
             path: path.to_path_buf(),
             source,
+        }
+    }
+
+    /// An [`Error::Law`] at `place`.
+    pub(crate) fn law(place: String, law: &str, message: impl ToString) -> Error {
+        Error::Law {
+            place,
+            law: law.to_string(),
+            message: message.to_string(),
         }
     }
 

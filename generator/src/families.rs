@@ -255,7 +255,8 @@ fn couples(expr: &Expr) -> bool {
     more
 }
 
-fn power(base: Expr, n: usize) -> Expr {
+/// `baseⁿ`, `base` itself for `n = 1`.
+pub(crate) fn power(base: Expr, n: usize) -> Expr {
     if n == 1 {
         base
     } else {

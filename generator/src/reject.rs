@@ -46,6 +46,9 @@ rejections! {
     Cascade "Some state influences no other; only a share of such systems is kept.",
     TooManyTokens "The skeleton has more tokens than allowed.",
     TooManyConstants "The skeleton has more constants than allowed.",
+    Excluded "The configuration keeps the skeleton out.",
+    Frequent "The skeleton is frequent; only a share of such samples is kept.",
+    Reserved "The skeleton or the constants belong to another split.",
     Constant "Nothing changes.",
     Diverged "The solution leaves the range of numbers at once.",
     OutOfDomain "A right-hand side has no value at the initial state or on the way.",
@@ -58,6 +61,7 @@ rejections! {
     ConstantOutOfRange "A constant is beyond the range that can be written, after normalisation.",
     Unidentifiable "A term cannot be told from the others along the path.",
     Quadratic "A quadratic explains the right-hand side, which is not one.",
+    Unfamiliar "Training has no sample with the skeleton or the constants.",
 }
 
 impl Rejection {

@@ -6,6 +6,11 @@
 //! `interleave` skeletons alternate, so that neighbours in the order of indices differ: with
 //! `B = interleave` and `K = constants · initials`, a block holds `B·K` indices, and index `r` of a block
 //! is solution `r / B` of its skeleton `r % B`.
+//!
+//! Of samples that are held out ([`crate::split`]), the same index names the same skeleton; its constants or
+//! its initial state come from other streams.
+
+use std::sync::Arc;
 
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Scaling, Skeleton};
@@ -15,14 +20,20 @@ use rand_chacha::ChaCha8Rng;
 use crate::config::ValidConfig;
 use crate::draft::{Connection, Draft, Drafter, connection};
 use crate::integrate::{Integration, Integrator};
+use crate::pilot::Pilot;
 use crate::random::{chance, uniform};
 use crate::reject::{Evidence, Rejection, check_course, check_terms};
+use crate::split::{Reserve, Split};
 use crate::{Trajectory, constants, horizon, initial};
 
 /// Added to the seed: the streams that draw skeletons.
 const SKELETONS: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Added to the seed: the streams that draw sets of constants.
 const CONSTANTS: u64 = 0x3c6e_f372_fe94_f82a;
+/// The same for sets of constants that are held out.
+const UNSEEN_CONSTANTS: u64 = 0xdaa6_6d2c_7ddf_743f;
+/// The same for initial states that are held out.
+const UNSEEN_INITIALS: u64 = 0x78dd_e6e5_fd29_f054;
 
 /// A system and one of its solutions, in physical units.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,8 +68,13 @@ pub struct Address {
 pub struct Sampler {
     config: ValidConfig,
     seed: u64,
+    split: Split,
     drafter: Drafter,
     integrator: Integrator,
+    pilot: Arc<Pilot>,
+    reserve: Reserve,
+    /// The sampler of what is trained on, if this one is another.
+    training: Option<Arc<Sampler>>,
 }
 
 /// A drawn skeleton, ready for constants.
@@ -75,10 +91,14 @@ struct Law {
     /// Values of the draft's parameters.
     constants: Vec<f64>,
     canonical: CanonicalSystem,
+    skeleton: Skeleton,
+    connection: Connection,
 }
 
 impl Sampler {
-    /// A sampler of the distribution `config`; `seed` selects one of 2⁶⁴ independent sequences.
+    /// A sampler of the distribution `config`, of what training may see; `seed` selects one of 2⁶⁴
+    /// independent sequences. The first one of a configuration in a process makes a pilot run, which takes
+    /// the time of `accept.pilot` draws.
     pub fn new(config: ValidConfig, seed: u64) -> Sampler {
         let integrator = Integrator {
             relative_tolerance: config.integrator.relative,
@@ -87,11 +107,30 @@ impl Sampler {
             max_steps: config.integrator.max_steps,
             stiffness_check: 200,
         };
+        let pilot = Pilot::of(&config);
         Sampler {
             drafter: Drafter::new(&config),
             integrator,
+            reserve: Reserve::new(&config, Arc::clone(&pilot)),
+            pilot,
             config,
             seed,
+            split: Split::Train,
+            training: None,
+        }
+    }
+
+    /// The same distribution and seed, of another split.
+    pub fn split(self, split: Split) -> Sampler {
+        let training = match (&self.training, split) {
+            (_, Split::Train) => None,
+            (Some(training), _) => Some(Arc::clone(training)),
+            (None, _) => Some(Arc::new(self.clone())),
+        };
+        Sampler {
+            split,
+            training,
+            ..self
         }
     }
 
@@ -126,6 +165,16 @@ impl Sampler {
             constants: solution / self.config.system.initials,
             initial: solution % self.config.system.initials,
         }
+    }
+
+    /// The index of an address.
+    fn index(&self, address: Address) -> u64 {
+        let system = &self.config.system;
+        let (wide, initials) = (system.interleave, system.initials);
+        let block = address.skeleton / wide;
+        let solution = address.constants * initials + address.initial;
+        let place = solution * wide + address.skeleton % wide;
+        block.wrapping_mul(self.block_size()).wrapping_add(place)
     }
 
     /// Sample number `index`.
@@ -190,10 +239,13 @@ impl Sampler {
         if draft.connection() == Connection::Apart {
             return Err(Rejection::NoDependence);
         }
-        let (first, connection) = self.draw_law(&draft, skeleton, 0)?;
+        let first = self.draw_law(&draft, skeleton, 0)?;
         let kept = chance(&mut rng, self.config.accept.cascade_kept);
-        if connection == Connection::Cascade && !kept {
+        if first.connection == Connection::Cascade && !kept {
             return Err(Rejection::Cascade);
+        }
+        if !chance(&mut rng, self.pilot.kept(&first.skeleton)) {
+            return Err(Rejection::Frequent);
         }
         let tape = Tape::compile(&draft.rhs);
         Ok(Prepared { draft, tape, first })
@@ -203,26 +255,86 @@ impl Sampler {
     fn law(&self, prepared: &Prepared, address: Address) -> Result<Law, Rejection> {
         match address.constants {
             0 => Ok(prepared.first.clone()),
-            set => Ok(self.draw_law(&prepared.draft, address.skeleton, set)?.0),
+            set => self.draw_law(&prepared.draft, address.skeleton, set),
         }
     }
 
-    /// Draws set number `set` of the constants of a skeleton.
-    fn draw_law(
-        &self,
-        draft: &Draft,
-        skeleton: u64,
-        set: u64,
-    ) -> Result<(Law, Connection), Rejection> {
+    /// Draws set number `set` of the constants of a skeleton, one that belongs to the split.
+    fn draw_law(&self, draft: &Draft, skeleton: u64, set: u64) -> Result<Law, Rejection> {
         let number = skeleton.wrapping_mul(self.config.system.constants);
-        let mut rng = self.stream(CONSTANTS, number.wrapping_add(set));
-        let constants = self.constants(draft, &mut rng);
-        let (canonical, connection) = self.canonical(draft, &constants)?;
-        let law = Law {
-            constants,
-            canonical,
+        let held_out = self.split == Split::UnseenConstants;
+        let purpose = if held_out {
+            UNSEEN_CONSTANTS
+        } else {
+            CONSTANTS
         };
-        Ok((law, connection))
+        let mut rng = self.stream(purpose, number.wrapping_add(set));
+        let tries = match held_out {
+            false => 16,
+            // All but one in a thousand are found.
+            true => (7.0 / self.reserve.constants_share()).min(10_000.0) as usize,
+        };
+        for _ in 0..tries {
+            let constants = self.constants(draft, &mut rng);
+            let (canonical, connection) = self.canonical(draft, &constants)?;
+            let (skeleton, values) = canonical.parts().map_err(|_| Rejection::TooManyTokens)?;
+            if self.config.excluded().contains(&skeleton) {
+                return Err(Rejection::Excluded);
+            }
+            if self.reserve.skeleton(&skeleton) != (self.split == Split::UnseenSkeletons) {
+                return Err(Rejection::Reserved);
+            }
+            if self.reserve.constants(&skeleton, &values) == held_out {
+                return Ok(Law {
+                    constants,
+                    canonical,
+                    skeleton,
+                    connection,
+                });
+            }
+        }
+        Err(Rejection::Reserved)
+    }
+
+    /// The first training sample with the skeleton, or the set of constants, of an address.
+    fn training_sample(&self, address: Address, same_set: bool) -> Option<Sample> {
+        let system = &self.config.system;
+        let prepared = self.prepare(address.skeleton).ok()?;
+        let sets = match same_set {
+            true => address.constants..address.constants + 1,
+            false => 0..system.constants,
+        };
+        for constants in sets {
+            let address = Address {
+                constants,
+                initial: 0,
+                ..address
+            };
+            let Ok(law) = self.law(&prepared, address) else {
+                continue;
+            };
+            for initial in 0..system.initials {
+                let index = self.index(Address { initial, ..address });
+                if let Ok(sample) = self.solve(&prepared, &law, index) {
+                    return Some(sample);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether training has what this split says that it has.
+    fn check_familiar(&self, sample: &Sample) -> Result<(), Rejection> {
+        let training = match (&self.training, self.split) {
+            (Some(training), Split::UnseenConstants | Split::UnseenInitialStates) => training,
+            _ => return Ok(()),
+        };
+        let address = self.address(sample.index);
+        let same_set = self.split == Split::UnseenInitialStates;
+        match training.training_sample(address, same_set) {
+            Some(seen) if seen.skeleton == sample.skeleton => Ok(()),
+            _ => Err(Rejection::Unfamiliar),
+        }
     }
 
     fn constants(&self, draft: &Draft, rng: &mut impl Rng) -> Vec<f64> {
@@ -261,8 +373,12 @@ impl Sampler {
         let Law {
             constants,
             canonical,
+            ..
         } = law;
-        let mut rng = self.stream(0, index);
+        let mut rng = match self.split {
+            Split::UnseenInitialStates => self.stream(UNSEEN_INITIALS, index),
+            _ => self.stream(0, index),
+        };
         let initial = initial::draw(draft.dimension(), &self.config.initial, &mut rng);
         let span = horizon::draw(tape, constants, &initial, &self.config, &mut rng)?;
         let times = grid(0.0, span, self.config.horizon.points);
@@ -278,7 +394,9 @@ impl Sampler {
         if evidence == Evidence::LooksQuadratic && !kept {
             return Err(Rejection::Quadratic);
         }
-        self.in_units(index, canonical, path, &mut rng)
+        let sample = self.in_units(index, canonical, path, &mut rng)?;
+        self.check_familiar(&sample)?;
+        Ok(sample)
     }
 
     /// Constants must be such that a model can write them after normalisation.
@@ -362,7 +480,11 @@ mod tests {
     fn addresses_cover_every_solution_of_every_skeleton_once() {
         let sampler = sampler(0, 4);
         let mut seen: Vec<_> = (0..48)
-            .map(|i| sampler.address(i))
+            .map(|i| {
+                let address = sampler.address(i);
+                assert_eq!(sampler.index(address), i);
+                address
+            })
             .map(|a| (a.skeleton, a.constants, a.initial))
             .collect();
         assert_eq!(&seen[..3], [(0, 0, 0), (1, 0, 0), (2, 0, 0)]);

@@ -8,6 +8,8 @@
 
 pub mod valid;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use valid::ValidConfig;
@@ -20,6 +22,8 @@ pub struct Config {
     pub system: SystemConfig,
     /// Random unary-binary trees.
     pub trees: Trees,
+    /// Scalar laws by rules.
+    pub laws: Laws,
     /// Sums of terms from families.
     pub families: Families,
     /// Values of constants.
@@ -30,6 +34,10 @@ pub struct Config {
     pub horizon: Horizon,
     /// What is kept.
     pub accept: Accept,
+    /// What is never drawn.
+    pub exclude: Exclude,
+    /// What is held out of training.
+    pub split: Split,
     /// Tolerances of the integrator.
     pub integrator: IntegratorConfig,
     /// Change to physical units.
@@ -44,8 +52,10 @@ pub struct Config {
 pub struct SystemConfig {
     /// Weights of dimension 1, 2, 3, …. Default `[1]`: scalar only.
     pub dimensions: Vec<f64>,
-    /// Share of systems drawn as trees, the others as sums of families; 0 to 1. Default 0.2.
+    /// Share of systems drawn as trees. Default 0.5.
     pub trees: f64,
+    /// Share of scalar systems drawn by rules; the rest are sums of families. Default 0.32.
+    pub laws: f64,
     /// Sets of constants a skeleton. Default 7.
     pub constants: u64,
     /// Initial states a set of constants. Default 3.
@@ -62,7 +72,8 @@ impl Default for SystemConfig {
     fn default() -> Self {
         SystemConfig {
             dimensions: vec![1.0],
-            trees: 0.2,
+            trees: 0.5,
+            laws: 0.32,
             constants: 7,
             initials: 3,
             interleave: 64,
@@ -77,7 +88,7 @@ impl Default for SystemConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trees {
-    /// Weights of 1, 2, 3, … operators an equation. Default `[0.2, 2, 3, 3, 2, 1]`.
+    /// Weights of 1, 2, 3, … operators an equation. Default `[0, 1, 3, 4, 4, 3]`.
     pub operators: Vec<f64>,
     /// Weights of the operators of one argument.
     pub unary: UnaryWeights,
@@ -91,21 +102,21 @@ pub struct Trees {
     pub time: f64,
     /// Share of function arguments `a` that become `c·a`. Default 0.5.
     pub scaled: f64,
-    /// Share of function arguments `a` that become `a + c`. Default 0.1.
+    /// Share of function arguments `a` that become `a + c`. Default 0.15.
     pub shifted: f64,
 }
 
 impl Default for Trees {
     fn default() -> Self {
         Trees {
-            operators: vec![0.2, 2.0, 3.0, 3.0, 2.0, 1.0],
+            operators: vec![0.0, 1.0, 3.0, 4.0, 4.0, 3.0],
             unary: UnaryWeights::default(),
             binary: BinaryWeights::default(),
             state: 4.0,
             constant: 1.0,
             time: 0.0,
             scaled: 0.5,
-            shifted: 0.1,
+            shifted: 0.15,
         }
     }
 }
@@ -174,6 +185,46 @@ impl Default for BinaryWeights {
             add: 4.0,
             mul: 3.0,
             div: 1.0,
+        }
+    }
+}
+
+/// Scalar laws by rules of composition: weights of the rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Laws {
+    /// One process alone: decay of any order, a saturating or exponential rate. Default 1.3.
+    pub process: f64,
+    /// Growth times what limits it, less a loss. Default 3.
+    pub growth: f64,
+    /// Inflow less outflows. Default 3.
+    pub balance: f64,
+    /// Driving force less responses. Default 2.5.
+    pub response: f64,
+    /// Sigmoid activation against decay. Default 1.3.
+    pub feedback: f64,
+    /// Sparse polynomials: amplitude equations, mass action. Default 1.3.
+    pub amplitude: f64,
+    /// Exchange between two pools of a fixed total. Default 1.
+    pub pools: f64,
+    /// Roots and powers of a balance of energies. Default 0.7.
+    pub energy: f64,
+    /// Share of laws whose rates may have either sign; in the others they are positive. Default 0.25.
+    pub signs: f64,
+}
+
+impl Default for Laws {
+    fn default() -> Self {
+        Laws {
+            process: 1.3,
+            growth: 3.0,
+            balance: 3.0,
+            response: 2.5,
+            feedback: 1.3,
+            amplitude: 1.3,
+            pools: 1.0,
+            energy: 0.7,
+            signs: 0.25,
         }
     }
 }
@@ -367,6 +418,11 @@ pub struct Accept {
     /// Share of systems that are kept although some state influences no other; several dimensions only.
     /// Default 0.3.
     pub cascade_kept: f64,
+    /// Largest share of samples with one skeleton: more frequent ones are thinned to it. Default 0.01;
+    /// 1 thins none.
+    pub skeleton_share: f64,
+    /// Number of draws of the pilot run that estimates those shares. Default 16384.
+    pub pilot: u64,
 }
 
 impl Default for Accept {
@@ -380,6 +436,44 @@ impl Default for Accept {
             quadratic: 0.006,
             quadratic_kept: 0.1,
             cascade_kept: 0.3,
+            skeleton_share: 0.01,
+            pilot: 16_384,
+        }
+    }
+}
+
+/// Laws that are never drawn, whatever their constants and units: those with the same canonical skeleton.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Exclude {
+    /// Equations, right-hand sides, or templates with `c0`, `c1`, … Default none.
+    pub skeletons: Vec<String>,
+    /// Files with one such law a line, `#` before comments; paths relative to that of the configuration.
+    /// Their laws are taken over into `skeletons`. Default none.
+    pub files: Vec<PathBuf>,
+}
+
+/// Samples that training never sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Split {
+    /// Share of samples that are held out with their skeletons, all of them rare. Default 0.01.
+    pub skeletons: f64,
+    /// Share of sets of constants that are held out. Default 0.02.
+    pub constants: f64,
+    /// Laws whose skeletons are never held out, as in [`Exclude::skeletons`]. Default none.
+    pub known: Vec<String>,
+    /// Files with such laws, as in [`Exclude::files`]. Default none.
+    pub known_files: Vec<PathBuf>,
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Split {
+            skeletons: 0.01,
+            constants: 0.02,
+            known: Vec::new(),
+            known_files: Vec::new(),
         }
     }
 }

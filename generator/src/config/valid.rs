@@ -1,36 +1,37 @@
 //! The checked form of a configuration: every number in its range, immutable, with its own identity.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
 
+use nsode_parser::Skeleton;
 use sha2::{Digest, Sha256};
 
 use super::Config;
-use crate::Error;
+use crate::{Error, keepout};
 use nsode_parser::system::MAX_DIMENSION;
 
 /// A configuration whose every number is in its range. Read through `Deref`, never changed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValidConfig(Config);
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidConfig {
+    config: Config,
+    excluded: Arc<BTreeSet<Skeleton>>,
+    known: Arc<BTreeSet<Skeleton>>,
+}
 
 impl Deref for ValidConfig {
     type Target = Config;
 
     fn deref(&self) -> &Config {
-        &self.0
-    }
-}
-
-impl Default for ValidConfig {
-    /// The default scalar distribution.
-    fn default() -> ValidConfig {
-        ValidConfig(Config::default())
+        &self.config
     }
 }
 
 impl ValidConfig {
     /// The same configuration with every field written out, as TOML.
     pub fn to_toml(&self) -> String {
-        toml::to_string(&self.0).unwrap_or_default()
+        toml::to_string(&self.config).unwrap_or_default()
     }
 
     /// SHA-256 of [`ValidConfig::to_toml`], in hexadecimal: two configurations that sample alike have
@@ -41,8 +42,18 @@ impl ValidConfig {
 
     /// Largest dimension with a positive weight.
     pub fn max_dimension(&self) -> usize {
-        let weights = &self.0.system.dimensions;
+        let weights = &self.config.system.dimensions;
         weights.iter().rposition(|&w| w > 0.0).map_or(1, |i| i + 1)
+    }
+
+    /// The skeletons that are never drawn.
+    pub fn excluded(&self) -> &Arc<BTreeSet<Skeleton>> {
+        &self.excluded
+    }
+
+    /// The skeletons that are never held out of training.
+    pub fn known(&self) -> &Arc<BTreeSet<Skeleton>> {
+        &self.known
     }
 }
 
@@ -52,21 +63,58 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Config {
-    /// Reads and checks a configuration. An empty text is the default.
+    /// Reads and checks a configuration. An empty text is the default. Files that it names are looked for
+    /// from the working directory.
     ///
     /// # Errors
     /// [`Error::ConfigSyntax`] for no TOML or an unknown field; [`Error::ConfigRange`], with the field and
-    /// what it allows, for a number out of its range.
+    /// what it allows, for a number out of its range; [`Error::Io`] and [`Error::Law`] for lists of laws.
     pub fn from_toml(text: &str) -> Result<ValidConfig, Error> {
         let config: Config = toml::from_str(text).map_err(Box::new)?;
         config.validated()
     }
 
-    /// Checks every number.
+    /// As [`Config::from_toml`], but files that the text names are looked for from `folder`, where the
+    /// configuration was read.
     ///
     /// # Errors
-    /// [`Error::ConfigRange`], with the field and what it allows.
+    /// As [`Config::from_toml`].
+    pub fn from_toml_in(text: &str, folder: &Path) -> Result<ValidConfig, Error> {
+        let config: Config = toml::from_str(text).map_err(Box::new)?;
+        config.with_files(folder)?.validated()
+    }
+
+    /// Takes the laws of all files over into the configuration itself, which then depends on no file.
+    fn with_files(mut self, folder: &Path) -> Result<Config, Error> {
+        for path in std::mem::take(&mut self.exclude.files) {
+            let laws = keepout::read(&folder.join(path))?;
+            self.exclude.skeletons.extend(laws);
+        }
+        for path in std::mem::take(&mut self.split.known_files) {
+            let laws = keepout::read(&folder.join(path))?;
+            self.split.known.extend(laws);
+        }
+        Ok(self)
+    }
+
+    /// Checks every number and reads the lists of laws.
+    ///
+    /// # Errors
+    /// [`Error::ConfigRange`], with the field and what it allows; [`Error::Io`] and [`Error::Law`].
     pub fn validated(self) -> Result<ValidConfig, Error> {
+        let config = self.with_files(Path::new(""))?;
+        config.check()?;
+        Ok(ValidConfig {
+            excluded: Arc::new(keepout::skeletons(
+                "exclude.skeletons",
+                &config.exclude.skeletons,
+            )?),
+            known: Arc::new(keepout::skeletons("split.known", &config.split.known)?),
+            config,
+        })
+    }
+
+    fn check(&self) -> Result<(), Error> {
         let s = &self.system;
         weights("system.dimensions", &s.dimensions)?;
         require(
@@ -76,6 +124,13 @@ impl Config {
             "at most 16 weights",
         )?;
         share("system.trees", s.trees)?;
+        share("system.laws", s.laws)?;
+        require(
+            "system.laws",
+            s.laws,
+            s.trees + s.laws <= 1.0,
+            "at most 1 together with system.trees",
+        )?;
         let few = |n: u64| (1..=4096).contains(&n);
         require(
             "system.constants",
@@ -120,6 +175,9 @@ impl Config {
         require("trees.state", t.state, t.state > 0.0, "more than 0")?;
         share("trees.scaled", t.scaled)?;
         share("trees.shifted", t.shifted)?;
+
+        weights("laws", &self.laws.list().map(|(_, w)| w))?;
+        share("laws.signs", self.laws.signs)?;
 
         let f = &self.families;
         weights("families.terms", &f.terms)?;
@@ -187,6 +245,32 @@ impl Config {
         share("accept.quadratic", a.quadratic)?;
         share("accept.quadratic_kept", a.quadratic_kept)?;
         share("accept.cascade_kept", a.cascade_kept)?;
+        require(
+            "accept.skeleton_share",
+            a.skeleton_share,
+            (1e-4..=1.0).contains(&a.skeleton_share),
+            "0.0001 to 1",
+        )?;
+        require(
+            "accept.pilot",
+            a.pilot,
+            (1000..=100_000_000).contains(&a.pilot),
+            "1000 to 100000000",
+        )?;
+        let held = |v: f64| (0.0..=0.5).contains(&v);
+        let s = &self.split;
+        require(
+            "split.skeletons",
+            s.skeletons,
+            held(s.skeletons),
+            "0 to 0.5",
+        )?;
+        require(
+            "split.constants",
+            s.constants,
+            held(s.constants),
+            "0 to 0.5",
+        )?;
 
         let i = &self.integrator;
         let tolerance = |v: f64| (1e-13..=0.1).contains(&v);
@@ -249,7 +333,7 @@ impl Config {
         share("observation.gap", o.gap)?;
         share("observation.missing_share", o.missing_share)?;
         share("observation.missing", o.missing)?;
-        Ok(ValidConfig(self))
+        Ok(())
     }
 }
 
