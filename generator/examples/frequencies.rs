@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use nsode_generator::{Config, Sampler};
+use rayon::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -16,10 +17,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wanted: u64 = next("SAMPLES")?.parse()?;
     let seed: u64 = next("SEED")?.parse()?;
     let fewest: u64 = next("FEWEST")?.parse()?;
-    let sampler = Sampler::new(Config::from_toml("")?, seed);
+    // One sample a skeleton: then counts are independent, and shares are the same.
+    let mut config = Config::default();
+    (config.system.constants, config.system.initials) = (1, 1);
+    let sampler = Sampler::new(config.validated()?, seed);
 
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let accepted = (0..).flat_map(|block| sampler.block(block)).flatten();
+    let batches = (0..).map(|batch: u64| {
+        let blocks = (64 * batch..64 * (batch + 1)).into_par_iter();
+        blocks.map(|block| sampler.block(block)).collect::<Vec<_>>()
+    });
+    let accepted = batches.flatten().flatten().flatten();
     for sample in accepted.take(usize::try_from(wanted)?) {
         let names = sample.skeleton.tokens().iter().map(|token| token.name());
         let tokens: Vec<&str> = names.collect();

@@ -1,10 +1,15 @@
 //! What a measurement makes of a solution: fewer points, gaps, missing cells, noise.
 //!
 //! [`Observer`] has fixed numbers, as an experiment or a test condition; [`Observer::draw`] draws them
-//! from the ranges of a configuration, as training does for every use of a sample.
+//! from the ranges of a configuration, as training does for every use of a sample. Where the law is known,
+//! points may lie between those of the stored grid, by cubic Hermite interpolation with the law's own slopes:
+//! its error is `h⁴/384·max|y⁗|`, far below the noise that matters.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
+
+use nsode_parser::CanonicalSystem;
+use nsode_parser::tape::Tape;
 
 use crate::Trajectory;
 use crate::config::Observation;
@@ -37,7 +42,7 @@ impl Observer {
     /// An observer with numbers from the ranges of a configuration.
     pub fn draw(config: &Observation, rng: &mut impl Rng) -> Observer {
         let mut observer = Observer {
-            points: Some(config.points[0] + below(rng, config.points[1] - config.points[0] + 1)),
+            points: Some(count(rng, config.points)),
             even: chance(rng, config.regular),
             ..Observer::default()
         };
@@ -79,6 +84,40 @@ impl Observer {
         self.disturb(dimension, &mut states, rng);
         // The times are a subset of valid ones and the states were made finite.
         Trajectory::new(dimension, times, states).unwrap_or_else(|_| path.clone())
+    }
+
+    /// As [`Observer::observe`] for a solution of `system`, but the points to begin with need not be some of
+    /// those of `path`: as many times as wanted, evenly spread or random, within its span.
+    pub fn observe_solution(
+        &self,
+        path: &Trajectory,
+        system: &CanonicalSystem,
+        rng: &mut impl Rng,
+    ) -> Trajectory {
+        let Some(points) = self.points else {
+            return self.observe(path, rng);
+        };
+        let (Some(&first), Some(&last)) = (path.times().first(), path.times().last()) else {
+            return self.observe(path, rng);
+        };
+        let points = points.max(FEWEST_POINTS);
+        let times = if self.even {
+            crate::sampler::grid(first, last, points)
+        } else {
+            let mut times: Vec<f64> = (0..points).map(|_| uniform(rng, [first, last])).collect();
+            times.sort_by(f64::total_cmp);
+            times.dedup();
+            times
+        };
+        match interpolate(path, system, times) {
+            Some(path) => Observer {
+                points: None,
+                ..self.clone()
+            }
+            .observe(&path, rng),
+            // Slopes that are no numbers: the edge of a domain.
+            None => self.observe(path, rng),
+        }
     }
 
     /// The positions of the points that stay, in order.
@@ -171,6 +210,53 @@ impl Observer {
             }
         }
     }
+}
+
+/// Log-uniform among the counts of a range.
+fn count(rng: &mut impl Rng, [fewest, most]: [usize; 2]) -> usize {
+    let drawn = log_uniform(rng, [fewest as f64, (most + 1) as f64]);
+    (drawn as usize).clamp(fewest, most)
+}
+
+/// A solution of `system` at other times within its span; `None` where a slope is no number.
+pub fn interpolate(
+    path: &Trajectory,
+    system: &CanonicalSystem,
+    times: Vec<f64>,
+) -> Option<Trajectory> {
+    let dimension = path.dimension();
+    let tape = Tape::compile(system.to_system().rhs());
+    let mut scratch = tape.scratch();
+    let mut slopes = vec![0.0; path.len() * dimension];
+    for (i, row) in slopes.chunks_exact_mut(dimension).enumerate() {
+        let t = path.times().get(i).copied()?;
+        tape.eval(t, path.state(i), &[], &mut scratch, row);
+        if row.iter().any(|v| !v.is_finite()) {
+            return None;
+        }
+    }
+    let knots = path.times();
+    let mut states = Vec::with_capacity(times.len() * dimension);
+    for &t in &times {
+        let right = knots.partition_point(|&k| k < t);
+        let right = right.clamp(1, knots.len().checked_sub(1)?);
+        let (a, b) = (*knots.get(right - 1)?, *knots.get(right)?);
+        let (h, s) = (b - a, (t - a) / (b - a));
+        let slope = |i: usize| {
+            slopes
+                .get(i * dimension..(i + 1) * dimension)
+                .unwrap_or(&[])
+        };
+        let ends = path.state(right - 1).iter().zip(path.state(right));
+        let ends = ends.zip(slope(right - 1).iter().zip(slope(right)));
+        for ((y0, y1), (f0, f1)) in ends {
+            let r = 1.0 - s;
+            let value = r * r * ((1.0 + 2.0 * s) * y0 + s * h * f0)
+                + s * s * ((1.0 + 2.0 * r) * y1 - r * h * f1);
+            states.push(value);
+        }
+    }
+    Trajectory::new(dimension, times, states).ok()
 }
 
 /// `count` of the numbers below `n`, in order, every subset equally likely.
@@ -272,6 +358,35 @@ mod tests {
         let seen = observer.observe(&path(101, 1), &mut rng);
         let expected: Vec<f64> = (0..11).map(|i| f64::from(i) * 5.0).collect();
         assert_eq!(seen.times(), expected);
+    }
+
+    #[test]
+    fn points_between_are_those_of_the_solution() {
+        // y' = y·(1 − y) from 0.05.
+        let exact = |t: f64| 1.0 / (1.0 + 19.0 * (-t).exp());
+        let (system, _) = nsode_parser::infix::parse_system("y - y^2", None).unwrap();
+        let system = CanonicalSystem::new(&system).unwrap();
+        let times = crate::sampler::grid(0.0, 8.0, 256);
+        let states = times.iter().map(|&t| exact(t)).collect();
+        let path = Trajectory::new(1, times, states).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(17);
+        for even in [false, true] {
+            let observer = Observer {
+                points: Some(500),
+                even,
+                ..Observer::default()
+            };
+            let seen = observer.observe_solution(&path, &system, &mut rng);
+            assert_eq!(seen.len(), 500);
+            for (t, y) in seen.times().iter().zip(seen.column(0)) {
+                // h⁴/384·max|y⁗| is 3e-10.
+                assert!((y - exact(*t)).abs() < 1e-9, "{t} {y}");
+            }
+            let step = |w: &[f64]| w[1] - w[0];
+            let steps: Vec<f64> = seen.times().windows(2).map(step).collect();
+            let equal = steps.iter().all(|s| (s - 8.0 / 499.0).abs() < 1e-12);
+            assert_eq!(equal, even);
+        }
     }
 
     proptest! {

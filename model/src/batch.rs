@@ -177,8 +177,8 @@ impl Source {
     /// A sample as it is observed, by the draw of that number; the reason where it is no use.
     fn row(&self, sample: &Sample, observation: u64) -> Result<Row, String> {
         let mut rng = self.stream(OBSERVE, observation);
-        let observed =
-            Observer::draw(&self.observation, &mut rng).observe(&sample.trajectory, &mut rng);
+        let observer = Observer::draw(&self.observation, &mut rng);
+        let observed = observer.observe_solution(&sample.trajectory, &sample.system, &mut rng);
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let scaling = observed.scaling().map_err(|e| text(&e))?;
         let observed = observed.normalised(&scaling).map_err(|e| text(&e))?;

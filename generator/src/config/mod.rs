@@ -529,9 +529,9 @@ impl Default for Units {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Observation {
-    /// Smallest and largest number of points before any is dropped. Default `[40, 200]`.
+    /// Smallest and largest number of points before any is dropped, log-uniform. Default `[32, 500]`.
     pub points: [usize; 2],
-    /// Share of series with the points on a regular grid (as far as the stored one allows). Default 0.5.
+    /// Share of series with evenly spread points; the others have random times. Default 0.5.
     pub regular: f64,
     /// Share of series without noise. Default 0.35.
     pub clean: f64,
@@ -561,7 +561,7 @@ pub struct Observation {
 impl Default for Observation {
     fn default() -> Self {
         Observation {
-            points: [40, 200],
+            points: [32, 500],
             regular: 0.5,
             clean: 0.35,
             noise: [0.002, 0.1],
