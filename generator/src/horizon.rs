@@ -7,6 +7,7 @@
 use nsode_parser::tape::Tape;
 use rand::Rng;
 
+use crate::Interpolant;
 use crate::config::ValidConfig;
 use crate::integrate::{Ending, Integration, Integrator};
 use crate::random::{below, log_uniform, uniform};
@@ -33,6 +34,9 @@ impl Path {
     fn new(dimension: usize) -> Path {
         Path {
             dimension,
+            times: Vec::with_capacity(64),
+            states: Vec::with_capacity(64 * dimension),
+            lengths: Vec::with_capacity(64 * dimension),
             low: vec![f64::INFINITY; dimension],
             high: vec![f64::NEG_INFINITY; dimension],
             slopes: vec![0.0; dimension],
@@ -88,6 +92,14 @@ impl Path {
             .all(|((now, then), (low, high))| now - then <= 0.03 * (high - low))
     }
 
+    /// Whether the last turns crowd together: these are no oscillation but steps to and fro across a pole
+    /// or a jump, on which the integrator makes no headway.
+    fn crowded(&self) -> bool {
+        let now = self.times.last().copied().unwrap_or(0.0);
+        let recent = self.turns.iter().nth_back(5);
+        recent.is_some_and(|turn| now - turn < 1e-3 * now)
+    }
+
     /// The first time by which a share of the path's length is covered; each state's part of the length
     /// is in units of its range.
     fn covered(&self, share: f64) -> f64 {
@@ -109,6 +121,15 @@ impl Path {
     }
 }
 
+/// A span of time, and the solution from which it was drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Horizon {
+    /// The span.
+    pub span: f64,
+    /// The solution, within the loose tolerance of the exploration. May end before the span does.
+    pub course: Interpolant,
+}
+
 /// Draws the span of time for one solution.
 ///
 /// # Errors
@@ -119,7 +140,7 @@ pub fn draw(
     initial: &[f64],
     config: &ValidConfig,
     rng: &mut impl Rng,
-) -> Result<f64, Rejection> {
+) -> Result<Horizon, Rejection> {
     let horizon = &config.horizon;
     let size = initial.iter().fold(1.0_f64, |a, u| a.max(u.abs()));
     let explorer = Integrator {
@@ -131,13 +152,16 @@ pub fn draw(
     };
     let longest = horizon.longest;
     let mut path = Path::new(initial.len());
-    let ending = explorer.explore(system, constants, initial, longest, &mut |t, y, dy| {
-        path.push(t, y, dy);
-        // At this speed nothing more will happen.
-        let slow = (0..y.len())
-            .all(|i| dy[i].abs() * (longest - t) <= 0.01 * (path.high[i] - path.low[i]));
-        slow || path.at_rest() || path.turns_of.iter().any(|&n| n > 2 * horizon.turns)
-    });
+    let (ending, course) =
+        explorer.explore(system, constants, initial, longest, &mut |t, y, dy| {
+            path.push(t, y, dy);
+            // At this speed nothing more will happen.
+            let slow = (0..y.len())
+                .all(|i| dy[i].abs() * (longest - t) <= 0.01 * (path.high[i] - path.low[i]));
+            slow || path.at_rest()
+                || path.crowded()
+                || path.turns_of.iter().any(|&n| n > 2 * horizon.turns)
+        });
     let ending_span = |t: f64, rng: &mut _| t * uniform(rng, horizon.ending);
     let span = match ending {
         Ending::Failed(
@@ -157,13 +181,17 @@ pub fn draw(
             } else {
                 let most = path.turns.len().min(horizon.turns * path.dimension);
                 let turn = path.turns[below(rng, most)];
-                turn * uniform(rng, [0.8, 1.5])
+                let span = turn * uniform(rng, [0.8, 1.5]);
+                if span > end && path.crowded() {
+                    return Err(Rejection::StepSizeUnderflow);
+                }
+                span
             }
         }
     };
     let span = span.min(2.0 * longest);
     if span > 1e-9 * longest {
-        Ok(span)
+        Ok(Horizon { span, course })
     } else {
         Err(match ending {
             Ending::Failed(Integration::Diverged { .. }) => Rejection::Diverged,
@@ -185,7 +213,7 @@ mod tests {
         let config = ValidConfig::default();
         let mut rng = ChaCha8Rng::seed_from_u64(10);
         (0..50)
-            .map(|_| draw(&tape, &[], initial, &config, &mut rng).unwrap())
+            .map(|_| draw(&tape, &[], initial, &config, &mut rng).unwrap().span)
             .collect()
     }
 
@@ -230,6 +258,6 @@ mod tests {
         let tape = Tape::compile(&[Expr::Number(0.0) * Expr::State(0)]);
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let span = draw(&tape, &[], &[1.0], &ValidConfig::default(), &mut rng);
-        assert_eq!(span, Err(Rejection::Constant));
+        assert_eq!(span.err(), Some(Rejection::Constant));
     }
 }

@@ -7,16 +7,16 @@
 //! the difference between a pole, the edge of a function's domain and a vanishing step. Integration runs
 //! in the time since the first point, so that a large origin costs no precision.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use nalgebra::allocator::Allocator;
 use nalgebra::{DVector, DefaultAllocator, Dim, OVector, SVector};
 use nsode_parser::tape::Tape;
-use ode_solvers::continuous_output_model::ContinuousOutputModel;
 use ode_solvers::dop_shared::IntegrationError;
 use ode_solvers::{Dopri5, OutputType, System};
 
 use crate::Trajectory;
+use crate::interpolant::{Interpolant, Step};
 
 /// What became of an initial value problem. Times are in the caller's units.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,8 @@ pub enum Integration {
         /// The last time that was reached.
         t: f64,
     },
-    /// Steps are limited by stability, not accuracy: an explicit method is the wrong one.
+    /// Steps are limited by stability, not accuracy: an explicit method is the wrong one. Found by the
+    /// solver's own test on the way, or when the allowed number of steps was not enough.
     Stiff {
         /// The last time that was reached.
         t: f64,
@@ -160,12 +161,18 @@ impl Integrator {
         if initial.iter().any(|y| y.abs() > self.max_abs) {
             return Integration::Diverged { t: origin };
         }
-        let problem = Problem::new(system, parameters, origin, self.max_abs, None);
-        by_dimension!(initial, y => self.on_grid(&problem, y, times))
+        let parts = Parts {
+            system,
+            parameters,
+            origin,
+            max_abs: self.max_abs,
+        };
+        by_dimension!(initial, y => self.on_grid(&Problem::new(parts, y, None), times))
     }
 
     /// Follows a solution from time 0 to `longest`, and calls `on_step` with time, states and slopes at
-    /// the start and after every step, until it returns `true`. For finding out what a solution does.
+    /// the start and after every step, until it returns `true`. For finding out what a solution does;
+    /// returns how it ended and the solution up to there.
     pub fn explore(
         &self,
         system: &Tape,
@@ -173,58 +180,51 @@ impl Integrator {
         initial: &[f64],
         longest: f64,
         on_step: OnStep<'_>,
-    ) -> Ending {
+    ) -> (Ending, Interpolant) {
         let fits = system.outputs() == initial.len()
             && !initial.is_empty()
             && longest > 0.0
             && longest.is_finite()
             && initial.iter().all(|y| y.is_finite());
         if !fits {
-            return Ending::Failed(Integration::OutOfDomain { t: 0.0 });
+            let ending = Ending::Failed(Integration::OutOfDomain { t: 0.0 });
+            return (ending, Interpolant::default());
         }
-        let problem = Problem::new(system, parameters, 0.0, self.max_abs, Some(on_step));
-        by_dimension!(initial, y => self.by_steps(&problem, y, longest))
+        let parts = Parts {
+            system,
+            parameters,
+            origin: 0.0,
+            max_abs: self.max_abs,
+        };
+        by_dimension!(initial, y => {
+            let problem = Problem::new(parts, y, Some(on_step));
+            let ending = self.run(&problem, longest);
+            (ending, problem.work.into_inner().course)
+        })
     }
 
-    fn by_steps<D: Dim>(&self, problem: &Problem<'_>, initial: OVector<f64, D>, span: f64) -> Ending
+    /// Solves over `span`, and leaves the solution in the problem.
+    fn run<D: Dim>(&self, problem: &Problem<'_, D>, span: f64) -> Ending
     where
         DefaultAllocator: Allocator<D>,
         OVector<f64, D>: std::ops::Mul<f64, Output = OVector<f64, D>>,
     {
-        let (rows, columns) = initial.shape_generic();
-        let mut slope = OVector::zeros_generic(rows, columns);
-        problem.evaluate(0.0, &initial, &mut slope);
-        if problem.last_bad.get().is_some() {
-            return Ending::Failed(Integration::OutOfDomain { t: 0.0 });
+        let initial = problem.work.borrow().state.clone();
+        let mut slope = initial.clone();
+        problem.system(0.0, &initial, &mut slope);
+        if problem.work.borrow().last_bad.is_some() {
+            return Ending::Failed(Integration::OutOfDomain {
+                t: problem.origin(),
+            });
         }
-        if problem.watch(0.0, initial.as_slice(), slope.as_slice()) {
-            return Ending::Stopped { t: 0.0 };
+        if problem.work.borrow_mut().watch(0.0, &initial, &slope) {
+            return Ending::Stopped {
+                t: problem.origin(),
+            };
         }
         let step = self.first_step(problem, &initial, &slope, span);
-        let outcome = self
-            .solver(problem, initial, span, step, OutputType::Sparse)
-            .integrate();
-        match (problem.diverged.get(), problem.stopped.get(), outcome) {
-            (Some(t), _, _) => Ending::Failed(Integration::Diverged { t }),
-            (_, Some(t), _) => Ending::Stopped { t },
-            (_, _, Ok(_)) => Ending::Reached,
-            (_, _, Err(error)) => Ending::Failed(problem.failure(error)),
-        }
-    }
-
-    fn solver<'p, 'a, D: Dim>(
-        &self,
-        problem: &'p Problem<'a>,
-        initial: OVector<f64, D>,
-        span: f64,
-        step: f64,
-        output: OutputType,
-    ) -> Dopri5<f64, OVector<f64, D>, &'p Problem<'a>>
-    where
-        DefaultAllocator: Allocator<D>,
-        OVector<f64, D>: std::ops::Mul<f64, Output = OVector<f64, D>>,
-    {
-        Dopri5::from_param(
+        problem.work.borrow_mut().stage = 0;
+        let mut solver = Dopri5::from_param(
             problem,
             0.0,
             span,
@@ -240,52 +240,63 @@ impl Integrator {
             step,
             self.max_steps,
             self.stiffness_check.max(1),
-            output,
-        )
+            OutputType::Sparse,
+        );
+        let outcome = solver.integrate();
+        let work = problem.work.borrow();
+        match (work.diverged, work.stopped, outcome) {
+            (Some(t), _, _) => Ending::Failed(Integration::Diverged {
+                t: problem.origin() + t,
+            }),
+            (_, Some(t), _) => Ending::Stopped {
+                t: problem.origin() + t,
+            },
+            (_, _, Ok(_)) => Ending::Reached,
+            (_, _, Err(error)) => {
+                let stiff = work.stiffness > self.stiff_product();
+                Ending::Failed(work.failure(error, problem.origin(), stiff))
+            }
+        }
     }
 
-    fn on_grid<D: Dim>(
-        &self,
-        problem: &Problem<'_>,
-        initial: OVector<f64, D>,
-        times: &[f64],
-    ) -> Integration
+    /// Steps whose length times the largest eigenvalue stays beyond this are limited by stability. The
+    /// boundary of a method of order 5 on the negative axis is 3.3; where accuracy limits the steps, the
+    /// product is about four times the fifth root of the tolerance (as for `y'' = -y`). The solver's own
+    /// test takes 3.25, which steps that swing about the boundary, or whose error estimate feels the stiff
+    /// part, never reach 15 times in a row.
+    fn stiff_product(&self) -> f64 {
+        (12.0 * self.relative_tolerance.powf(0.2)).min(2.0)
+    }
+
+    fn on_grid<D: Dim>(&self, problem: &Problem<'_, D>, times: &[f64]) -> Integration
     where
         DefaultAllocator: Allocator<D>,
         OVector<f64, D>: std::ops::Mul<f64, Output = OVector<f64, D>>,
     {
-        let origin = problem.origin;
+        let origin = problem.origin();
+        let initial = problem.work.borrow().state.clone();
         let dimension = initial.len();
-        let span = times.last().map_or(0.0, |last| last - origin);
-        let (rows, columns) = initial.shape_generic();
-        let mut slope = OVector::zeros_generic(rows, columns);
-        problem.evaluate(0.0, &initial, &mut slope);
-        if problem.last_bad.get().is_some() {
-            return Integration::OutOfDomain { t: origin };
-        }
-
-        let mut states = Vec::with_capacity(times.len() * dimension);
-        states.extend_from_slice(initial.as_slice());
-        if times.len() > 1 {
-            let step = self.first_step(problem, &initial, &slope, span);
-            let mut solver = self.solver(problem, initial, span, step, OutputType::Continuous);
-            let mut interpolant = ContinuousOutputModel::new();
-            let outcome = solver.integrate_with_continuous_output_model(&mut interpolant);
-            if let Some(t) = problem.diverged.get() {
-                return Integration::Diverged { t: origin + t };
-            }
-            if let Err(error) = outcome {
-                return problem.failure(error);
-            }
-            // The last step may end a rounding error before the last time.
-            let (_, end) = interpolant.bounds();
-            for &t in &times[1..] {
-                match interpolant.evaluate((t - origin).min(end)) {
-                    Some(y) => states.extend_from_slice(y.as_slice()),
-                    None => return Integration::StepSizeUnderflow { t },
+        let states = match times {
+            [_, .., last] => {
+                if let Ending::Failed(reason) = self.run(problem, last - origin) {
+                    return reason;
                 }
+                let course = &problem.work.borrow().course;
+                let mut states = course.states(times.iter().map(|t| t - origin));
+                for (state, exact) in states.iter_mut().zip(initial.iter()) {
+                    *state = *exact;
+                }
+                states
             }
-        }
+            _ => {
+                let mut slope = initial.clone();
+                problem.system(0.0, &initial, &mut slope);
+                if problem.work.borrow().last_bad.is_some() {
+                    return Integration::OutOfDomain { t: origin };
+                }
+                initial.as_slice().to_vec()
+            }
+        };
         if let Some(bad) = states.iter().position(|y| !y.is_finite()) {
             let t = times.get(bad / dimension).copied().unwrap_or(origin);
             return Integration::OutOfDomain { t };
@@ -301,7 +312,7 @@ impl Integrator {
     /// absolute `1e-6` where a state starts at zero, whatever the unit of time.
     fn first_step<D: Dim>(
         &self,
-        problem: &Problem<'_>,
+        problem: &Problem<'_, D>,
         initial: &OVector<f64, D>,
         slope: &OVector<f64, D>,
         span: f64,
@@ -330,7 +341,7 @@ impl Integrator {
         };
         let ahead = initial + slope.clone() * trial;
         let mut next = slope.clone();
-        problem.evaluate(trial, &ahead, &mut next);
+        problem.system(trial, &ahead, &mut next);
         let bend = norm(&|i| next[i] - slope[i]) / trial;
         if !bend.is_finite() {
             return trial.min(smallest);
@@ -344,95 +355,173 @@ impl Integrator {
     }
 }
 
-/// A system as the solver sees it, in the time since the origin. Notes what went wrong, since the solver
-/// says no more than that its step vanished.
-struct Problem<'a> {
-    tape: &'a Tape,
+/// What an initial value problem consists of, but for its initial state.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    system: &'a Tape,
     parameters: &'a [f64],
     origin: f64,
     max_abs: f64,
-    scratch: RefCell<Vec<f64>>,
-    evaluations: Cell<u64>,
+}
+
+/// A system as the solver sees it, in the time since the origin. Keeps what the solver does not give away:
+/// the stages of the last step, for the interpolant, and what went wrong, since the solver says no more
+/// than that its step vanished.
+struct Problem<'a, D: Dim>
+where
+    DefaultAllocator: Allocator<D>,
+{
+    parts: Parts<'a>,
+    work: RefCell<Work<'a, D>>,
+}
+
+/// What changes while a problem is solved.
+struct Work<'a, D: Dim>
+where
+    DefaultAllocator: Allocator<D>,
+{
+    scratch: Vec<f64>,
+    /// Time and state after the last accepted step.
+    time: f64,
+    state: OVector<f64, D>,
+    /// Slopes of the present step. The solver asks for the first one once; later it is the last one of
+    /// the step before. Then come six an attempt.
+    stages: [OVector<f64, D>; 7],
+    /// The stage that is asked for next.
+    stage: usize,
+    /// The state of which the sixth stage is the slope.
+    sixth: OVector<f64, D>,
+    /// Step length times the largest eigenvalue, as the last two stages show it, on average over some
+    /// of the last steps.
+    stiffness: f64,
+    course: Interpolant,
+    evaluations: u64,
     /// The last evaluation that was not finite.
-    last_bad: Cell<Option<u64>>,
+    last_bad: Option<u64>,
     /// The time of the first accepted state beyond the cap.
-    diverged: Cell<Option<f64>>,
+    diverged: Option<f64>,
     /// Called after every accepted step, until it says `true`, at the time kept in `stopped`.
-    on_step: Option<RefCell<OnStep<'a>>>,
-    stopped: Cell<Option<f64>>,
+    on_step: Option<OnStep<'a>>,
+    stopped: Option<f64>,
 }
 
 /// What [`Integrator::explore`] calls with time, states and slopes; `true` stops it.
 pub type OnStep<'a> = &'a mut dyn FnMut(f64, &[f64], &[f64]) -> bool;
 
-impl<'a> Problem<'a> {
+impl<'a, D: Dim> Problem<'a, D>
+where
+    DefaultAllocator: Allocator<D>,
+{
     fn new(
-        tape: &'a Tape,
-        parameters: &'a [f64],
-        origin: f64,
-        max_abs: f64,
+        parts: Parts<'a>,
+        initial: OVector<f64, D>,
         on_step: Option<OnStep<'a>>,
-    ) -> Problem<'a> {
+    ) -> Problem<'a, D> {
+        let (rows, columns) = initial.shape_generic();
+        let zero = OVector::zeros_generic(rows, columns);
+        let mut scratch = parts.system.scratch();
+        parts.system.set_parameters(parts.parameters, &mut scratch);
+        let work = Work {
+            scratch,
+            time: 0.0,
+            stages: std::array::from_fn(|_| zero.clone()),
+            stage: 0,
+            sixth: zero,
+            stiffness: 0.0,
+            course: Interpolant::new(initial.len()),
+            state: initial,
+            evaluations: 0,
+            last_bad: None,
+            diverged: None,
+            on_step,
+            stopped: None,
+        };
         Problem {
-            tape,
-            parameters,
-            origin,
-            max_abs,
-            scratch: RefCell::new(tape.scratch()),
-            evaluations: Cell::new(0),
-            last_bad: Cell::new(None),
-            diverged: Cell::new(None),
-            on_step: on_step.map(RefCell::new),
-            stopped: Cell::new(None),
+            parts,
+            work: RefCell::new(work),
         }
     }
 
+    fn origin(&self) -> f64 {
+        self.parts.origin
+    }
+}
+
+impl<D: Dim> Work<'_, D>
+where
+    DefaultAllocator: Allocator<D>,
+{
     /// Whether the caller wants to stop here.
-    fn watch(&self, s: f64, y: &[f64], dy: &[f64]) -> bool {
-        let stop = match &self.on_step {
-            Some(cell) => cell.try_borrow_mut().is_ok_and(|mut f| f(s, y, dy)),
+    fn watch(&mut self, s: f64, y: &OVector<f64, D>, dy: &OVector<f64, D>) -> bool {
+        let stop = match &mut self.on_step {
+            Some(on_step) => on_step(s, y.as_slice(), dy.as_slice()),
             None => false,
         };
         if stop {
-            self.stopped.set(Some(s));
+            self.stopped = Some(s);
         }
         stop
     }
 
-    fn evaluate<D: Dim>(&self, s: f64, y: &OVector<f64, D>, dy: &mut OVector<f64, D>)
-    where
-        DefaultAllocator: Allocator<D>,
-    {
-        let out = dy.as_mut_slice();
-        match self.scratch.try_borrow_mut() {
-            Ok(mut scratch) => self.tape.eval(
-                self.origin + s,
-                y.as_slice(),
-                self.parameters,
-                &mut scratch,
-                out,
-            ),
-            Err(_) => out.fill(f64::NAN),
+    fn evaluate(
+        &mut self,
+        parts: &Parts<'_>,
+        s: f64,
+        y: &OVector<f64, D>,
+        dy: &mut OVector<f64, D>,
+    ) {
+        let t = parts.origin + s;
+        parts
+            .system
+            .eval_at(t, y.as_slice(), &mut self.scratch, dy.as_mut_slice());
+        self.evaluations += 1;
+        if !dy.iter().all(|v| v.is_finite()) {
+            self.last_bad = Some(self.evaluations);
         }
-        let count = self.evaluations.get() + 1;
-        self.evaluations.set(count);
-        if !out.iter().all(|v| v.is_finite()) {
-            self.last_bad.set(Some(count));
+        if self.stage == 5 {
+            self.sixth.copy_from(y);
         }
+        if let Some(stage) = self.stages.get_mut(self.stage) {
+            stage.copy_from(dy);
+        }
+        self.stage = self.stage % 6 + 1;
+    }
+
+    /// Takes in the step that ends at time `s` with states `y` and slopes `dy`.
+    fn accept(&mut self, s: f64, y: &OVector<f64, D>) {
+        let length = s - self.time;
+        let [.., sixth, last] = &self.stages;
+        let change = (last - sixth).norm() / (y - &self.sixth).norm();
+        if change.is_finite() {
+            self.stiffness += (length * change - self.stiffness) / 32.0;
+        }
+        self.course.push(&Step {
+            start: self.time,
+            length,
+            from: self.state.as_slice(),
+            to: y.as_slice(),
+            stages: self.stages.each_ref().map(|stage| stage.as_slice()),
+        });
+        self.time = s;
+        self.state.copy_from(y);
+        self.stages.swap(0, 6);
     }
 
     /// What the solver's error means here.
-    fn failure(&self, error: IntegrationError) -> Integration {
+    fn failure(&self, error: IntegrationError, origin: f64, stiff: bool) -> Integration {
         match error {
-            IntegrationError::MaxNumStepReached { x, .. } => {
-                Integration::TooManySteps { t: self.origin + x }
+            IntegrationError::MaxNumStepReached { x, .. } if stiff => {
+                Integration::Stiff { t: origin + x }
             }
-            IntegrationError::StiffnessDetected { x } => Integration::Stiff { t: self.origin + x },
+            IntegrationError::MaxNumStepReached { x, .. } => {
+                Integration::TooManySteps { t: origin + x }
+            }
+            IntegrationError::StiffnessDetected { x } => Integration::Stiff { t: origin + x },
             IntegrationError::StepSizeUnderflow { x } => {
-                let t = self.origin + x;
+                let t = origin + x;
                 // The last attempt made six evaluations.
-                let recent = |bad: u64| bad + 6 > self.evaluations.get();
-                if self.last_bad.get().is_some_and(recent) {
+                let recent = |bad: u64| bad + 6 > self.evaluations;
+                if self.last_bad.is_some_and(recent) {
                     Integration::OutOfDomain { t }
                 } else {
                     Integration::StepSizeUnderflow { t }
@@ -442,19 +531,26 @@ impl<'a> Problem<'a> {
     }
 }
 
-impl<D: Dim> System<f64, OVector<f64, D>> for &Problem<'_>
+impl<D: Dim> System<f64, OVector<f64, D>> for &Problem<'_, D>
 where
     DefaultAllocator: Allocator<D>,
 {
     fn system(&self, s: f64, y: &OVector<f64, D>, dy: &mut OVector<f64, D>) {
-        self.evaluate(s, y, dy);
+        match self.work.try_borrow_mut() {
+            Ok(mut work) => work.evaluate(&self.parts, s, y, dy),
+            Err(_) => dy.fill(f64::NAN),
+        }
     }
 
     fn solout(&mut self, s: f64, y: &OVector<f64, D>, dy: &OVector<f64, D>) -> bool {
-        let beyond = y.iter().any(|v| v.abs() > self.max_abs);
+        let Ok(mut work) = self.work.try_borrow_mut() else {
+            return true;
+        };
+        work.accept(s, y);
+        let beyond = y.iter().any(|v| v.abs() > self.parts.max_abs);
         if beyond {
-            self.diverged.set(Some(s));
+            work.diverged = Some(s);
         }
-        beyond || self.watch(s, y.as_slice(), dy.as_slice())
+        beyond || work.watch(s, y, dy)
     }
 }

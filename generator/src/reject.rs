@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Trajectory;
 use crate::config::ValidConfig;
 use crate::integrate::Integration;
-use crate::projection::Projection;
+use crate::projection::{Projection, norm};
 
 macro_rules! rejections {
     ($($variant:ident $doc:literal,)*) => {
@@ -84,29 +84,19 @@ impl Rejection {
 /// [`Rejection::Constant`], [`Rejection::Flat`], [`Rejection::TooFast`] or [`Rejection::Settled`].
 pub fn check_course(path: &Trajectory, config: &ValidConfig) -> Result<(), Rejection> {
     let accept = &config.accept;
-    let points = path.len();
-    let mut lengths = vec![0.0; points.saturating_sub(1)];
+    let steps = path.len().saturating_sub(1);
+    let early = (accept.early * steps as f64).ceil() as usize;
+    let (mut first, mut whole) = (0.0, 0.0);
     for d in 0..path.dimension() {
-        let mut bounds = (f64::INFINITY, f64::NEG_INFINITY);
-        let mut size = 0.0_f64;
-        let mut jump = 0.0_f64;
-        let mut turns = 0;
-        let mut before: Option<f64> = None;
-        let mut rise = 0.0;
-        for value in path.column(d) {
-            bounds = (bounds.0.min(value), bounds.1.max(value));
-            size = size.max(value.abs());
-            if let Some(before) = before {
-                let step: f64 = value - before;
-                jump = jump.max(step.abs());
-                turns += usize::from(rise * step < 0.0);
-                if step != 0.0 {
-                    rise = step;
-                }
-            }
-            before = Some(value);
-        }
-        let range = bounds.1 - bounds.0;
+        let Course {
+            low,
+            high,
+            jump,
+            turns,
+            first: own_first,
+            whole: own_whole,
+        } = Course::of(path.column(d), early);
+        let (range, size) = (high - low, low.abs().max(high.abs()));
         // The integrator's own noise is far below this.
         if range <= 1e-6 * size {
             return Err(Rejection::Constant);
@@ -117,17 +107,67 @@ pub fn check_course(path: &Trajectory, config: &ValidConfig) -> Result<(), Rejec
         if jump > accept.jump * range || turns > config.horizon.turns {
             return Err(Rejection::TooFast);
         }
-        for ((a, b), length) in path.column(d).zip(path.column(d).skip(1)).zip(&mut lengths) {
-            *length += (b - a).abs() / range;
-        }
+        first += own_first / range;
+        whole += own_whole / range;
     }
-    let early = (accept.early * lengths.len() as f64).ceil() as usize;
-    let first: f64 = lengths.iter().take(early).sum();
-    let whole: f64 = lengths.iter().sum();
     if first > accept.finished * whole {
         return Err(Rejection::Settled);
     }
     Ok(())
+}
+
+/// What matters of the course of one state.
+struct Course {
+    low: f64,
+    high: f64,
+    /// Largest change between two points.
+    jump: f64,
+    /// Number of changes of direction.
+    turns: usize,
+    /// Length of its path over the first points, and over all.
+    first: f64,
+    whole: f64,
+}
+
+impl Course {
+    fn of(mut values: impl Iterator<Item = f64>, early: usize) -> Course {
+        let mut before = values.next().unwrap_or(f64::NAN);
+        let mut course = Course {
+            low: before,
+            high: before,
+            jump: 0.0,
+            turns: 0,
+            first: 0.0,
+            whole: 0.0,
+        };
+        let mut rise = 0.0;
+        for (i, value) in values.enumerate() {
+            let step = value - before;
+            course.low = if value < course.low {
+                value
+            } else {
+                course.low
+            };
+            course.high = if value > course.high {
+                value
+            } else {
+                course.high
+            };
+            course.jump = if step.abs() > course.jump {
+                step.abs()
+            } else {
+                course.jump
+            };
+            course.turns += usize::from(rise * step < 0.0);
+            rise = if step == 0.0 { rise } else { step };
+            course.whole += step.abs();
+            if i + 1 == early {
+                course.first = course.whole;
+            }
+            before = value;
+        }
+        course
+    }
 }
 
 /// What can be told from the path about the right-hand sides.
@@ -139,71 +179,84 @@ pub enum Evidence {
     LooksQuadratic,
 }
 
-/// Projects each term of `system` on the other terms of its equation along `path`, and each right-hand
-/// side that is no polynomial of degree 2 on all of those. Every few points of a long path are enough.
-///
-/// # Errors
-/// [`Rejection::Unidentifiable`] for a term with too small a residual, [`Rejection::OutOfDomain`] where
-/// a term has no value.
-pub fn check_terms(
-    system: &CanonicalSystem,
-    path: &Trajectory,
-    config: &ValidConfig,
-) -> Result<Evidence, Rejection> {
-    const POINTS: usize = 64;
-    let dimension = system.dimension();
-    let written = system.to_system();
-    let mut terms = Vec::new();
-    let mut counts = Vec::with_capacity(dimension);
-    for rhs in written.rhs() {
-        let before = terms.len();
-        split(rhs, &mut terms);
-        counts.push(terms.len() - before);
-    }
-    let tape = Tape::compile(&terms);
-    let mut scratch = tape.scratch();
-    let every = path.len().div_ceil(POINTS).max(1);
-    let rows: Vec<usize> = (0..path.len()).step_by(every).collect();
-    let mut values = vec![0.0; terms.len()];
-    let mut columns = vec![vec![0.0; rows.len()]; terms.len()];
-    for (k, &row) in rows.iter().enumerate() {
-        let t = path.times().get(row).copied().unwrap_or(0.0);
-        tape.eval(t, path.state(row), &[], &mut scratch, &mut values);
-        for (column, &value) in columns.iter_mut().zip(&values) {
-            if !value.is_finite() {
-                return Err(Rejection::OutOfDomain);
+/// The terms of a law, ready to be looked at along its solutions.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// All terms of all equations.
+    tape: Tape,
+    equations: Vec<Equation>,
+}
+
+#[derive(Clone, Debug)]
+struct Equation {
+    terms: usize,
+    quadratic: bool,
+}
+
+impl Terms {
+    /// The terms of `system`.
+    pub fn of(system: &CanonicalSystem) -> Terms {
+        let mut terms = Vec::new();
+        let written = system.to_system();
+        let equations = written.rhs().iter().zip(system.rhs()).map(|(rhs, sum)| {
+            let before = terms.len();
+            split(rhs, &mut terms);
+            Equation {
+                terms: terms.len() - before,
+                quadratic: is_quadratic(sum),
             }
-            column[k] = value;
+        });
+        Terms {
+            equations: equations.collect(),
+            tape: Tape::compile(&terms),
         }
     }
-    let mut evidence = Evidence::Distinct;
-    let mut quadratics: Option<Projection> = None;
-    let mut rest = columns.as_slice();
-    for (sum, &count) in system.rhs().iter().zip(&counts) {
-        let (own, others) = rest.split_at(count.min(rest.len()));
-        rest = others;
-        let mut f = vec![0.0; rows.len()];
-        for column in own {
-            for (f, v) in f.iter_mut().zip(column) {
-                *f += v;
+
+    /// Projects each term on the other terms of its equation along `path`, and each right-hand side that
+    /// is no polynomial of degree 2 on all of those. Every few points of a long path are enough.
+    ///
+    /// # Errors
+    /// [`Rejection::Unidentifiable`] for a term with too small a residual, [`Rejection::OutOfDomain`]
+    /// where a term has no value.
+    pub fn check(&self, path: &Trajectory, config: &ValidConfig) -> Result<Evidence, Rejection> {
+        const POINTS: usize = 64;
+        let every = path.len().div_ceil(POINTS).max(1);
+        let rows = path.len().div_ceil(every);
+        let times: Vec<f64> = path.times().iter().step_by(every).copied().collect();
+        let column = |d| path.column(d).step_by(every).collect();
+        let states: Vec<Vec<f64>> = (0..path.dimension()).map(column).collect();
+        let values = self.tape.table(&times, &states, &[]);
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(Rejection::OutOfDomain);
+        }
+        let mut columns = values.chunks_exact(rows.max(1));
+        let mut evidence = Evidence::Distinct;
+        let mut quadratics: Option<Projection> = None;
+        for equation in &self.equations {
+            let own: Vec<&[f64]> = columns.by_ref().take(equation.terms).collect();
+            let mut f = vec![0.0; rows];
+            for column in &own {
+                for (f, v) in f.iter_mut().zip(*column) {
+                    *f += v;
+                }
+            }
+            let size = norm(&f);
+            if own.len() > 1 {
+                let smallest = Projection::of(&own).smallest_residual();
+                if smallest.is_nan() || smallest < config.accept.term * size {
+                    return Err(Rejection::Unidentifiable);
+                }
+            }
+            if !equation.quadratic && evidence == Evidence::Distinct {
+                let library = quadratics
+                    .get_or_insert_with(|| Projection::of(&quadratic_columns(&states, rows)));
+                if library.residual(&f) < config.accept.quadratic * size {
+                    evidence = Evidence::LooksQuadratic;
+                }
             }
         }
-        let size = f.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if count > 1 {
-            let smallest = Projection::of(own).smallest_residual();
-            if smallest.is_nan() || smallest < config.accept.term * size {
-                return Err(Rejection::Unidentifiable);
-            }
-        }
-        if !is_quadratic(sum) && evidence == Evidence::Distinct {
-            let library =
-                quadratics.get_or_insert_with(|| Projection::of(&quadratic_columns(path, &rows)));
-            if library.residual(&f) < config.accept.quadratic * size {
-                evidence = Evidence::LooksQuadratic;
-            }
-        }
+        Ok(evidence)
     }
-    Ok(evidence)
 }
 
 /// The terms of a sum as the printer of canonical forms writes it.
@@ -239,17 +292,13 @@ pub fn is_quadratic(sum: &Sum) -> bool {
     })
 }
 
-/// `1`, every state and every product of two, at the given points.
-fn quadratic_columns(path: &Trajectory, rows: &[usize]) -> Vec<Vec<f64>> {
-    let d = path.dimension();
-    let mut columns = vec![vec![1.0; rows.len()]];
-    for i in 0..d {
-        columns.push(rows.iter().map(|&r| path.state(r)[i]).collect());
-    }
-    for i in 0..d {
-        for j in i..d {
-            let product = |&r: &usize| path.state(r)[i] * path.state(r)[j];
-            columns.push(rows.iter().map(product).collect());
+/// `1`, every state and every product of two, from the columns of the states.
+fn quadratic_columns(states: &[Vec<f64>], rows: usize) -> Vec<Vec<f64>> {
+    let mut columns = vec![vec![1.0; rows]];
+    columns.extend_from_slice(states);
+    for (i, a) in states.iter().enumerate() {
+        for b in &states[i..] {
+            columns.push(a.iter().zip(b).map(|(a, b)| a * b).collect());
         }
     }
     columns
@@ -295,7 +344,7 @@ mod tests {
         let times = (0..n).map(share).collect();
         let states = (0..n).map(|i| from + share(i) * (to - from)).collect();
         let path = Trajectory::new(1, times, states).unwrap();
-        check_terms(&canonical, &path, &ValidConfig::default())
+        Terms::of(&canonical).check(&path, &ValidConfig::default())
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::draft::{Connection, Draft, Drafter, connection};
 use crate::integrate::{Integration, Integrator};
 use crate::pilot::Pilot;
 use crate::random::{chance, uniform};
-use crate::reject::{Evidence, Rejection, check_course, check_terms};
+use crate::reject::{Evidence, Rejection, Terms, check_course};
 use crate::split::{Reserve, Split};
 use crate::{Trajectory, constants, horizon, initial};
 
@@ -91,6 +91,7 @@ struct Law {
     /// Values of the draft's parameters.
     constants: Vec<f64>,
     canonical: CanonicalSystem,
+    terms: Terms,
     skeleton: Skeleton,
     connection: Connection,
 }
@@ -287,6 +288,7 @@ impl Sampler {
             if self.reserve.constants(&skeleton, &values) == held_out {
                 return Ok(Law {
                     constants,
+                    terms: Terms::of(&canonical),
                     canonical,
                     skeleton,
                     connection,
@@ -373,6 +375,7 @@ impl Sampler {
         let Law {
             constants,
             canonical,
+            terms,
             ..
         } = law;
         let mut rng = match self.split {
@@ -380,20 +383,29 @@ impl Sampler {
             _ => self.stream(0, index),
         };
         let initial = initial::draw(draft.dimension(), &self.config.initial, &mut rng);
-        let span = horizon::draw(tape, constants, &initial, &self.config, &mut rng)?;
-        let times = grid(0.0, span, self.config.horizon.points);
+        let horizon = horizon::draw(tape, constants, &initial, &self.config, &mut rng)?;
+        let times = grid(0.0, horizon.span, self.config.horizon.points);
+        let kept = chance(&mut rng, self.config.accept.quadratic_kept);
+        let check = |path: &Trajectory| {
+            check_course(path, &self.config)?;
+            match terms.check(path, &self.config)? {
+                Evidence::LooksQuadratic if !kept => Err(Rejection::Quadratic),
+                _ => Ok(()),
+            }
+        };
+        // Most draws are turned down, for which the exploration shows enough.
+        if horizon.span <= horizon.course.end() {
+            let states = horizon.course.states(times.iter().copied());
+            let rough = Trajectory::new(initial.len(), times.clone(), states);
+            check(&rough.map_err(|_| Rejection::OutOfDomain)?)?;
+        }
         let outcome = self.integrator.integrate(tape, constants, &initial, &times);
         let path = match outcome {
             Integration::Complete(path) => path,
             failed => return Err(Rejection::of(&failed).unwrap_or(Rejection::OutOfDomain)),
         };
-        check_course(&path, &self.config)?;
+        check(&path)?;
         self.check_range(canonical, &path)?;
-        let evidence = check_terms(canonical, &path, &self.config)?;
-        let kept = chance(&mut rng, self.config.accept.quadratic_kept);
-        if evidence == Evidence::LooksQuadratic && !kept {
-            return Err(Rejection::Quadratic);
-        }
         let sample = self.in_units(index, canonical, path, &mut rng)?;
         self.check_familiar(&sample)?;
         Ok(sample)

@@ -189,6 +189,46 @@ fn every_outcome_says_where() {
     );
 }
 
+/// A stiff problem is called stiff at usual tolerances, and a long one is not.
+#[test]
+fn stiffness_is_told_from_length() {
+    let robertson = "x' = -0.04*x + 1e4*y*z; y' = 0.04*x - 1e4*y*z - 3e7*y^2; z' = 3e7*y^2";
+    let pol = "x' = v; v' = 1000*(1 - x^2)*v - x";
+    for tolerance in [1e-9, 1e-7, 1e-5] {
+        let short = Integrator {
+            relative_tolerance: tolerance,
+            absolute_tolerance: tolerance * 1e-2,
+            max_steps: 2000,
+            ..Integrator::default()
+        };
+        for (law, initial, end) in [
+            ("-1000*(y - 2 - cos(t))", &[0.0][..], 100.0),
+            ("-1e6*(y^3 - 1)", &[0.5], 100.0),
+            (pol, &[2.0, 0.0], 500.0),
+            (robertson, &[1.0, 0.0, 0.0], 1e4),
+        ] {
+            match outcome(law, initial, end, &short) {
+                Integration::Stiff { t } => assert!(0.0 < t && t < end, "{law}: {t}"),
+                other => panic!("{law} at {tolerance:e}: {other:?}"),
+            }
+        }
+        for (law, initial, end) in [
+            ("x' = v; v' = -x", &[1.0, 0.0][..], 1e5),
+            ("cos(100*t) - y", &[1.0], 1e4),
+            (
+                "x' = 10*(y - x); y' = x*(28 - z) - y; z' = x*y - 8/3*z",
+                &[1.0, 1.0, 1.0],
+                1e4,
+            ),
+        ] {
+            match outcome(law, initial, end, &short) {
+                Integration::TooManySteps { t } => assert!(0.0 < t && t < end, "{law}: {t}"),
+                other => panic!("{law} at {tolerance:e}: {other:?}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn arguments_that_do_not_fit_are_no_panic() {
     let tape = Tape::compile(&[Expr::State(0), Expr::State(1)]);

@@ -34,7 +34,7 @@ enum Op {
 /// Straight-line code for a list of expressions.
 ///
 /// The array that a tape works on ([`Tape::scratch`]) holds the numbers of the program, then time, states and
-/// parameters, then one place a step.
+/// parameters, then one place a step, and is never shorter than [`FEW`].
 #[derive(Clone, Debug)]
 pub struct Tape {
     numbers: Vec<f64>,
@@ -217,15 +217,27 @@ impl Tape {
         1 + self.states + self.parameters
     }
 
+    /// Length of the working array: [`FEW`] places, or as many as are needed if that is more.
+    fn places(&self) -> usize {
+        FEW.max(self.numbers.len() + self.inputs() + self.steps.len())
+    }
+
     /// The working array of [`Tape::eval`], with the numbers of this tape in place. The caller keeps it, one
     /// a thread, and passes it to every evaluation of this tape.
     pub fn scratch(&self) -> Vec<f64> {
-        let mut scratch = self.numbers.clone();
-        scratch.resize(
-            self.numbers.len() + self.inputs() + self.steps.len(),
-            f64::NAN,
-        );
+        let mut scratch = Vec::with_capacity(self.places());
+        scratch.extend_from_slice(&self.numbers);
+        scratch.resize(self.places(), f64::NAN);
         scratch
+    }
+
+    /// Puts values of parameters into a working array, for [`Tape::eval_at`]. One that the slice lacks
+    /// counts as NaN.
+    pub fn set_parameters(&self, parameters: &[f64], scratch: &mut [f64]) {
+        let first = self.numbers.len() + 1 + self.states;
+        if let Some(c) = scratch.get_mut(first..first + self.parameters) {
+            fill(c, parameters);
+        }
     }
 
     /// Evaluates all outputs at time `t` into `out`, without allocating.
@@ -241,28 +253,81 @@ impl Tape {
         scratch: &mut [f64],
         out: &mut [f64],
     ) {
-        let first_step = self.numbers.len() + self.inputs();
-        if scratch.len() != first_step + self.steps.len() {
+        self.set_parameters(parameters, scratch);
+        self.eval_at(t, states, scratch, out);
+    }
+
+    /// [`Tape::eval`] with the parameters that [`Tape::set_parameters`] has put into `scratch`: for many
+    /// evaluations with the same ones.
+    pub fn eval_at(&self, t: f64, states: &[f64], scratch: &mut [f64], out: &mut [f64]) {
+        if scratch.len() != self.places() {
             out.iter_mut()
                 .take(self.outputs.len())
                 .for_each(|o| *o = f64::NAN);
-            return;
+        } else if let Ok(few) = <&mut [f64; FEW]>::try_from(&mut *scratch) {
+            self.run(t, states, few, out);
+        } else {
+            self.run(t, states, scratch, out);
         }
-        if let Some(inputs) = scratch.get_mut(self.numbers.len()..first_step)
-            && let Some((time, rest)) = inputs.split_first_mut()
-            && let Some((x, c)) = rest.split_at_mut_checked(self.states)
-        {
-            *time = t;
-            fill(x, states);
-            fill(c, parameters);
+    }
+
+    /// Evaluates all outputs at `n` points at once, one operation after the other over all points, which is
+    /// several times faster than point by point.
+    ///
+    /// `times` has `n` values, `states` one column of `n` values a state. Returns the columns of the
+    /// outputs, one after the other. States and parameters that are not there count as NaN.
+    pub fn table(&self, times: &[f64], states: &[Vec<f64>], parameters: &[f64]) -> Vec<f64> {
+        let n = times.len();
+        let mut columns =
+            Vec::with_capacity(n * (self.numbers.len() + self.inputs() + self.steps.len()));
+        for &number in &self.numbers {
+            columns.resize(columns.len() + n, number);
         }
-        for (i, step) in self.steps.iter().enumerate() {
-            // Places before this step's own are complete; a missing one cannot occur, and reads as NaN.
-            let Some((done, rest)) = scratch.split_at_mut_checked(first_step + i) else {
-                return;
-            };
-            let a = done.get(step.a as usize).copied().unwrap_or(f64::NAN);
-            let b = done.get(step.b as usize).copied().unwrap_or(f64::NAN);
+        columns.extend_from_slice(times);
+        for i in 0..self.states {
+            let known = states.get(i).map_or(&[][..], Vec::as_slice);
+            let end = columns.len() + n;
+            columns.extend(known.iter().take(n));
+            columns.resize(end, f64::NAN);
+        }
+        for k in 0..self.parameters {
+            let parameter = parameters.get(k).copied().unwrap_or(f64::NAN);
+            columns.resize(columns.len() + n, parameter);
+        }
+        let range = |place: u32| place as usize * n..(place as usize + 1) * n;
+        for step in &self.steps {
+            // The first argument is copied to where the result will be.
+            let end = columns.len();
+            columns.extend_from_within(range(step.a));
+            let (done, a) = columns.split_at_mut(end);
+            let b = done.get(range(step.b)).unwrap_or_default();
+            let pairs = a.iter_mut().zip(b);
+            match step.op {
+                Op::Add => pairs.for_each(|(a, b)| *a += b),
+                Op::Sub => pairs.for_each(|(a, b)| *a -= b),
+                Op::Mul => pairs.for_each(|(a, b)| *a *= b),
+                Op::Div => pairs.for_each(|(a, b)| *a /= b),
+                Op::Pow => pairs.for_each(|(a, b)| *a = power(*a, *b)),
+                Op::Powi(exponent) => pairs.for_each(|(a, _)| *a = a.powi(exponent)),
+                Op::Unary(function) => pairs.for_each(|(a, _)| *a = function.apply(*a)),
+            }
+        }
+        let outputs = self.outputs.iter();
+        let column = |&place: &u32| columns.get(range(place)).unwrap_or_default();
+        outputs.flat_map(column).copied().collect()
+    }
+
+    fn run(&self, t: f64, states: &[f64], places: &mut (impl Places + ?Sized), out: &mut [f64]) {
+        let mut place = self.numbers.len();
+        places.set(place, t);
+        for i in 0..self.states {
+            place += 1;
+            places.set(place, states.get(i).copied().unwrap_or(f64::NAN));
+        }
+        place += self.parameters;
+        for step in &self.steps {
+            let a = places.at(step.a);
+            let b = places.at(step.b);
             let value = match step.op {
                 Op::Add => a + b,
                 Op::Sub => a - b,
@@ -272,12 +337,42 @@ impl Tape {
                 Op::Powi(n) => a.powi(n),
                 Op::Unary(function) => function.apply(a),
             };
-            if let Some(place) = rest.first_mut() {
-                *place = value;
-            }
+            place += 1;
+            places.set(place, value);
         }
         for (o, &place) in out.iter_mut().zip(&self.outputs) {
-            *o = scratch.get(place as usize).copied().unwrap_or(f64::NAN);
+            *o = places.at(place);
+        }
+    }
+}
+
+/// Almost every tape fits into so many places, and an index into an array of 256 needs no check.
+const FEW: usize = 256;
+
+/// The working array. No tape names a place that its array lacks; should one, it reads as any other.
+trait Places {
+    fn at(&self, place: u32) -> f64;
+    fn set(&mut self, place: usize, value: f64);
+}
+
+impl Places for [f64; FEW] {
+    fn at(&self, place: u32) -> f64 {
+        self[place as usize % FEW]
+    }
+
+    fn set(&mut self, place: usize, value: f64) {
+        self[place % FEW] = value;
+    }
+}
+
+impl Places for [f64] {
+    fn at(&self, place: u32) -> f64 {
+        self.get(place as usize).copied().unwrap_or(f64::NAN)
+    }
+
+    fn set(&mut self, place: usize, value: f64) {
+        if let Some(cell) = self.get_mut(place) {
+            *cell = value;
         }
     }
 }

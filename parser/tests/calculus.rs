@@ -145,11 +145,13 @@ fn compiled_evaluation_is_the_recursive_one_bit_for_bit() {
         assert_eq!(tape.outputs(), count);
         let mut scratch = tape.scratch();
         let mut out = vec![0.0; count];
+        let c = [random.uniform(-3.0, 3.0), 0.0];
+        let mut points = Vec::new();
         for _ in 0..2 {
             let x = [random.uniform(-3.0, 3.0), random.uniform(-1.0, 3.0)];
-            let c = [random.uniform(-3.0, 3.0), 0.0];
             let t = random.uniform(-1.0, 1.0);
             tape.eval(t, &x, &c, &mut scratch, &mut out);
+            points.push((t, x, out.clone()));
             for (expr, &found) in exprs.iter().zip(&out) {
                 let expected = expr.eval(t, &x, &c);
                 finite += u64::from(expected.is_finite());
@@ -159,8 +161,35 @@ fn compiled_evaluation_is_the_recursive_one_bit_for_bit() {
                 );
             }
         }
+        let times: Vec<f64> = points.iter().map(|(t, ..)| *t).collect();
+        let states = [0, 1].map(|i| points.iter().map(|(_, x, _)| x[i]).collect());
+        let table = tape.table(&times, &states, &c);
+        assert_eq!(table.len(), count * points.len());
+        for (k, (.., out)) in points.iter().enumerate() {
+            for (i, &expected) in out.iter().enumerate() {
+                assert!(same(expected, table[i * points.len() + k]), "tree {number}");
+            }
+        }
     }
     assert!(finite > TREES, "only {finite} finite values");
+}
+
+#[test]
+fn the_longest_tapes_are_right_too() {
+    for terms in [40, 80, 81, 82, 83, 84, 85, 86, 400] {
+        let sum = (1..=terms)
+            .map(|k| Expr::Number(f64::from(k)).pow(Expr::State(0)))
+            .reduce(|a, b| a + b);
+        let sum = sum.unwrap();
+        let tape = Tape::compile(std::slice::from_ref(&sum));
+        let (mut scratch, mut out) = (tape.scratch(), [0.0]);
+        for y in [0.5, 2.0] {
+            tape.eval(0.0, &[y], &[], &mut scratch, &mut out);
+            let expected = sum.eval(0.0, &[y], &[]);
+            assert_eq!(out, [expected], "{terms} terms");
+            assert_eq!(tape.table(&[0.0], &[vec![y]], &[]), [expected]);
+        }
+    }
 }
 
 #[test]
