@@ -5,10 +5,10 @@ CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 NSODE = $(TARGET)/release/nsode
 
-.PHONY: help setup build demo test fmt clean
+.PHONY: help setup build demo eval-quick peers test fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## fetch libtorch into .libtorch/ (480 MB, once)
 	@scripts/libtorch
@@ -19,6 +19,13 @@ build: setup ## build the nsode program
 demo: build ## find the equation behind a yeast culture's growth, and plot it
 	@mkdir -p "$(TARGET)/demo"
 	"$(NSODE)" infer data/examples/yeast.csv --plot "$(TARGET)/demo/yeast.svg"
+
+eval-quick: build ## fail if one of 60 fixed cases' figures fell below data/baseline.json by more than chance
+	"$(NSODE)" eval --suite quick --condition clean,hard --seconds 60 --baseline data/baseline.json
+
+peers: build ## compare with PySINDy, gplearn and Operon, all judged by the same code (an hour)
+	@scripts/peers
+	@NSODE="$(NSODE)" eval/peers/compare
 
 test: setup ## check the format, lint, build the documentation, run every test
 	$(CARGO) fmt --all --check
