@@ -1,5 +1,6 @@
 //! A random system whose constants still have no values, and the choice between the ways to draw one: trees
-//! ([`crate::tree`]), laws by rules ([`crate::laws`]) and sums of families ([`crate::families`]).
+//! ([`crate::tree`]), laws by rules ([`crate::laws`], [`crate::networks`]) and sums of families
+//! ([`crate::families`]).
 
 use nsode_parser::{Expr, System};
 use rand::Rng;
@@ -7,6 +8,7 @@ use rand::Rng;
 use crate::config::ValidConfig;
 use crate::families::Families;
 use crate::laws::Laws;
+use crate::networks::Networks;
 use crate::random::pick;
 use crate::tree::Trees;
 
@@ -134,6 +136,7 @@ pub struct Drafter {
     /// Shares of trees, of laws by rules, and of sums of families.
     ways: [f64; 3],
     laws: Laws,
+    networks: Networks,
     trees: Trees,
     families: Families,
 }
@@ -149,6 +152,7 @@ impl Drafter {
                 (1.0 - config.system.trees - config.system.laws).max(0.0),
             ],
             laws: Laws::new(&config.laws),
+            networks: Networks::new(&config.networks),
             trees: Trees::new(&config.trees),
             families: Families::new(&config.families),
         }
@@ -162,8 +166,8 @@ impl Drafter {
             0 => (0..dimension)
                 .map(|_| self.trees.equation(dimension, &mut slots, rng))
                 .collect(),
-            // The rules are for one state.
             1 if dimension == 1 => vec![self.laws.equation(&mut slots, rng)],
+            1 => self.networks.equations(dimension, &mut slots, rng),
             _ => self.families.equations(dimension, &mut slots, rng),
         };
         slots.draft(rhs)

@@ -17,6 +17,7 @@ pub mod interpolant;
 pub mod keepout;
 pub mod laws;
 pub mod manifest;
+pub mod networks;
 pub mod observe;
 pub mod pilot;
 pub mod projection;

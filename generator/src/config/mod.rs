@@ -24,6 +24,8 @@ pub struct Config {
     pub trees: Trees,
     /// Scalar laws by rules.
     pub laws: Laws,
+    /// Systems of several states by rules.
+    pub networks: Networks,
     /// Sums of terms from families.
     pub families: Families,
     /// Values of constants.
@@ -54,7 +56,7 @@ pub struct SystemConfig {
     pub dimensions: Vec<f64>,
     /// Share of systems drawn as trees. Default 0.5.
     pub trees: f64,
-    /// Share of scalar systems drawn by rules; the rest are sums of families. Default 0.32.
+    /// Share of systems drawn by rules; the rest are sums of families. Default 0.32.
     pub laws: f64,
     /// Sets of constants a skeleton. Default 7.
     pub constants: u64,
@@ -225,6 +227,46 @@ impl Default for Laws {
             pools: 1.0,
             energy: 0.7,
             signs: 0.25,
+        }
+    }
+}
+
+/// Systems of several states by rules of composition: weights of the rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Networks {
+    /// Springs, pendulums, van der Pol. Default 2.
+    pub oscillator: f64,
+    /// Predators and prey, competition, food chains. Default 2.
+    pub populations: f64,
+    /// Mass action and saturating reactions, epidemics. Default 2.5.
+    pub reactions: f64,
+    /// A fast state and its slow recovery, as FitzHugh–Nagumo. Default 1.
+    pub excitable: f64,
+    /// Linear terms and few products, as Lorenz and Rössler. Default 2.
+    pub flow: f64,
+    /// Hill activation and repression against decay. Default 1.
+    pub genes: f64,
+    /// Coupled phases and rate units. Default 1.
+    pub units: f64,
+    /// Rotation with an amplitude that limits itself. Default 0.4.
+    pub rotation: f64,
+    /// Share of systems whose rates may have either sign; in the others they are positive. Default 0.2.
+    pub signs: f64,
+}
+
+impl Default for Networks {
+    fn default() -> Self {
+        Networks {
+            oscillator: 2.0,
+            populations: 2.0,
+            reactions: 2.5,
+            excitable: 1.0,
+            flow: 2.0,
+            genes: 1.0,
+            units: 1.0,
+            rotation: 0.4,
+            signs: 0.2,
         }
     }
 }

@@ -178,6 +178,8 @@ impl Config {
 
         weights("laws", &self.laws.list().map(|(_, w)| w))?;
         share("laws.signs", self.laws.signs)?;
+        weights("networks", &self.networks.list().map(|(_, w)| w))?;
+        share("networks.signs", self.networks.signs)?;
 
         let f = &self.families;
         weights("families.terms", &f.terms)?;
