@@ -1,6 +1,8 @@
 //! What a run learns from, and what it is tested on: the configured distribution, or a corpus; for the
 //! tests always the distribution, with a seed of their own, once without noise and once with it.
 
+use std::path::Path;
+
 use nsode_generator::config::Observation;
 use nsode_generator::sampler::Sampler;
 use nsode_generator::{Config, ValidConfig};
@@ -32,17 +34,18 @@ impl<'a> Samples<'a> {
         model: &'a Valid<ModelConfig>,
         vocabulary: Vocabulary,
     ) -> Result<Samples<'a>, Error> {
-        let text = match &config.generator {
-            GeneratorSource::Inline(table) => table.to_string(),
+        let generator = match &config.generator {
+            GeneratorSource::Inline(table) => Config::from_toml(&table.to_string())?,
             GeneratorSource::Path(path) => {
-                std::fs::read_to_string(path).map_err(Error::io(path))?
+                let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+                Config::from_toml_in(&text, path.parent().unwrap_or(Path::new("")))?
             }
         };
         Ok(Samples {
             config,
             model,
             vocabulary,
-            generator: Config::from_toml(&text)?,
+            generator,
         })
     }
 
