@@ -4,15 +4,16 @@
 //! `cargo run --release -p nsode-generator --example coverage -- CONFIG.toml SAMPLES SEED LIST…`
 //!
 //! A list is TOML as in `testdata/textbook_forms.toml`, or JSON as ODEBench is distributed. `-` as the
-//! configuration is the default one. Only laws with a dimension that the distribution has are counted.
+//! configuration is the default one. Only laws with a dimension that the distribution has are counted. Systems
+//! count in any order of their states: the rank is that of the most frequent one, the share that of all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::path::Path;
 
 use nsode_generator::{Config, Sampler};
 use nsode_parser::infix::parse_system;
-use nsode_parser::{CanonicalSystem, Names, Skeleton};
+use nsode_parser::{CanonicalSystem, Expr, Names, Skeleton, System};
 use rayon::prelude::*;
 
 /// Blocks that are drawn at a time.
@@ -21,6 +22,8 @@ const BATCH: u64 = 32;
 struct Law {
     name: String,
     skeleton: Skeleton,
+    /// The same law with its states in any order.
+    orders: BTreeSet<Skeleton>,
 }
 
 fn law(name: String, equations: &str) -> Result<Law, Box<dyn Error>> {
@@ -28,7 +31,40 @@ fn law(name: String, equations: &str) -> Result<Law, Box<dyn Error>> {
     let (system, _) = parse_system(equations, None).map_err(|e| place(&e))?;
     let canonical = CanonicalSystem::new(&system).map_err(|e| place(&e))?;
     let (skeleton, _) = canonical.parts().map_err(|e| place(&e))?;
-    Ok(Law { name, skeleton })
+    let mut orders = BTreeSet::new();
+    for order in permutations(system.dimension()) {
+        let rename = |leaf: &Expr| match leaf {
+            Expr::State(i) => order.get(*i).map(|&j| Expr::State(j)),
+            _ => None,
+        };
+        let mut rhs = vec![Expr::Number(0.0); system.dimension()];
+        for (law, &place) in system.rhs().iter().zip(&order) {
+            rhs[place] = law.substitute(&rename);
+        }
+        let canonical = CanonicalSystem::new(&System::new(rhs)?).map_err(|e| place(&e))?;
+        orders.insert(canonical.parts().map_err(|e| place(&e))?.0);
+    }
+    Ok(Law {
+        name,
+        skeleton,
+        orders,
+    })
+}
+
+/// All orders of `0..n`.
+fn permutations(n: usize) -> Vec<Vec<usize>> {
+    let Some(last) = n.checked_sub(1) else {
+        return vec![Vec::new()];
+    };
+    let shorter = permutations(last);
+    let longer = shorter.iter().flat_map(|order| {
+        (0..n).map(move |place| {
+            let mut order = order.clone();
+            order.insert(place, last);
+            order
+        })
+    });
+    longer.collect()
 }
 
 fn read(path: &str) -> Result<Vec<Law>, Box<dyn Error>> {
@@ -135,11 +171,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("\n{path}");
         let mut found: Vec<(Option<usize>, &Law)> = list
             .iter()
-            .map(|law| (ranks.get(&law.skeleton).copied(), law))
+            .map(|law| {
+                let found = law.orders.iter().filter_map(|form| ranks.get(form));
+                (found.copied().min(), law)
+            })
             .collect();
         found.sort_by_key(|(rank, _)| rank.unwrap_or(usize::MAX));
         for (rank, law) in &found {
-            let seen = rank.and_then(|r| ranked.get(r - 1)).map_or(0, |(_, n)| *n);
+            let numbers = law.orders.iter().filter_map(|form| ranks.get(form));
+            let seen = numbers
+                .filter_map(|r| ranked.get(r - 1))
+                .map(|(_, n)| n)
+                .sum();
             let rank = rank.map_or("-".to_string(), |r| r.to_string());
             println!(
                 "{rank:>6} {:>7.3} %  {:<50} {}",
@@ -153,12 +196,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             found.iter().filter(move |(r, _)| near(r))
         };
         let of = |laws: usize, all: usize| 100.0 * laws as f64 / all.max(1) as f64;
-        let forms: std::collections::BTreeSet<_> = list.iter().map(|l| &l.skeleton).collect();
+        let forms: BTreeSet<_> = list.iter().map(|l| &l.skeleton).collect();
         println!("{} laws of {} forms", list.len(), forms.len());
         for most in [50, 200, 800, usize::MAX] {
             let laws = within(most).count();
-            let distinct: std::collections::BTreeSet<_> =
-                within(most).map(|(_, law)| &law.skeleton).collect();
+            let distinct: BTreeSet<_> = within(most).map(|(_, law)| &law.skeleton).collect();
             let label = match most {
                 usize::MAX => "drawn at all".to_string(),
                 most => format!("in the {most} most frequent"),
@@ -186,7 +228,6 @@ fn template(skeleton: &Skeleton) -> String {
 
 /// Whether a function has an argument that is itself a function or a sum with one.
 fn is_nested(skeleton: &Skeleton) -> bool {
-    use nsode_parser::Expr;
     fn depth(expr: &Expr) -> usize {
         match expr {
             Expr::Unary(_, a) => 1 + depth(a),

@@ -115,7 +115,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wanted: usize = arguments.next().map_or(Ok(20_000), |n| n.parse())?;
     let seed: u64 = arguments.next().map_or(Ok(0), |n| n.parse())?;
     let laws: usize = arguments.next().map_or(Ok(0), |n| n.parse())?;
-    let sampler = Sampler::new(Config::from_toml(&text)?, seed);
+    // One sample a skeleton: then samples are independent.
+    let mut config: Config = toml::from_str(&text)?;
+    (config.system.constants, config.system.initials) = (1, 1);
+    let sampler = Sampler::new(config.validated()?, seed);
 
     let mut reasons: BTreeMap<Rejection, usize> = BTreeMap::new();
     let mut skeletons: BTreeMap<String, usize> = BTreeMap::new();
