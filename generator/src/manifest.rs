@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::Statistics;
-use crate::{Error, Rejection};
+use crate::{Error, Rejection, Split};
 
 /// Version of the layout of manifests and shards.
 pub const SCHEMA: u32 = 2;
@@ -73,6 +73,9 @@ pub struct Manifest {
     pub version: String,
     /// The seed.
     pub seed: u64,
+    /// Which samples of the distribution: those to train on, or some that are held out.
+    #[serde(default)]
+    pub split: Split,
     /// Samples asked for, in all parts together.
     pub samples: u64,
     /// Samples a full shard.
@@ -197,6 +200,7 @@ impl Manifest {
                 ("seed", m.seed.to_string()),
                 ("number of samples", m.samples.to_string()),
                 ("shard size", m.shard_size.to_string()),
+                ("split", m.split.to_string()),
                 ("configuration", m.config_sha256.clone()),
             ]
         };

@@ -12,13 +12,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use nsode_parser::Skeleton;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::ValidConfig;
 use crate::pilot::Pilot;
 
 /// Which samples of a distribution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Split {
     /// Those to train on.
     #[default]

@@ -137,7 +137,7 @@ fn draw(
         return Ok(());
     }
     let shards = missing.map(|number| (number, options.size(number)));
-    let sampler = Sampler::new(options.config.clone(), options.seed);
+    let sampler = Sampler::new(options.config.clone(), options.seed).split(options.split);
     let threads = options
         .threads
         .unwrap_or_else(rayon::current_num_threads)

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::Error;
 use crate::config::ValidConfig;
 use crate::manifest::{Manifest, Part, SCHEMA};
+use crate::{Error, Split};
 
 /// Most shards of a corpus.
 const MOST_SHARDS: u64 = 1 << 16;
@@ -17,6 +17,8 @@ pub struct Options {
     pub config: ValidConfig,
     /// Its seed.
     pub seed: u64,
+    /// Which of its samples: those to train on, or some that are held out.
+    pub split: Split,
     /// Number of samples in the whole corpus.
     pub samples: u64,
     /// Samples a shard; the last one may have fewer.
@@ -32,11 +34,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The whole corpus of the default distribution, in shards of 50,000, on all cores.
+    /// The whole training corpus of the default distribution, in shards of 50,000, on all cores.
     pub fn new(out: impl Into<PathBuf>, samples: u64, seed: u64) -> Options {
         Options {
             config: ValidConfig::default(),
             seed,
+            split: Split::Train,
             samples,
             shard_size: 50_000,
             part: Part::WHOLE,
@@ -108,6 +111,7 @@ impl Options {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_string(),
             seed: self.seed,
+            split: self.split,
             samples: self.samples,
             shard_size: self.shard_size,
             part: self.part,

@@ -111,7 +111,7 @@ pub fn verify(
             message: "its configuration is not the one it was made with".to_string(),
         });
     }
-    let sampler = Sampler::new(config, manifest.seed);
+    let sampler = Sampler::new(config, manifest.seed).split(manifest.split);
     let of = manifest.shard_count();
     let (shards, rows, integrated) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let look = |number: u64| -> Option<Finding> {
