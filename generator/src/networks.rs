@@ -342,7 +342,10 @@ impl<R: Rng> Draw<'_, R> {
             let speed = match self.pick([3.0, 3.0, 1.5, 1.5, 0.7]) {
                 0 => state(i),
                 // Contact: infection, catalysis.
-                1 => state(i) * state(j),
+                1 => {
+                    let k = if self.chance(0.7) { j } else { self.other(i) };
+                    state(i) * state(k)
+                }
                 2 => state(i) * power(state(j), 2),
                 3 => state(i) / (self.scale() + state(i)),
                 _ => power(state(i), 2),
@@ -374,6 +377,11 @@ impl<R: Rng> Draw<'_, R> {
 
     /// What leaves state `i` arrives in state `j`, often in the same amount.
     fn turn(&mut self, i: usize, j: usize, speed: Expr) {
+        if self.chance(0.15) {
+            // One makes the other and stays.
+            self.gain(j, speed);
+            return;
+        }
         let rate = self.rate();
         self.push(i, -(rate.clone() * speed.clone()));
         match self.chance(0.7) {
@@ -384,9 +392,13 @@ impl<R: Rng> Draw<'_, R> {
 
     fn excitable(&mut self) {
         // v' = N(v) − w (− z) + drive.
-        match self.pick([3.0, 2.0, 1.0]) {
+        match self.pick([3.0, 2.0, 1.0, 1.0]) {
             0 => {
                 self.gain(0, state(0));
+                self.loss(0, power(state(0), 3));
+            }
+            2 => {
+                self.gain(0, power(state(0), 2));
                 self.loss(0, power(state(0), 3));
             }
             1 => {
@@ -417,45 +429,46 @@ impl<R: Rng> Draw<'_, R> {
 
     fn flow(&mut self) {
         let n = self.dimension();
-        let mut bent = false;
         for i in 0..n {
-            let lead = (i + 1) % n;
-            match self.pick([2.0, 3.0, 1.0]) {
+            if self.chance(0.25) {
                 // σ·(y − x).
-                0 => self.gain(i, state(lead) - state(i)),
-                1 => {
-                    self.either(i, state(lead));
-                    if self.chance(0.6) {
-                        self.either(i, state(i));
-                    }
-                }
-                _ => {
-                    let j = below(self.rng, n);
-                    self.either(i, state(j));
-                }
+                let j = self.other(i);
+                self.gain(i, state(j) - state(i));
+                continue;
             }
-            if n > 2 && self.chance(0.35) {
+            let own = self.chance(0.7);
+            if own {
+                self.either(i, state(i));
+            }
+            if !own || self.chance(0.6) {
                 let j = self.other(i);
                 self.either(i, state(j));
+                let k = (j + 1) % n;
+                if n > 2 && k != i && self.chance(0.25) {
+                    self.either(i, state(k));
+                }
             }
-            // At least one equation has a product.
-            if self.chance(0.6) || (i + 1 == n && !bent) {
-                bent = true;
-                let j = self.other(i);
-                let product = match self.pick([3.0, 3.0, 1.0, 1.0]) {
-                    0 => state(i) * state(j),
-                    1 => {
-                        let k = self.other(i);
-                        state(j) * state(k)
-                    }
-                    2 => power(state(i), 2),
-                    _ => power(state(i), 2) * state(j),
-                };
-                self.either(i, product);
-            }
-            if self.chance(0.25) {
-                self.either(i, one());
-            }
+        }
+        // Few products make it more than linear.
+        for _ in 0..1 + below(self.rng, 2) {
+            let i = below(self.rng, n);
+            let j = self.other(i);
+            let product = match self.pick([3.0, 2.0, 1.0, 0.6, 0.4]) {
+                // Of both others; of two states, of both.
+                0 => {
+                    let k = (0..n).find(|k| *k != i && *k != j).unwrap_or(i);
+                    state(j) * state(k)
+                }
+                1 => state(i) * state(j),
+                2 => power(state(j), 2),
+                3 => power(state(i), 2),
+                _ => power(state(i), 2) * state(j),
+            };
+            self.either(i, product);
+        }
+        if self.chance(0.4) {
+            let i = below(self.rng, n);
+            self.either(i, one());
         }
     }
 
