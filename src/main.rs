@@ -32,6 +32,8 @@ enum Outcome {
     NoLaw,
     /// With the answer that something is worse than before.
     Worse,
+    /// With the answer that a corpus is damaged.
+    Damaged,
     /// Early, because the user asked for it. What was reached is kept.
     Interrupted,
 }
@@ -40,7 +42,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Outcome::Done => 0,
-            Outcome::NoLaw | Outcome::Worse => 1,
+            Outcome::NoLaw | Outcome::Worse | Outcome::Damaged => 1,
             Outcome::Interrupted => stop::EXIT_CODE,
         }
     }

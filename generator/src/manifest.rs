@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::config::valid::hex;
 use crate::statistics::Statistics;
 use crate::{Error, Rejection, Split};
 
@@ -122,6 +124,11 @@ impl Manifest {
         }
     }
 
+    /// The manifest as JSON in one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// Number of shards of the whole corpus.
     pub fn shard_count(&self) -> u64 {
         self.samples.div_ceil(self.shard_size.max(1))
@@ -209,6 +216,23 @@ impl Manifest {
         differing
             .next()
             .map(|((field, here), (_, there))| (field, here, there))
+    }
+}
+
+/// SHA-256 of a file, hexadecimal, such as of the running program.
+///
+/// # Errors
+/// What the system says.
+pub fn file_sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hex(&hash.finalize()));
+        }
+        hash.update(buffer.get(..read).unwrap_or(&buffer));
     }
 }
 

@@ -12,7 +12,7 @@ use arrow_array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
 };
 use nsode_parser::print::infix;
-use nsode_parser::{Names, Skeleton, Token};
+use nsode_parser::{Binary, Expr, Names, Skeleton, Token, Unary};
 use sha2::{Digest, Sha256};
 
 use crate::sampler::grid;
@@ -58,13 +58,39 @@ pub fn skeleton_id(tokens: &str) -> i64 {
     i64::from_be_bytes(first)
 }
 
+/// The same expression with every minus sign drawn into the number behind it, so that it is printed
+/// `-2*y` and not `-(2*y)`. Its values are the same to the bit.
+pub fn signed(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Unary(Unary::Neg, a) => {
+            let a = signed(a);
+            negative(&a).unwrap_or(-a)
+        }
+        Expr::Unary(function, a) => Expr::unary(*function, signed(a)),
+        Expr::Binary(operator, a, b) => Expr::binary(*operator, signed(a), signed(b)),
+        leaf => leaf.clone(),
+    }
+}
+
+/// The negative of a number, or of a product or quotient that begins with one.
+fn negative(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Number(value) => Some(Expr::Number(-value)),
+        Expr::Binary(operator @ (Binary::Mul | Binary::Div), a, b) => {
+            Some(Expr::binary(*operator, negative(a)?, (**b).clone()))
+        }
+        _ => None,
+    }
+}
+
 impl Row {
     /// The row of a sample from the distribution with `seed`.
     pub fn new(sample: &Sample, seed: u64) -> Row {
         let dimension = sample.system.dimension();
         let names = Names::default_for(dimension);
         let text = |system: &nsode_parser::System| {
-            let laws: Vec<String> = system.rhs().iter().map(|e| infix(e, &names)).collect();
+            let laws = system.rhs().iter().map(|e| infix(&signed(e), &names));
+            let laws: Vec<String> = laws.collect();
             laws.join("; ")
         };
         let times = sample.trajectory.times();
@@ -220,4 +246,35 @@ pub(crate) fn rows(batch: &RecordBatch) -> Option<Vec<Row>> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsode_parser::infix::parse_system;
+
+    #[test]
+    fn minus_signs_stand_at_numbers() {
+        for (text, expected) in [
+            ("-(2)", "-2"),
+            ("-(2*y)", "-2*y"),
+            ("-(2*y/(1 + y)) - 3*y", "-2*y/(1 + y) - 3*y"),
+            ("exp(-(0.2*y))", "exp(-0.2*y)"),
+            ("-y - 1", "-y - 1"),
+            ("-exp(y)", "-exp(y)"),
+            ("1 - 2*y", "1 - 2*y"),
+        ] {
+            let (system, names) = parse_system(text, None).unwrap();
+            let law = signed(&system.rhs()[0]);
+            assert_eq!(infix(&law, &names), expected);
+            let value = |e: &Expr| e.eval(0.0, &[0.7], &[]);
+            assert_eq!(value(&law), value(&system.rhs()[0]), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_those_of_other_programs() {
+        // printf '%s' 'add2 x1 sq x1' | sha256sum | cut -c -16
+        assert_eq!(skeleton_id("add2 x1 sq x1") as u64, 0x74ab_7833_209a_a766);
+    }
 }

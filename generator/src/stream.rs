@@ -1,122 +1,223 @@
-//! Samples without a corpus: worker threads draw blocks ahead of a reader that gets them in the order
-//! of their indices, whatever the number of workers.
+//! A bounded queue that is filled ahead of its reader: numbered items, made by any number of threads,
+//! handed out in the order of their numbers.
+//!
+//! What is made is the caller's: a training run makes batches of samples. The order and the items do not
+//! depend on the number of threads, and at most `ahead` items are made or being made and not yet taken,
+//! so that memory stays flat however slow the reader is.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::{Error, Rejection, Sample, Sampler};
+use crate::Error;
 
-/// What one block gave.
-type Block = Vec<Result<Sample, Rejection>>;
-
-/// An endless iterator over accepted samples, in the order of their indices.
-///
-/// Worker `w` of `W` draws the blocks `w, w + W, w + 2W, …` into a channel of its own; the reader takes
-/// from the channels in turn. Dropping the stream stops the workers.
-pub struct Stream {
-    receivers: Vec<Receiver<Block>>,
-    workers: Vec<JoinHandle<()>>,
-    block_size: u64,
-    /// Number of blocks taken.
-    taken: u64,
-    /// The first block.
-    first: u64,
-    current: std::vec::IntoIter<Result<Sample, Rejection>>,
-    drawn: u64,
-    accepted: u64,
+struct State<T> {
+    /// Made and not yet taken.
+    ready: BTreeMap<u64, T>,
+    /// The next item that nobody makes yet.
+    next: u64,
+    /// The next item to be handed out.
+    wanted: u64,
+    stopped: bool,
+    /// A thread has ended without having been told to.
+    broken: bool,
 }
 
-impl Stream {
-    /// A stream from the block that holds index `start` on (from the beginning of that block), with
-    /// `workers` threads that each are at most `ahead` blocks ahead of the reader; at least one each.
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    ahead: u64,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // The state is consistent between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        let waited = self.changed.wait(state);
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An endless iterator over the items. Dropping it ends its threads, each with the item it is at.
+pub struct Stream<T> {
+    shared: Arc<Shared<T>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> Stream<T> {
+    /// Starts `workers` threads, one at least, that make the items `first`, `first + 1`, … by `make`, up
+    /// to `ahead` of them before the reader takes the first; one at least.
     ///
     /// # Errors
     /// [`Error::Threads`] if a thread could not be started.
-    pub fn new(
-        sampler: Arc<Sampler>,
-        start: u64,
+    pub fn start(
+        first: u64,
         workers: usize,
-        ahead: usize,
-    ) -> Result<Stream, Error> {
-        let count = workers.max(1);
-        let block_size = sampler.block_size();
-        let first = start / block_size;
+        ahead: u64,
+        make: impl Fn(u64) -> T + Send + Sync + 'static,
+    ) -> Result<Stream<T>, Error> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                ready: BTreeMap::new(),
+                next: first,
+                wanted: first,
+                stopped: false,
+                broken: false,
+            }),
+            changed: Condvar::new(),
+            ahead: ahead.max(1),
+        });
+        let make = Arc::new(make);
         let mut stream = Stream {
-            receivers: Vec::with_capacity(count),
-            workers: Vec::with_capacity(count),
-            block_size,
-            taken: 0,
-            first,
-            current: Vec::new().into_iter(),
-            drawn: 0,
-            accepted: 0,
+            shared,
+            threads: Vec::new(),
         };
-        for worker in 0..count as u64 {
-            let (sender, receiver) = sync_channel(ahead.max(1));
-            let sampler = Arc::clone(&sampler);
-            let from = first.wrapping_add(worker);
+        for worker in 0..workers.max(1) {
+            let (shared, make) = (Arc::clone(&stream.shared), Arc::clone(&make));
             let thread = std::thread::Builder::new()
-                .name(format!("sampler-{worker}"))
-                .spawn(move || work(&sampler, from, count, &sender))
+                .name(format!("sample-{worker}"))
+                .spawn(move || work(&shared, &*make))
                 .map_err(|e| Error::Threads(e.to_string()))?;
-            stream.receivers.push(receiver);
-            stream.workers.push(thread);
+            stream.threads.push(thread);
         }
         Ok(stream)
     }
-
-    /// An index from which a new stream gives no sample again that this one has given, and leaves out at
-    /// most those that remain of the present block.
-    pub fn position(&self) -> u64 {
-        let blocks = self.first.wrapping_add(self.taken);
-        blocks.wrapping_mul(self.block_size)
-    }
-
-    /// Number of samples given so far.
-    pub fn accepted(&self) -> u64 {
-        self.accepted
-    }
-
-    /// Number of draws that they took.
-    pub fn drawn(&self) -> u64 {
-        self.drawn
-    }
 }
 
-fn work(sampler: &Sampler, from: u64, step: usize, sender: &SyncSender<Block>) {
-    let mut block = from;
-    while sender.send(sampler.block(block)).is_ok() {
-        block = block.wrapping_add(step as u64);
-    }
-}
+impl<T> Iterator for Stream<T> {
+    type Item = T;
 
-impl Iterator for Stream {
-    type Item = Sample;
-
-    /// The next accepted sample. `None` only if a worker has died.
-    fn next(&mut self) -> Option<Sample> {
+    /// The next item; waits for it. `None` only if a thread has died.
+    fn next(&mut self) -> Option<T> {
+        let mut state = self.shared.lock();
         loop {
-            for draw in self.current.by_ref() {
-                self.drawn += 1;
-                if let Ok(sample) = draw {
-                    self.accepted += 1;
-                    return Some(sample);
-                }
+            let wanted = state.wanted;
+            if let Some(item) = state.ready.remove(&wanted) {
+                state.wanted = wanted.wrapping_add(1);
+                self.shared.changed.notify_all();
+                return Some(item);
             }
-            let turn = (self.taken % self.receivers.len().max(1) as u64) as usize;
-            self.current = self.receivers.get(turn)?.recv().ok()?.into_iter();
-            self.taken += 1;
+            if state.broken {
+                return None;
+            }
+            state = self.shared.wait(state);
         }
     }
 }
 
-impl Drop for Stream {
+impl<T> Drop for Stream<T> {
     fn drop(&mut self) {
-        // A worker whose receiver is gone ends with its present block.
-        self.receivers.clear();
-        for worker in self.workers.drain(..) {
-            let _ = worker.join();
+        self.shared.lock().stopped = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // One that panicked has nothing to say any more.
+            let _ = thread.join();
         }
+    }
+}
+
+/// Says that a thread has ended, if by a panic.
+struct Leaving<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for Leaving<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.broken |= !state.stopped;
+        self.0.changed.notify_all();
+    }
+}
+
+fn work<T>(shared: &Shared<T>, make: &impl Fn(u64) -> T) {
+    let _leaving = Leaving(shared);
+    loop {
+        let number = {
+            let mut state = shared.lock();
+            while !state.stopped && state.next.wrapping_sub(state.wanted) >= shared.ahead {
+                state = shared.wait(state);
+            }
+            if state.stopped {
+                return;
+            }
+            let number = state.next;
+            state.next = number.wrapping_add(1);
+            number
+        };
+        let item = make(number);
+        shared.lock().ready.insert(number, item);
+        shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Sampler};
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn samples_come_in_order_with_any_number_of_workers() {
+        let text =
+            "[system]\nconstants = 2\ninitials = 1\ninterleave = 8\n[horizon]\npoints = 32\n";
+        let sampler = Arc::new(Sampler::new(Config::from_toml(text).unwrap(), 3));
+        let block = |number| sampler.block(number).into_iter().flatten();
+        let expected: Vec<_> = (2..12).flat_map(block).collect();
+        assert!(expected.len() > 20);
+        for workers in [1, 3] {
+            let sampler = Arc::clone(&sampler);
+            let stream = Stream::start(2, workers, 4, move |number| sampler.block(number)).unwrap();
+            let found: Vec<_> = stream.take(10).flatten().flatten().collect();
+            assert!(found == expected, "{workers} workers");
+        }
+    }
+
+    #[test]
+    fn no_more_is_made_than_has_room() {
+        for (workers, ahead) in [(1, 1), (4, 3), (2, 7)] {
+            let made = Arc::new(AtomicU64::new(0));
+            let count = Arc::clone(&made);
+            let mut stream = Stream::start(0, workers, ahead, move |number| {
+                count.fetch_add(1, Ordering::SeqCst);
+                number
+            })
+            .unwrap();
+            for taken in 0..50 {
+                // However long the threads are left alone.
+                std::thread::sleep(Duration::from_millis(1));
+                let made = made.load(Ordering::SeqCst);
+                assert!(made <= taken + ahead, "{made} made when {taken} were taken");
+                assert_eq!(stream.next(), Some(taken));
+            }
+        }
+    }
+
+    #[test]
+    fn dropping_it_ends_the_threads() {
+        let alive = Arc::new(());
+        let kept = Arc::clone(&alive);
+        let mut stream = Stream::start(0, 3, 2, move |number| {
+            let _kept = &kept;
+            vec![number; 1000]
+        })
+        .unwrap();
+        assert!(stream.next().is_some());
+        drop(stream);
+        assert_eq!(Arc::strong_count(&alive), 1, "a thread still has its half");
+    }
+
+    #[test]
+    fn a_thread_that_dies_ends_the_stream() {
+        let make = |number| {
+            if number == 3 {
+                panic!("as the test wants it")
+            } else {
+                number
+            }
+        };
+        let stream = Stream::start(0, 1, 2, make).unwrap();
+        assert_eq!(stream.collect::<Vec<u64>>(), [0, 1, 2]);
     }
 }

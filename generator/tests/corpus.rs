@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nsode_generator::corpus::Damage;
 use nsode_generator::shard::{ShardReader, ShardWriter};
 use nsode_generator::{
-    Config, Corpus, Error, Manifest, Options, Part, Row, Sampler, Stream, generate, merge, verify,
+    Config, Corpus, Error, Manifest, Options, Part, Row, Sampler, generate, merge, verify,
 };
 
 static RUN: AtomicBool = AtomicBool::new(false);
@@ -557,21 +556,4 @@ fn no_corpus_and_no_shard_are_errors() {
         Corpus::open(directory.path()),
         Err(Error::Manifest { .. })
     ));
-}
-
-#[test]
-fn a_stream_gives_the_samples_in_order_with_any_number_of_workers() {
-    let text = "[system]\nconstants = 2\ninitials = 1\ninterleave = 8\n[horizon]\npoints = 32\n";
-    let sampler = Arc::new(Sampler::new(Config::from_toml(text).unwrap(), 3));
-    let expected: Vec<_> = (32..)
-        .filter_map(|i| sampler.sample(i).ok())
-        .take(100)
-        .collect();
-    for workers in [1, 3] {
-        let mut stream = Stream::new(Arc::clone(&sampler), 32, workers, 2).unwrap();
-        let found: Vec<_> = stream.by_ref().take(100).collect();
-        assert!(found == expected, "{workers} workers");
-        assert_eq!(stream.accepted(), 100);
-        assert!(stream.position() > found[99].index && stream.position() <= found[99].index + 16);
-    }
 }

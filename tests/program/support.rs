@@ -24,7 +24,9 @@ pub fn nsode_in(directory: &Path) -> Command {
         .current_dir(directory)
         .env_remove("NSODE_CHECKPOINT")
         .env_remove("RUST_LOG")
-        .env_remove("RAYON_NUM_THREADS");
+        .env_remove("RAYON_NUM_THREADS")
+        .env_remove("SLURM_ARRAY_TASK_ID")
+        .env_remove("JOB_COMPLETION_INDEX");
     command
 }
 
@@ -179,7 +181,8 @@ impl Running {
         (status.code(), self.stderr())
     }
 
-    fn stderr(&self) -> String {
+    /// What it has written to standard error so far.
+    pub fn stderr(&self) -> String {
         fs::read_to_string(self.stderr.path()).unwrap()
     }
 }

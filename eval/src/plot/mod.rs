@@ -7,6 +7,7 @@
 
 pub mod accuracy;
 mod axis;
+pub mod corpus;
 mod panel;
 mod render;
 mod scene;

@@ -99,7 +99,7 @@ fn samples() -> Vec<(&'static str, Series, Candidate)> {
 }
 
 /// The box around a text: left, top, right, bottom.
-fn bounds(shape: &Shape) -> Option<(&str, [f64; 4])> {
+pub(super) fn bounds(shape: &Shape) -> Option<(&str, [f64; 4])> {
     let Shape::Text {
         at,
         text,

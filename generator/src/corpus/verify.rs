@@ -1,19 +1,16 @@
 //! Whether a corpus is what its manifests say: every byte, every row, and for some rows also whether the
 //! path solves the equation.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nsode_parser::tape::Tape;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::BLOCKS_A_SHARD;
 use super::merge::{gather, no_manifest};
-use crate::config::valid::hex;
-use crate::manifest::{Manifest, ShardRecord};
+use crate::manifest::{Manifest, ShardRecord, file_sha256};
 use crate::shard::{ShardReader, shard_name};
 use crate::{Config, Error, Integration, Integrator, Row, Sampler, Trajectory};
 
@@ -182,24 +179,15 @@ fn bytes(directory: &Path, shard: &ShardRecord) -> Result<(), Damage> {
         ErrorKind::NotFound => Damage::Missing,
         _ => Damage::Unreadable(e.to_string()),
     };
-    let mut file = File::open(&path).map_err(unreadable)?;
-    let found = file.metadata().map_err(unreadable)?.len();
+    let found = std::fs::metadata(&path).map_err(unreadable)?.len();
     if found != shard.bytes {
         return Err(Damage::Size {
             expected: shard.bytes,
             found,
         });
     }
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let read = file.read(&mut buffer).map_err(unreadable)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(buffer.get(..read).unwrap_or(&buffer));
-    }
-    match hex(&hash.finalize()) == shard.sha256 {
+    let hash = file_sha256(&path).map_err(unreadable)?;
+    match hash == shard.sha256 {
         true => Ok(()),
         false => Err(Damage::Hash),
     }
