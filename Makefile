@@ -21,7 +21,7 @@ demo: build ## find the equation behind a yeast culture's growth, and plot it
 	"$(NSODE)" infer data/examples/yeast.csv --plot "$(TARGET)/demo/yeast.svg"
 
 eval-quick: build ## fail if one of 60 fixed cases' figures fell below data/baseline.json by more than chance
-	"$(NSODE)" eval --suite quick --condition clean,hard --seconds 60 --baseline data/baseline.json
+	"$(NSODE)" eval --suite quick --condition clean,hard --seconds 600 --baseline data/baseline.json
 
 peers: build ## compare with PySINDy, gplearn and Operon, all judged by the same code (an hour)
 	@scripts/peers

@@ -118,9 +118,8 @@ mod tests {
 
     #[test]
     fn the_most_frequent_come_first() {
-        let most = most_frequent(4000);
+        let most = most_frequent(usize::MAX);
         assert_eq!(most.len(), SHARES.len());
-        assert_eq!(most[0], skeleton("x1"));
         let shares: Vec<f64> = most.iter().map(|s| SHARES[s.tokens()]).collect();
         assert!(shares.is_sorted_by(|a, b| a >= b));
     }

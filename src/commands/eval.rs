@@ -15,7 +15,8 @@ use nsode_eval::bench::compare::{self, Difference};
 use nsode_eval::bench::store::{RunConfig, Store, digest, read_results};
 use nsode_eval::bench::summary::{LEGEND, markdown, summarise, table};
 use nsode_eval::bench::{
-    Answer, Asker, BenchError, Guess, Record, answers, ask, check, export, run as run_cases,
+    Answer, Asker, BenchError, Guess, Record, answers, ask, check, export, failure,
+    run as run_cases,
 };
 use nsode_eval::plot::accuracy;
 use nsode_eval::proposer::Choice;
@@ -661,7 +662,11 @@ fn keep(out: &Path, records: &[Record], differences: Option<&[Difference]>) -> R
     crate::output::file(&out.join("summary.json"), "--out", |file| {
         file.write_all(text.as_bytes())
     })?;
-    let text = format!("{}\n{LEGEND}\n", markdown(&summarise(records)));
+    let text = format!(
+        "{}\n{LEGEND}\n\n## When it fails\n{}",
+        markdown(&summarise(records)),
+        failure::markdown(records)
+    );
     crate::output::file(&out.join("summary.md"), "--out", |file| {
         file.write_all(text.as_bytes())
     })?;

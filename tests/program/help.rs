@@ -47,6 +47,7 @@ fn the_examples_work() {
         &["simulate"],
         &["generate"],
         &["train"],
+        &["eval"],
     ] {
         let help = help(verb);
         let examples = examples(&help);

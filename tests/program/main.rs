@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod eval;
 mod generate;
 mod help;
 mod infer;

@@ -46,6 +46,12 @@ pub enum BenchError {
         /// Its value now.
         here: String,
     },
+    /// Another process adds to the directory.
+    #[error("{} is in use by another run", directory.display())]
+    InUse {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// Two runs, or a run and a baseline, have no case in common.
     #[error("{}: none of its cases is among those of this run", file.display())]
     NothingShared {
@@ -84,6 +90,7 @@ impl BenchError {
             }
             BenchError::Line { .. } => "Correct or remove the line.",
             BenchError::OtherRun { .. } => "Name another directory with --out, or delete this one.",
+            BenchError::InUse { .. } => "Wait for it, or name another directory with --out.",
             BenchError::NothingShared { .. } => "Name the results of a run over the same suite.",
             BenchError::Thread(_) => "Try again with fewer --jobs.",
         }

@@ -3,13 +3,14 @@
 //! Whoever answers, [`judge`] turns the answer into a [`Record`], one line of `results.jsonl`: `nsode` itself
 //! ([`run()`]), or another program whose answers come as a file ([`answers`], after [`export`] has written the
 //! observations). [`store`] keeps records so that a killed run goes on; [`summary`] adds them up, [`compare`]
-//! sets two runs side by side, [`baseline`] says whether one is worse than what was reached before.
+//! sets two runs side by side, [`failure`] sorts what went wrong, [`baseline`] says whether one is worse than what was reached before.
 
 pub mod answers;
 pub mod baseline;
 pub mod compare;
 mod error;
 pub mod export;
+pub mod failure;
 mod figure;
 mod record;
 mod run;

@@ -40,6 +40,12 @@ pub struct Record {
     pub points: usize,
     /// Points that were seen.
     pub observed: usize,
+    /// Name of the time in both laws.
+    #[serde(default)]
+    pub time: String,
+    /// Names of the states.
+    #[serde(default)]
+    pub states: Vec<String>,
     /// The true law.
     pub truth: Vec<String>,
     /// Its tokens and constants.
@@ -160,6 +166,8 @@ pub fn judge(
         drop: case.condition.drop,
         points: reference.own.len(),
         observed: observed.len(),
+        time: names.time.clone(),
+        states: names.states.clone(),
         truth: texts(&case.system.law, names),
         truth_complexity: reference.complexity,
         found: best.map(|b| b.rhs.clone()),

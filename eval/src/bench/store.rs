@@ -5,7 +5,7 @@
 //! other options, or a suite that was changed, are refused. Which cases are run is not part of it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +61,19 @@ impl Store {
     /// [`BenchError`] for a directory that has another run, or can't be read and written.
     pub fn open(directory: &Path, config: &RunConfig) -> Result<Store, BenchError> {
         fs::create_dir_all(directory).map_err(|e| BenchError::io(directory, e))?;
+        let results = directory.join(RESULTS);
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&results)
+            .map_err(|e| BenchError::io(&results, e))?;
+        // Held until the store is dropped: two runs at a time would do everything twice.
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => BenchError::InUse {
+                directory: directory.to_path_buf(),
+            },
+            TryLockError::Error(error) => BenchError::io(&results, error),
+        })?;
         let path = directory.join(RUN);
         let mut config = config.clone();
         if path.exists() {
@@ -79,20 +92,12 @@ impl Store {
             serde_json::to_string_pretty(&config).map_err(|e| BenchError::line(&path, 1, e))?;
         whole::write(&path, (text + "\n").as_bytes()).map_err(|e| BenchError::io(&path, e))?;
 
-        let path = directory.join(RESULTS);
-        let (records, length) = match path.exists() {
-            true => read_lines(&path)?,
-            false => (Vec::new(), 0),
-        };
-        let open = || {
-            let file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.set_len(length)?;
-            Ok(file)
-        };
-        let file = open().map_err(|e| BenchError::io(&path, e))?;
+        let (records, length) = read_lines(&results)?;
+        file.set_len(length)
+            .map_err(|e| BenchError::io(&results, e))?;
         Ok(Store {
             file,
-            path,
+            path: results,
             records,
         })
     }
