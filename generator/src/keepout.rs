@@ -49,11 +49,12 @@ fn with_numbers(law: &str) -> String {
     written
 }
 
-/// The laws of a file: one a line, blank lines and what follows a `#` left out. Each comes with its place,
-/// `file:line`, for errors.
+/// The laws of a file. A text has one a line, blank lines and what follows a `#` left out. TOML has them as
+/// the suites do: `equations` or `equation` in `[[problem]]` or `[[law]]`.
 ///
 /// # Errors
-/// [`Error::Io`] for a file that cannot be read, [`Error::Law`] for a law that is none.
+/// [`Error::Io`] for a file that cannot be read, [`Error::Law`], with file and line or number, for a law
+/// that is none.
 pub fn read(path: &Path) -> Result<Vec<String>, Error> {
     let size = std::fs::metadata(path)
         .map_err(|e| Error::io(path, e))?
@@ -63,15 +64,43 @@ pub fn read(path: &Path) -> Result<Vec<String>, Error> {
         return Err(Error::io(path, source));
     }
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-    let mut laws = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let law = line.split('#').next().unwrap_or("").trim();
-        if law.is_empty() {
-            continue;
+    let found = match path.extension().is_some_and(|e| e == "toml") {
+        true => entries(&text).map_err(|e| Error::law(path.display().to_string(), "", e))?,
+        false => lines(&text),
+    };
+    let laws = found.into_iter().map(|(place, law)| {
+        let place = || format!("{}:{place}", path.display());
+        match skeleton(&law) {
+            Ok(_) => Ok(law),
+            Err(message) => Err(Error::law(place(), &law, message)),
         }
-        let place = || format!("{}:{}", path.display(), number + 1);
-        skeleton(law).map_err(|message| Error::law(place(), law, message))?;
-        laws.push(law.to_string());
+    });
+    laws.collect()
+}
+
+/// The laws of a text and their lines, from 1.
+fn lines(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().enumerate().map(|(number, line)| {
+        let law = line.split('#').next().unwrap_or("").trim();
+        ((number + 1).to_string(), law.to_string())
+    });
+    lines.filter(|(_, law)| !law.is_empty()).collect()
+}
+
+/// The laws of TOML tables, and which of them each is in, from 1.
+fn entries(text: &str) -> Result<Vec<(String, String)>, String> {
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
+    let mut laws = Vec::new();
+    for kind in ["law", "problem"] {
+        let entries = table.get(kind).and_then(|v| v.as_array());
+        for (number, entry) in entries.into_iter().flatten().enumerate() {
+            let place = format!(" {kind} {}", number + 1);
+            let one = entry.get("equation").and_then(|v| v.as_str());
+            let several = entry.get("equations").and_then(|v| v.as_array());
+            let several = several.into_iter().flatten().filter_map(|v| v.as_str());
+            let law: Vec<&str> = one.into_iter().chain(several).collect();
+            laws.push((place, law.join(" ; ")));
+        }
     }
     Ok(laws)
 }
@@ -123,6 +152,14 @@ mod tests {
         let error = read(&path).unwrap_err().to_string();
         assert!(error.contains("laws.txt:3"), "{error}");
         assert!(read(&folder.path().join("none.txt")).is_err());
+        let path = folder.path().join("suite.toml");
+        let suite =
+            "[[problem]]\nequations = [\"x1' = x2\", \"x2' = -x1\"]\n[[law]]\nequation = \"y\"\n";
+        std::fs::write(&path, suite).unwrap();
+        assert_eq!(read(&path).unwrap(), ["y", "x1' = x2 ; x2' = -x1"]);
+        std::fs::write(&path, suite.replace("= -x1", "= (")).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("suite.toml: problem 1"), "{error}");
         let error = skeletons("exclude.skeletons", &["y".into(), "(".into()]).unwrap_err();
         assert!(
             error.to_string().contains("exclude.skeletons[1]"),

@@ -2,8 +2,11 @@
 //! a split says that it has. Laws that are kept out do not come; frequent skeletons keep to their cap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use nsode_generator::{Config, Rejection, Sample, Sampler, Split};
+use nsode_generator::pilot::Pilot;
+use nsode_generator::split::Reserve;
+use nsode_generator::{Config, Rejection, Sample, Sampler, Split, ValidConfig, keepout};
 use proptest::prelude::*;
 
 const SMALL: &str = "
@@ -68,6 +71,19 @@ proptest! {
 }
 
 #[test]
+fn no_textbook_law_is_held_out_by_default() {
+    let config = ValidConfig::default();
+    let reserve = Reserve::new(&config, Pilot::of(&config));
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/textbook_forms.toml");
+    let laws = keepout::read(&list).unwrap();
+    assert!(laws.len() > 60);
+    for law in laws {
+        let skeleton = keepout::skeleton(&law).unwrap();
+        assert!(!reserve.skeleton(&skeleton), "{law}");
+    }
+}
+
+#[test]
 fn held_out_skeletons_are_as_many_as_asked_for() {
     let count = |split| accepted(&sampler(3).split(split), 0..60).len() as f64;
     let share = count(Split::UnseenSkeletons) / count(Split::Train);
@@ -92,7 +108,7 @@ fn excluded_laws_do_not_come_and_are_counted() {
         format!("{SMALL}[exclude]\nskeletons = [\"c0*y\", \"0.79*y*(1 - y/74.3)\", \"1 - y\"]\n");
     let sampler = Sampler::new(Config::from_toml(&text).unwrap(), 0);
     let excluded: BTreeSet<_> = ["2*y", "3*y - 5*y^2", "c0 + c1*y"]
-        .map(|law| nsode_generator::keepout::skeleton(law).unwrap())
+        .map(|law| keepout::skeleton(law).unwrap())
         .into();
     let draws: Vec<_> = (0..20).flat_map(|block| sampler.block(block)).collect();
     assert!(draws.contains(&Err(Rejection::Excluded)));

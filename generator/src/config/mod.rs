@@ -490,7 +490,8 @@ impl Default for Accept {
 pub struct Exclude {
     /// Equations, right-hand sides, or templates with `c0`, `c1`, … Default none.
     pub skeletons: Vec<String>,
-    /// Files with one such law a line, `#` before comments; paths relative to that of the configuration.
+    /// Files with one such law a line, `#` before comments, or suites; paths relative to that of the
+    /// configuration.
     /// Their laws are taken over into `skeletons`. Default none.
     pub files: Vec<PathBuf>,
 }
