@@ -25,7 +25,7 @@ pub fn interval(clusters: &[Vec<f64>]) -> Option<(f64, f64, f64)> {
         return None;
     }
     // The same numbers give the same interval.
-    let mut rng = ChaCha8Rng::seed_from_u64(0x6e73_6f64_65);
+    let mut rng = ChaCha8Rng::seed_from_u64(0x006e_736f_6465);
     let mut means: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
             let mut picked = (0..sums.len()).filter_map(|_| {

@@ -132,7 +132,7 @@ impl Reference {
                 (solved.next().ok_or(none)?, solved.next(), scaling)
             }
         };
-        let canonical = CanonicalSystem::new(&system.law).and_then(|c| Ok(c.parts().ok()));
+        let canonical = CanonicalSystem::new(&system.law).map(|c| c.parts().ok());
         let skeleton = canonical.ok().flatten().map(|(skeleton, _)| skeleton);
         let known = matches!(system.runs, Runs::Solved { .. });
         let mut reference = Reference {
