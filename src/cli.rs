@@ -35,7 +35,7 @@ pub enum Verb {
     /// Train a network
     Train(train::Arguments),
     /// Measure how good the answers are, on systems whose law is known
-    Eval(eval::Arguments),
+    Eval(Box<eval::Arguments>),
 }
 
 /// `--device`.

@@ -2,7 +2,7 @@
 //!
 //! Reading CSV is [`table`]'s. The search begins in [`discover`](mod@discover). [`present`] puts a law into
 //! customary form, which [`report`] writes as table, JSON and page, and [`plot`] draws beside the data. How
-//! good all this is: [`suite`] has systems whose law is known, [`metric`] the yardsticks, [`bench`] the runs. The
+//! good all this is: [`suite`] has systems whose law is known, [`metric`] the yardsticks, [`mod@bench`] the runs. The
 //! language of equations is `nsode-parser`'s, integration `nsode-generator`'s, the network `nsode-model`'s.
 
 pub mod bench;

@@ -124,7 +124,6 @@ impl Arguments {
                 seconds: self.seconds,
                 seed: self.seed,
                 local: sources.local(),
-                ..Options::default()
             },
             files: self.files,
             sources,
