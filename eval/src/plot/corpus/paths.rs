@@ -93,10 +93,10 @@ fn chart(scene: &mut Scene, sample: &Sample, frame: Frame) {
     let dimension = path.dimension();
     let (low, high) = extent(path.states().iter().copied()).unwrap_or((0.0, 1.0));
     let (low, high) = padded(low, high);
-    let values = Ticks::new(low, high, 4);
+    let values = Ticks::new(low, high, 5);
     let (start, end) = extent(path.times().iter().copied()).unwrap_or((0.0, 1.0));
     let names = Names::default_for(dimension);
-    let label = 16.0;
+    let label = 20.0;
     let left = frame.left + label + values.width() + 8.0;
     let times = Ticks::side_by_side(start, end, frame.left + frame.width - left);
     let right = frame.left + frame.width - (times.width() / 2.0).max(6.0);
