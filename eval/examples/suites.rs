@@ -42,8 +42,18 @@ const TRIES: usize = 40;
 const MOVES: f64 = 0.06;
 
 /// Shares by which initial states are moved: a system that then fails, as one that grazes the edge of a root's
-/// domain, is one that rounding decides.
-const NUDGES: [f64; 4] = [-1e-9, 1e-9, -1e-13, 1e-13];
+/// domain or passes a pole, is one that rounding decides.
+const NUDGES: [f64; 24] = {
+    let mut nudges = [0.0; 24];
+    let (mut i, mut share) = (0, 1e-14);
+    while i < nudges.len() {
+        nudges[i] = share;
+        nudges[i + 1] = -share;
+        share *= 9.7;
+        i += 2;
+    }
+    nudges
+};
 
 /// Skeleton numbers that are tried at a time.
 const CHUNK: u64 = 2048;
