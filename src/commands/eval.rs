@@ -33,7 +33,7 @@ use crate::{Outcome, locate, stop};
 const EXAMPLES: &str = "\
 Examples:
   nsode eval --suite odebench-1d --condition clean --proposers sparse --limit 2
-  nsode eval --suite odebench-1d --limit 1 --noise 0,0.05 --drop 0 --proposers frequent:10 --out out/eval
+  nsode eval --suite odebench-1d --limit 1 --noise 0,0.05 --proposers frequent:9 --out out/eval
   nsode eval --table out/eval
   nsode eval --suite odebench-1d --limit 1 --condition hard --export out/observations
 
