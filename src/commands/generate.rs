@@ -19,6 +19,12 @@ use crate::progress::{Bar, line, warn};
 use crate::{Outcome, configuration, stop};
 use share::{Share, from_environment};
 
+const USAGE: &str = "\
+nsode generate --out <DIR> --samples <N> --seed <S> [OPTIONS]
+       nsode generate --stats <DIR> [--json] [--plot <F.svg|F.png>]
+       nsode generate --merge <DIR>
+       nsode generate --verify <DIR>";
+
 const EXAMPLES: &str = "\
 Examples:
   nsode generate --out out/corpus --samples 1000 --seed 1
@@ -39,7 +45,7 @@ const LOOKING: &str = "With a corpus that is there";
 
 /// The options as they are typed.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, group(ArgGroup::new(LOOK).args(["stats", "merge", "verify"])))]
+#[command(override_usage = USAGE, after_help = EXAMPLES, group(ArgGroup::new(LOOK).args(["stats", "merge", "verify"])))]
 pub struct Arguments {
     /// Directory of the corpus; made if it is not there
     #[arg(long, value_name = "DIR", required_unless_present = LOOK, conflicts_with = LOOK)]
