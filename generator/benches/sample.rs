@@ -101,11 +101,7 @@ fn stages(criterion: &mut Criterion) {
             .filter_map(|&seed| problem(seed, &drafter, &config))
             .collect();
         stage(criterion, &stage_of("2 canonical form"), &problems, |p| {
-            black_box(
-                CanonicalSystem::new(&p.system)
-                    .and_then(|c| Ok(c.parts().ok()))
-                    .ok(),
-            );
+            black_box(CanonicalSystem::new(&p.system).map(|c| c.parts().ok()).ok());
         });
         stage(criterion, &stage_of("3 compile"), &problems, |p| {
             black_box((Tape::compile(&p.draft.rhs), Terms::of(&p.canonical)));
