@@ -30,7 +30,7 @@ const SIZE: usize = 1000;
 const TRAINING: u64 = 0;
 
 /// The seed of `large`, far from that of any corpus.
-const LARGE: u64 = 0x6c61_7267_65;
+const LARGE: u64 = 0x006c_6172_6765;
 
 /// Digits of the constants.
 const DIGITS: usize = 6;
