@@ -228,7 +228,7 @@ fn a_generator_that_yields_nothing_is_an_error() {
         // no skeleton is as short as this, in practice
         c.model.max_tokens = 4;
         c.generator = nsode_model::config::GeneratorSource::Inline(
-            "[system]\ntrees = 0.0\n[families]\nterms = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]\n"
+            "[system]\ntrees = 0.0\nlaws = 0.0\n[families]\nterms = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]\n"
                 .parse()
                 .unwrap(),
         );
