@@ -18,7 +18,7 @@ from observations import Observations
 
 # Fewer than this many evaluations suffice for every law worth an answer.
 MAX_EVALUATIONS = 20_000
-# What the integration itself is accurate to, relative to a state's size.
+# Residuals below this share of a state's size count as this: smoothing and differences are no better.
 FLOOR = 1e-3
 
 NAMES = {name: getattr(math, name) for name in ("sin", "cos", "tan", "tanh", "exp", "log", "sqrt")}
@@ -70,16 +70,16 @@ def trajectory(law: Sequence[str], x0: np.ndarray, t: np.ndarray, limit: np.ndar
     return solved.y.T
 
 
-def bic(law: Sequence[str], terms: int, seen: Observations, x0: np.ndarray) -> float:
-    """The criterion of a law with `terms` constants; infinite if it has no trajectory."""
-    size = np.abs(seen.x).max(axis=0)
-    size[size == 0] = 1.0
-    path = trajectory(law, x0, seen.t, 20 * size)
+def bic(law: Sequence[str], size: int, seen: Observations, x0: np.ndarray) -> float:
+    """The criterion of a law of this size; infinite if it has no trajectory."""
+    scale = np.abs(seen.x).max(axis=0)
+    scale[scale == 0] = 1.0
+    path = trajectory(law, x0, seen.t, 20 * scale)
     if path is None:
         return math.inf
-    residual = (path - seen.x) / size
+    residual = (path - seen.x) / scale
     mean = max(float((residual**2).mean()), FLOOR**2)
-    return residual.size * math.log(mean) + terms * math.log(residual.size)
+    return residual.size * math.log(mean) + size * math.log(residual.size)
 
 
 def physical(law: Sequence[str], seen: Observations, states: Sequence[str]) -> list[str]:

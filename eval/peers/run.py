@@ -39,7 +39,7 @@ def out_of_time(_signal, _frame):
 
 
 def answer(propose, case: dict, folder: Path, limit: int) -> dict:
-    """The line for one case. `propose` yields (law, constants, observations in whose units the law is)."""
+    """The line for one case. `propose` yields (law, its size, observations in whose units the law is)."""
     line = {"case": case["case"]}
     best = (float("inf"), None, None)
     start = time.process_time()
@@ -48,13 +48,13 @@ def answer(propose, case: dict, folder: Path, limit: int) -> dict:
         seen = observations.read(folder / case["file"])
         first: dict[int, np.ndarray] = {}
         tried = set()
-        for law, terms, units in propose(seen):
+        for law, size, units in propose(seen):
             if (key := (id(units), *law)) in tried:
                 continue
             tried.add(key)
             if id(units) not in first:
                 first[id(units)] = observations.smooth(units.t, units.x)[0][0]
-            score = choice.bic(law, terms, units, first[id(units)])
+            score = choice.bic(law, size, units, first[id(units)])
             if score < best[0]:
                 best = (score, law, units)
     except OutOfTime:

@@ -25,12 +25,12 @@ def propose(raw: Observations) -> Iterator[tuple[list[str], int, Observations]]:
 def regress(states: np.ndarray, slopes: np.ndarray, seed: int) -> list[tuple[str, int]]:
     """The best laws of a run, smallest error first."""
     scale = float(np.abs(slopes).max()) or 1.0
-    size = max(1.0, float(np.abs(states).max()))
+    largest = max(1.0, float(np.abs(states).max()))
     regressor = SymbolicRegressor(
         population_size=1000,
         generations=25,
         tournament_size=20,
-        const_range=(-size, size) if size < 100 else (-100.0, 100.0),
+        const_range=(-largest, largest) if largest < 100 else (-100.0, 100.0),
         init_depth=(2, 5),
         function_set=(*BINARY, *UNARY),
         metric="mse",
@@ -47,20 +47,20 @@ def regress(states: np.ndarray, slopes: np.ndarray, seed: int) -> list[tuple[str
     best = sorted(filter(None, regressor._programs[-1]), key=lambda p: p.raw_fitness_)
     laws: dict[str, int] = {}
     for program in best[:40]:
-        text, constants = written(program.program)
-        laws.setdefault(f"{scale!r}*{text}", constants)
+        text, size = written(program.program)
+        laws.setdefault(f"{scale!r}*{text}", size)
         values = program.execute(states)
         if np.ptp(values) > 0 and np.isfinite(values).all():
             (slope, offset), *_ = np.linalg.lstsq(np.column_stack([values, np.ones_like(values)]), target, rcond=None)
-            laws.setdefault(f"{scale!r}*({offset:.10g} + {slope:.10g}*{text})", constants + 2)
+            laws.setdefault(f"{scale!r}*({offset:.10g} + {slope:.10g}*{text})", size + 2)
         if len(laws) >= 16:
             break
     return list(laws.items())
 
 
 def written(program: list) -> tuple[str, int]:
-    """A program, which is in prefix order, as a text; and how many constants it has."""
-    constants = sum(isinstance(node, float) for node in program)
+    """A program, which is in prefix order, as a text; and how many numbers, states and functions it has."""
+    size = sum(not hasattr(node, "arity") or node.arity == 1 for node in program)
     stack: list[str] = []
     for node in reversed(program):
         if isinstance(node, (int, np.integer)):
@@ -70,4 +70,4 @@ def written(program: list) -> tuple[str, int]:
         else:
             form = BINARY.get(node.name) or UNARY[node.name]
             stack.append(form.format(*(stack.pop() for _ in range(node.arity))))
-    return stack.pop(), constants
+    return stack.pop(), size

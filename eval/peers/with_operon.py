@@ -18,6 +18,8 @@ from observations import Observations
 EVALUATIONS = 1_000_000
 # An intercept below this, beside slopes of size 1, is rounding: Operon computes in single precision.
 NOTHING = 1e-5
+# Numbers, states and functions of a text.
+NODES = re.compile(r"(?<![\w.])\d+\.\d*(?:e[+-]?\d+)?|x\d+|[a-z]{3,4}\(")
 
 
 def propose(raw: Observations) -> Iterator[tuple[list[str], int, Observations]]:
@@ -47,7 +49,7 @@ def regress(states: np.ndarray, slopes: np.ndarray, seed: int) -> list[tuple[str
     for entry in sorted(regressor.pareto_front_, key=lambda e: e["mean_squared_error"]):
         text = regressor.get_model_string(entry["tree"], 10, names)
         text = f"{scale!r}*({rewritten(text)})"
-        laws.append((text, len(re.findall(r"(?<![\w.])\d+\.?\d*(?:e[+-]?\d+)?", text)) - 1))
+        laws.append((text, len(NODES.findall(text)) - 1))
     return laws
 
 

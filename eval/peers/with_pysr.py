@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import sympy
 from pysr import PySRRegressor
 
 import derivatives
@@ -40,6 +41,6 @@ def regress(states: np.ndarray, slopes: np.ndarray, seed: int) -> list[tuple[str
     table = regressor.equations_.sort_values("loss")
     laws = []
     for form in table["sympy_format"]:
-        constants = sum(1 for atom in form.atoms() if atom.is_Float)
-        laws.append((f"{scale!r}*({form})", constants))
+        size = sum(1 for node in sympy.preorder_traversal(form) if node.is_Atom or node.is_Function)
+        laws.append((f"{scale!r}*({form})", size))
     return laws
