@@ -23,6 +23,12 @@ use clap::Parser;
 use crate::cli::{Cli, Verb};
 use crate::fault::Fault;
 
+/// The allocator of the whole process, libtorch's tensors included. glibc's holds on to what training's
+/// tensors of ever other sizes leave behind, gigabytes of it, and keeps two threads of the generator from
+/// being twice as fast as one (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How a verb that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
