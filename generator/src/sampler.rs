@@ -417,8 +417,9 @@ impl Sampler {
         let unit = canonical.rescaled(&scaling);
         let unit = unit.map_err(|_| Rejection::ConstantOutOfRange)?;
         let (_, values) = unit.parts().map_err(|_| Rejection::TooManyTokens)?;
-        let largest = self.config.constants.max_normalised;
-        if values.iter().all(|c| c.abs() <= largest) {
+        let limits = &self.config.constants;
+        let range = limits.min_normalised..=limits.max_normalised;
+        if values.iter().all(|c| range.contains(&c.abs())) {
             Ok(())
         } else {
             Err(Rejection::ConstantOutOfRange)

@@ -364,6 +364,9 @@ pub struct Constants {
     pub integer: f64,
     /// Largest of those integers; `1/k` is drawn beside `k`, small ones more often. Default 5.
     pub max_integer: u32,
+    /// Smallest magnitude of a constant after normalisation: below it what the constant is part of hardly
+    /// acts. Default 1e-4.
+    pub min_normalised: f64,
     /// Largest magnitude of a constant after normalisation (what a model can write). Default 300.
     pub max_normalised: f64,
 }
@@ -378,6 +381,7 @@ impl Default for Constants {
             fraction: 0.5,
             integer: 0.2,
             max_integer: 5,
+            min_normalised: 1e-4,
             max_normalised: 300.0,
         }
     }

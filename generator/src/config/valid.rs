@@ -6,11 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nsode_parser::Skeleton;
+use nsode_parser::system::MAX_DIMENSION;
 use sha2::{Digest, Sha256};
 
 use super::Config;
 use crate::{Error, keepout};
-use nsode_parser::system::MAX_DIMENSION;
+
+/// Most samples that are drawn together: a block is held in memory, and shards count in blocks.
+const MOST_IN_A_BLOCK: u64 = 1 << 20;
 
 /// A configuration whose every number is in its range. Read through `Deref`, never changed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,6 +148,13 @@ impl Config {
             few(s.interleave),
             "1 to 4096",
         )?;
+        let block = s.constants * s.initials * s.interleave;
+        require(
+            "system.constants",
+            s.constants,
+            block <= MOST_IN_A_BLOCK,
+            "at most 2^20, multiplied with system.initials and system.interleave",
+        )?;
         require(
             "system.max_tokens",
             s.max_tokens,
@@ -219,7 +229,8 @@ impl Config {
             (1..=1000).contains(&c.max_integer),
             "1 to 1000",
         )?;
-        positive("constants.max_normalised", c.max_normalised)?;
+        let range = [c.min_normalised, c.max_normalised];
+        positive_range("constants.min_normalised", range)?;
 
         positive_range("initial.magnitude", self.initial.magnitude)?;
         share("initial.positive", self.initial.positive)?;
@@ -419,6 +430,14 @@ mod tests {
             ("[system]\ntrees = 1.5", "system.trees"),
             ("[system]\ndimensions = [0.0]", "system.dimensions"),
             ("[system]\ninitials = 0", "system.initials"),
+            (
+                "[system]\nconstants = 4096\ninitials = 4096",
+                "system.constants",
+            ),
+            (
+                "[constants]\nmin_normalised = 0.0",
+                "constants.min_normalised",
+            ),
             ("[trees]\nstate = 0.0", "trees.state"),
             ("[families]\nterms = []", "families.terms"),
             ("[constants]\ninner = [2.0, 1.0]", "constants.inner"),
