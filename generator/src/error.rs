@@ -139,7 +139,7 @@ pub enum Error {
         values: Box<[String; 2]>,
     },
     /// Two manifests list the same shard, with other contents.
-    #[error("{} and {} in {} list shard {number} with different contents", names[0], names[1], path.display())]
+    #[error("{} and {} in {} list shard {number} with different contents, and its file does not tell which is right: delete both manifests and the shard and run `nsode generate` with the options of the corpus again; shards that no other manifest lists are made again", names[0], names[1], path.display())]
     Duplicate {
         /// The directory.
         path: PathBuf,
@@ -148,8 +148,8 @@ pub enum Error {
         /// The shard.
         number: u64,
     },
-    /// Shards of a corpus are not finished.
-    #[error("{}: {} of {of} shards are not there, the first of them {}", path.display(), missing.len(), missing.first().unwrap_or(&0))]
+    /// Shards of a corpus are not finished, or damaged.
+    #[error("{}: {} of {of} shards are not there or not as they were written, the first of them {}: `nsode generate` with the options of the corpus makes them", path.display(), missing.len(), missing.first().unwrap_or(&0))]
     Gap {
         /// The directory.
         path: PathBuf,

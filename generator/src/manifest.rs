@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::valid::hex;
+use crate::corpus::MOST_SHARDS;
 use crate::statistics::Statistics;
 use crate::{Error, Rejection, Split};
 
@@ -66,6 +67,15 @@ pub struct ShardRecord {
     pub rejections: BTreeMap<Rejection, u64>,
 }
 
+impl ShardRecord {
+    /// Whether it lists `rows` samples, and as many draws as it lists samples and rejections.
+    pub(crate) fn adds_up(&self, rows: u64) -> bool {
+        let mut counts = self.rejections.values();
+        let draws = counts.try_fold(self.rows, |sum, count| sum.checked_add(*count));
+        self.rows == rows && draws == Some(self.drawn)
+    }
+}
+
 /// What a corpus was made from and what is in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -111,8 +121,12 @@ impl Manifest {
     /// Puts the shards in order and adds them up.
     pub(crate) fn add_up(&mut self) {
         self.shards.sort_by_key(|shard| shard.number);
-        self.accepted = self.shards.iter().map(|s| s.rows).sum();
-        self.drawn = self.shards.iter().map(|s| s.drawn).sum();
+        // A manifest can hold any numbers.
+        let sum = |of: fn(&ShardRecord) -> u64| {
+            let numbers = self.shards.iter().map(of);
+            numbers.fold(0, u64::saturating_add)
+        };
+        (self.accepted, self.drawn) = (sum(|s| s.rows), sum(|s| s.drawn));
         self.acceptance = if self.drawn == 0 {
             0.0
         } else {
@@ -120,7 +134,8 @@ impl Manifest {
         };
         self.rejections.clear();
         for (reason, count) in self.shards.iter().flat_map(|s| &s.rejections) {
-            *self.rejections.entry(*reason).or_default() += count;
+            let sum = self.rejections.entry(*reason).or_default();
+            *sum = sum.saturating_add(*count);
         }
     }
 
@@ -132,6 +147,35 @@ impl Manifest {
     /// Number of shards of the whole corpus.
     pub fn shard_count(&self) -> u64 {
         self.samples.div_ceil(self.shard_size.max(1))
+    }
+
+    /// Number of samples of shard `number` when it is full.
+    pub(crate) fn size(&self, number: u64) -> u64 {
+        let first = number.saturating_mul(self.shard_size);
+        self.shard_size.min(self.samples.saturating_sub(first))
+    }
+
+    /// The share of draws accepted in percent, to two digits at least.
+    pub fn percent_accepted(&self) -> String {
+        let percent = 100.0 * self.acceptance;
+        let decimals = match percent > 0.0 {
+            true => (1.0 - percent.log10().floor()).clamp(0.0, 20.0),
+            false => 0.0,
+        };
+        format!("{percent:.*}", decimals as usize)
+    }
+
+    /// What no corpus of this program has, if it has it.
+    fn nonsense(&self) -> Option<String> {
+        let of = self.shard_count();
+        if self.shard_size == 0 {
+            return Some("its shard size is 0".to_string());
+        }
+        if of > MOST_SHARDS {
+            return Some(format!("it has {of} shards, more than {MOST_SHARDS}"));
+        }
+        let beyond = self.shards.iter().find(|shard| shard.number >= of)?;
+        Some(format!("it lists shard {} of {of}", beyond.number))
     }
 
     /// Every manifest in a directory, that of the whole and those of parts, with their names.
@@ -157,7 +201,8 @@ impl Manifest {
     /// Reads a manifest; `None` if there is no such file.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Manifest`] for one that does not parse.
+    /// [`Error::Io`], or [`Error::Manifest`] for one that does not parse, or has sizes or shards that no
+    /// corpus has.
     pub fn read(path: &Path) -> Result<Option<Manifest>, Error> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -168,12 +213,21 @@ impl Manifest {
             path: path.to_path_buf(),
             message,
         };
-        let read: Manifest = serde_json::from_str(&text).map_err(|e| manifest(e.to_string()))?;
+        let damaged = |problem: String| {
+            manifest(format!(
+                "this manifest is damaged ({problem}): delete it and run `nsode generate` with the \
+                 options of the corpus again; shards that no other manifest lists are made again"
+            ))
+        };
+        let read: Manifest = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
         if read.schema != SCHEMA {
             let message = format!("layout {}, this program reads {SCHEMA}", read.schema);
             return Err(manifest(message));
         }
-        Ok(Some(read))
+        match read.nonsense() {
+            Some(problem) => Err(damaged(problem)),
+            None => Ok(Some(read)),
+        }
     }
 
     /// Writes the manifest so that it is there whole or not at all. `writer` is the part that does, so that

@@ -30,6 +30,8 @@ const STATISTICS: &str = "nsode.statistics";
 const PIECE: usize = 1024;
 /// Rows that are compressed together.
 const GROUP: usize = 8192;
+/// So often a file that vanished while it was being locked is opened anew.
+const CLAIMS: usize = 16;
 
 /// Name of shard `number`.
 pub fn shard_name(number: u64) -> String {
@@ -78,6 +80,39 @@ impl Drop for Partial {
 
 /// Opens the temporary file of a shard, empty, for this process alone.
 fn claim(partial: &Path) -> Result<File, Error> {
+    for _ in 0..CLAIMS {
+        let file = lock(partial)?;
+        // Between opening and locking, another process may have given the file its name, or removed it.
+        if has_name(&file, partial).map_err(|e| Error::io(partial, e))? {
+            file.set_len(0).map_err(|e| Error::io(partial, e))?;
+            return Ok(file);
+        }
+    }
+    Err(Error::InUse {
+        path: partial.to_path_buf(),
+    })
+}
+
+/// Whether a path still leads to an open file.
+#[cfg(unix)]
+fn has_name(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let open = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Where an open file can be neither renamed nor removed, it keeps its name.
+#[cfg(not(unix))]
+fn has_name(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Opens a file, its contents as they are, and locks it.
+fn lock(partial: &Path) -> Result<File, Error> {
     let failed = |e| Error::io(partial, e);
     let options = OpenOptions::new()
         .write(true)
@@ -96,7 +131,6 @@ fn claim(partial: &Path) -> Result<File, Error> {
         Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
         Err(TryLockError::Error(e)) => return Err(failed(e)),
     }
-    file.set_len(0).map_err(failed)?;
     Ok(file)
 }
 
@@ -108,8 +142,11 @@ pub(crate) fn remove_partial(partial: &Path) -> Result<(), Error> {
     if !partial.exists() {
         return Ok(());
     }
-    claim(partial)?;
-    std::fs::remove_file(partial).map_err(|e| Error::io(partial, e))
+    let claimed = claim(partial)?;
+    let removed = std::fs::remove_file(partial).map_err(|e| Error::io(partial, e));
+    // Not before: another process could claim the file, and lose it.
+    drop(claimed);
+    removed
 }
 
 /// What Parquet says; what the disk said, if that is the reason.
@@ -125,17 +162,19 @@ fn failure(path: &Path, error: ParquetError) -> Error {
 
 /// Writes one shard. Dropped before [`ShardWriter::finish`], it removes what it wrote.
 pub struct ShardWriter {
+    // Fields are dropped in this order: the file is removed while it is still locked.
+    file: Partial,
     writer: ArrowWriter<Hashing<BufWriter<File>>>,
     piece: Vec<Row>,
-    file: Partial,
 }
 
 /// A shard that is written but not yet durable, and has no name yet. Dropped, it is removed.
 pub struct Finished {
+    // Before the lock on `out`, as in `ShardWriter`.
+    file: Partial,
     out: File,
     bytes: u64,
     sha256: String,
-    file: Partial,
 }
 
 impl ShardWriter {
@@ -303,5 +342,34 @@ impl Iterator for ShardReader {
                 Err(e) => return Some(Err(e)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locked_file_is_ours_only_while_it_has_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let (partial, shard) = (
+            directory.path().join("a.partial"),
+            directory.path().join("a"),
+        );
+        std::fs::write(&partial, b"whole").unwrap();
+        let late = lock(&partial).unwrap();
+        assert!(has_name(&late, &partial).unwrap());
+        // Renamed by the one who made it.
+        std::fs::rename(&partial, &shard).unwrap();
+        assert!(!has_name(&late, &partial).unwrap());
+        // And begun anew by a third.
+        let third = claim(&partial).unwrap();
+        assert!(!has_name(&late, &partial).unwrap());
+        assert!(matches!(claim(&partial), Err(Error::InUse { .. })));
+        assert!(matches!(remove_partial(&partial), Err(Error::InUse { .. })));
+        drop(third);
+        remove_partial(&partial).unwrap();
+        assert!(!partial.exists());
+        assert_eq!(std::fs::read(&shard).unwrap(), b"whole");
     }
 }

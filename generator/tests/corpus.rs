@@ -121,11 +121,32 @@ fn parts_are_merged_if_they_agree_and_nothing_is_missing() {
     let other = place.join("manifest-00002-of-00003.json");
     let text = std::fs::read_to_string(&other).unwrap();
     let sha = &merged.shards[2].sha256;
-    std::fs::write(&other, text.replace(sha, "0000")).unwrap();
-    assert!(matches!(
-        merge(place),
-        Err(Error::Duplicate { number: 2, .. })
-    ));
+    // Where two disagree, the file tells which is right, whichever is read first.
+    let disagree = |with: &str| {
+        std::fs::write(&other, text.replace(sha, with)).unwrap();
+        merge(place)
+    };
+    assert_eq!(disagree("0000").unwrap(), merged);
+    std::fs::write(place.join("manifest.json"), {
+        let whole = String::from_utf8(whole.clone()).unwrap();
+        whole.replace(sha, "0000")
+    })
+    .unwrap();
+    assert_eq!(disagree(sha).unwrap(), merged);
+    // Unless none is.
+    let shard = place.join("shard-00002.parquet");
+    let bytes = std::fs::read(&shard).unwrap();
+    std::fs::write(&shard, b"neither").unwrap();
+    match disagree("0000") {
+        Err(error @ Error::Duplicate { number: 2, .. }) => {
+            assert!(
+                error.to_string().contains("run `nsode generate`"),
+                "{error}"
+            );
+        }
+        outcome => panic!("{outcome:?}"),
+    }
+    std::fs::write(&shard, bytes).unwrap();
     std::fs::write(&other, text.replace("\"seed\": 11", "\"seed\": 12")).unwrap();
     match merge(place) {
         Err(Error::Parts { field, values, .. }) => {
@@ -136,9 +157,14 @@ fn parts_are_merged_if_they_agree_and_nothing_is_missing() {
         }
         outcome => panic!("{outcome:?}"),
     }
-    std::fs::remove_file(other).unwrap();
-    std::fs::remove_file(place.join("shard-00001.parquet")).unwrap();
-    assert!(matches!(merge(place), Err(Error::Gap { missing, .. }) if missing == [1]));
+    std::fs::remove_file(&other).unwrap();
+    // Another size is as good as no file.
+    let shard = place.join("shard-00001.parquet");
+    let gap = |outcome| matches!(outcome, Err(Error::Gap { missing, .. }) if missing == [1]);
+    std::fs::write(&shard, b"short").unwrap();
+    assert!(gap(merge(place)));
+    std::fs::remove_file(&shard).unwrap();
+    assert!(gap(merge(place)));
 }
 
 #[test]
@@ -330,7 +356,15 @@ fn rows_that_are_not_theirs_are_found() {
         [(_, Damage::Row { row, problem })] => (*row, problem.clone()),
         found => panic!("{found:?}"),
     };
-    assert_eq!(forged(place, &|_, _| {}), []);
+    // The rows are right, the statistics in the footer are not.
+    let tally = Damage::Tally {
+        expected: 60,
+        found: 0,
+    };
+    assert_eq!(
+        forged(place, &|_, _| {}),
+        [("shard-00002.parquet".to_string(), tally)]
+    );
     type Change = fn(&mut Row, usize);
     let cases: [(u64, &str, Change); 6] = [
         (9, "its seed is 12", |r, n| r.seed += u64::from(n == 9)),
@@ -556,4 +590,109 @@ fn no_corpus_and_no_shard_are_errors() {
         Corpus::open(directory.path()),
         Err(Error::Manifest { .. })
     ));
+}
+
+/// Changes the manifest of a whole corpus.
+fn rewrite(place: &Path, change: &dyn Fn(&mut Manifest)) {
+    let path = place.join("manifest.json");
+    let mut manifest = Manifest::read(&path).unwrap().unwrap();
+    change(&mut manifest);
+    manifest.write(&path, Part::WHOLE).unwrap();
+}
+
+#[test]
+fn a_manifest_with_wrong_numbers_is_found_and_mended() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    make(&options(place));
+    let whole = contents(place);
+    type Change = fn(&mut Manifest);
+    let changes: [Change; 5] = [
+        |m| m.shards[1].rows -= 1,
+        |m| m.shards[1].drawn += 1,
+        |m| m.shards[1].first_index += 1,
+        |m| m.shards[1].rows = u64::MAX,
+        |m| {
+            // It adds up, but the shard's last row is the draw before.
+            m.shards[1].drawn += 1;
+            *m.shards[1].rejections.values_mut().next().unwrap() += 1;
+        },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        rewrite(place, &change);
+        match check(place).as_slice() {
+            [(file, Damage::Entry(_))] => assert_eq!(file, "shard-00001.parquet"),
+            found => panic!("{number}: {found:?}"),
+        }
+        // Sums of such numbers are no overflow.
+        assert!(Corpus::summary(place).is_ok());
+        if number == 4 {
+            // Only reading all rows can tell: the shard has to go.
+            std::fs::remove_file(place.join("shard-00001.parquet")).unwrap();
+        } else {
+            assert_eq!(merge(place).is_ok(), number == 2);
+        }
+        assert_eq!(make(&options(place)).accepted, 200);
+        assert!(contents(place) == whole, "{number}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_none_is_refused_with_the_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    make(&options(place));
+    let whole = contents(place);
+    let path = place.join("manifest.json");
+    let refused = |text: &str| match (
+        Manifest::read(&path),
+        merge(place),
+        generate(&options(place), &mut |_| {}, &RUN),
+    ) {
+        (
+            Err(error @ Error::Manifest { .. }),
+            Err(Error::Manifest { .. }),
+            Err(Error::Manifest { .. }),
+        ) => {
+            let said = error.to_string();
+            assert!(said.contains(text) && said.contains("delete it"), "{said}");
+        }
+        outcome => panic!("{outcome:?}"),
+    };
+    type Change = fn(&mut Manifest);
+    let changes: [(&str, Change); 4] = [
+        ("shard size is 0", |m| m.shard_size = 0),
+        ("9223372036854775808 shards", |m| {
+            (m.samples, m.shard_size) = (1 << 63, 1)
+        }),
+        ("65537 shards", |m| (m.samples, m.shard_size) = (65_537, 1)),
+        ("shard 4 of 4", |m| m.shards[3].number = 4),
+    ];
+    for (text, change) in changes {
+        rewrite(place, &change);
+        refused(text);
+        std::fs::write(&path, &whole["manifest.json"]).unwrap();
+    }
+    std::fs::write(&path, b"").unwrap();
+    refused("EOF");
+    // The way out.
+    std::fs::remove_file(&path).unwrap();
+    make(&options(place));
+    assert!(contents(place) == whole);
+}
+
+#[test]
+fn a_small_share_is_not_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut manifest = make(&options(directory.path()));
+    for (acceptance, text) in [
+        (0.0, "0"),
+        (1.0, "100"),
+        (0.537, "54"),
+        (0.0537, "5.4"),
+        (0.000_012_3, "0.0012"),
+    ] {
+        manifest.acceptance = acceptance;
+        assert_eq!(manifest.percent_accepted(), text);
+    }
 }

@@ -251,7 +251,7 @@ fn make(options: &Options, started: Instant) -> Result<Outcome, Fault> {
         Ok(manifest) => {
             let made = manifest.accepted.saturating_sub(resumed);
             line(&format!(
-                "{} samples in {} {} in {out}; {made} made in {seconds:.1} s, {:.0} a second, {:.0} % of draws accepted",
+                "{} samples in {} {} in {out}; {made} made in {seconds:.1} s, {:.0} a second, {} % of draws accepted",
                 manifest.accepted,
                 manifest.shards.len(),
                 match manifest.shards.len() {
@@ -259,7 +259,7 @@ fn make(options: &Options, started: Instant) -> Result<Outcome, Fault> {
                     _ => "files",
                 },
                 made as f64 / seconds.max(1e-9),
-                100.0 * manifest.acceptance
+                manifest.percent_accepted()
             ));
             Ok(Outcome::Done)
         }

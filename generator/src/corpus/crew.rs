@@ -226,7 +226,8 @@ impl<'a> Crew<'a> {
             let being_drawn = shard.next - shard.due - shard.drawn.len() as u64;
             let expected = shard.samples as f64 + being_drawn as f64 * a_block;
             if expected < shard.size as f64 && shard.next - shard.due < self.ahead {
-                return Ok(Some(Task::Draw(shard.number, shard.draw_next()?)));
+                let block = shard.draw_next(self.sampler.block_size())?;
+                return Ok(Some(Task::Draw(shard.number, block)));
             }
         }
         if state.shards.len() < SHARDS_AT_WORK
@@ -241,7 +242,7 @@ impl<'a> Crew<'a> {
                 drawn: BTreeMap::new(),
                 samples: 0,
             };
-            let block = shard.draw_next()?;
+            let block = shard.draw_next(self.sampler.block_size())?;
             state.shards.push(shard);
             return Ok(Some(Task::Draw(number, block)));
         }
@@ -322,10 +323,13 @@ impl<'a> Crew<'a> {
 }
 
 impl Shard {
-    fn draw_next(&mut self) -> Result<u64, Error> {
+    /// Its next block to be drawn, of `size` draws.
+    fn draw_next(&mut self, size: u64) -> Result<u64, Error> {
         let block = self.next;
         if block >= BLOCKS_A_SHARD {
-            return Err(Error::Barren { drawn: block });
+            return Err(Error::Barren {
+                drawn: block.saturating_mul(size),
+            });
         }
         self.next += 1;
         Ok(block)
@@ -376,5 +380,29 @@ impl Writing {
             rejections: self.rejections,
             file: self.writer.finish(&statistics)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_whose_blocks_are_used_up_tells_its_draws() {
+        let mut shard = Shard {
+            number: 0,
+            size: 1,
+            writing: None,
+            next: BLOCKS_A_SHARD - 1,
+            due: 0,
+            drawn: BTreeMap::new(),
+            samples: 0,
+        };
+        assert_eq!(shard.draw_next(1344).ok(), Some(BLOCKS_A_SHARD - 1));
+        let drawn = match shard.draw_next(1344) {
+            Err(Error::Barren { drawn }) => drawn,
+            outcome => panic!("{outcome:?}"),
+        };
+        assert_eq!(drawn, BLOCKS_A_SHARD * 1344);
     }
 }

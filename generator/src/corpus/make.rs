@@ -73,9 +73,15 @@ pub fn generate(
 
     let earlier = gather(out)?;
     manifest.made_by = earlier.made_by;
+    let sampler = Sampler::new(options.config.clone(), options.seed).split(options.split);
     let listed: Vec<ShardRecord> = options
         .own_shards()
-        .filter_map(|number| earlier.shards.get(&number).map(|(_, shard)| shard.clone()))
+        .filter_map(|number| {
+            let (_, shard) = earlier.shards.get(&number)?;
+            // An entry with other numbers is none: the shard is made anew, and entered as it is.
+            verify::entry(shard, manifest.size(number), &sampler).ok()?;
+            Some(shard.clone())
+        })
         .collect();
     let intact: Result<Vec<Option<ShardRecord>>, Error> = listed
         .into_par_iter()
@@ -91,13 +97,22 @@ pub fn generate(
         accepted: manifest.accepted,
         total: options
             .own_shards()
-            .map(|number| options.size(number))
+            .map(|number| manifest.size(number))
             .sum(),
         drawn: 0,
         resumed: manifest.accepted,
     };
     progress(state);
-    draw(options, &mut manifest, &mut state, progress, stop)?;
+    draw(options, &sampler, &mut manifest, &mut state, progress, stop)?;
+    if manifest.accepted != state.total {
+        return Err(Error::Manifest {
+            path,
+            message: format!(
+                "its shards hold {} samples, not {}",
+                manifest.accepted, state.total
+            ),
+        });
+    }
 
     manifest.complete = true;
     manifest.statistics = Some(Statistics::of_shards(&files(options, &manifest))?);
@@ -123,6 +138,7 @@ fn files(options: &Options, manifest: &Manifest) -> Vec<std::path::PathBuf> {
 /// Makes the shards that the manifest lacks.
 fn draw(
     options: &Options,
+    sampler: &Sampler,
     manifest: &mut Manifest,
     state: &mut Progress,
     progress: &mut (dyn FnMut(Progress) + Send),
@@ -136,13 +152,12 @@ fn draw(
     if missing.peek().is_none() {
         return Ok(());
     }
-    let shards = missing.map(|number| (number, options.size(number)));
-    let sampler = Sampler::new(options.config.clone(), options.seed).split(options.split);
+    let shards = missing.map(|number| (number, manifest.size(number)));
     let threads = options
         .threads
         .unwrap_or_else(rayon::current_num_threads)
         .max(1);
-    let crew = Crew::new(&sampler, &options.out, shards, threads, stop);
+    let crew = Crew::new(sampler, &options.out, shards, threads, stop);
     let (sender, done) = sync_channel(UNSETTLED);
     std::thread::scope(|scope| {
         for number in 0..threads {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::verify::intact;
 use crate::Error;
 use crate::manifest::{Manifest, Part, ShardRecord};
 use crate::shard::shard_name;
@@ -19,7 +20,8 @@ pub(super) struct Gathered {
     pub(super) made_by: BTreeSet<String>,
 }
 
-/// Reads all manifests of a directory and checks that they agree.
+/// Reads all manifests of a directory and checks that they agree. Where two list a shard differently and
+/// one of them is right about the file, that one counts.
 ///
 /// # Errors
 /// [`Error::Parts`] or [`Error::Duplicate`] where they do not; [`Error::Io`], [`Error::Manifest`].
@@ -41,12 +43,24 @@ pub(super) fn gather(directory: &Path) -> Result<Gathered, Error> {
         for shard in &manifest.shards {
             let entry = gathered.shards.entry(shard.number);
             let (other, listed) = entry.or_insert_with(|| (name.clone(), shard.clone()));
-            if listed != shard {
-                return Err(Error::Duplicate {
-                    path: directory.to_path_buf(),
-                    names: Box::new([other.clone(), name]),
-                    number: shard.number,
-                });
+            if listed == shard {
+                continue;
+            }
+            // The file tells who is right.
+            let right = |record: &ShardRecord| {
+                let adds_up = record.adds_up(manifest.size(record.number));
+                Ok::<bool, Error>(adds_up && intact(directory, record)?)
+            };
+            match (right(listed)?, right(shard)?) {
+                (true, false) => {}
+                (false, true) => (*other, *listed) = (name.clone(), shard.clone()),
+                _ => {
+                    return Err(Error::Duplicate {
+                        path: directory.to_path_buf(),
+                        names: Box::new([other.clone(), name]),
+                        number: shard.number,
+                    });
+                }
             }
         }
         first.get_or_insert((name, manifest));
@@ -59,7 +73,7 @@ pub(super) fn gather(directory: &Path) -> Result<Gathered, Error> {
 ///
 /// # Errors
 /// [`Error::Parts`] or [`Error::Duplicate`] for parts that do not agree; [`Error::Gap`] while shards are
-/// missing; [`Error::Manifest`] for a directory without any; [`Error::Io`], [`Error::Shard`].
+/// missing, have another size or are entered wrongly; [`Error::Manifest`] for a directory without any; [`Error::Io`], [`Error::Shard`].
 pub fn merge(directory: &Path) -> Result<Manifest, Error> {
     let merged = whole(directory)?;
     merged.write(&directory.join(Part::WHOLE.manifest_name()), Part::WHOLE)?;
@@ -75,8 +89,13 @@ pub(super) fn whole(directory: &Path) -> Result<Manifest, Error> {
     } = gather(directory)?;
     let mut merged = any.ok_or_else(|| no_manifest(directory))?;
     let of = merged.shard_count();
-    let there =
-        |number: &u64| shards.contains_key(number) && directory.join(shard_name(*number)).is_file();
+    let there = |number: &u64| {
+        shards.get(number).is_some_and(|(_, shard)| {
+            let file = std::fs::metadata(directory.join(shard_name(*number)));
+            let bytes = file.ok().filter(|f| f.is_file()).map(|f| f.len());
+            bytes == Some(shard.bytes) && shard.adds_up(merged.size(*number))
+        })
+    };
     let missing: Vec<u64> = (0..of).filter(|number| !there(number)).collect();
     if !missing.is_empty() {
         return Err(Error::Gap {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use make::{Progress, generate};
 pub use merge::merge;
+pub(crate) use options::MOST_SHARDS;
 pub use options::Options;
 pub use verify::{Damage, Finding, Verification, verify};
 

@@ -8,7 +8,7 @@ use crate::manifest::{Manifest, Part, SCHEMA};
 use crate::{Error, Split};
 
 /// Most shards of a corpus.
-const MOST_SHARDS: u64 = 1 << 16;
+pub(crate) const MOST_SHARDS: u64 = 1 << 16;
 
 /// What to make and where.
 #[derive(Clone, Debug)]
@@ -58,12 +58,6 @@ impl Options {
     pub fn own_shards(&self) -> impl Iterator<Item = u64> + use<> {
         let Part { index, of } = self.part;
         (u64::from(index)..self.shards()).step_by(of.max(1) as usize)
-    }
-
-    /// Samples of shard `number`.
-    pub(super) fn size(&self, number: u64) -> u64 {
-        let first = number.saturating_mul(self.shard_size);
-        self.shard_size.min(self.samples.saturating_sub(first))
     }
 
     /// # Errors

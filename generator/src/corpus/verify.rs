@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::BLOCKS_A_SHARD;
 use super::merge::{gather, no_manifest};
 use crate::manifest::{Manifest, ShardRecord, file_sha256};
-use crate::shard::{ShardReader, shard_name};
+use crate::shard::{ShardReader, footer, shard_name};
 use crate::{Config, Error, Integration, Integrator, Row, Sampler, Trajectory};
 
 /// Of so many rows, one is integrated again.
@@ -51,6 +51,17 @@ pub enum Damage {
         /// In the manifest.
         expected: u64,
         /// In the file.
+        found: u64,
+    },
+    /// What the manifest says about it, beside its bytes, is wrong.
+    #[error("is entered wrongly in the manifest: {0}")]
+    Entry(String),
+    /// The statistics in its footer are those of another number of samples.
+    #[error("has statistics of {found} samples instead of {expected}")]
+    Tally {
+        /// In the file.
+        expected: u64,
+        /// In its footer.
         found: u64,
     },
     /// A row is not what it should be.
@@ -123,7 +134,8 @@ pub fn verify(
                     rows: 0,
                     integrated: 0,
                 };
-                let outcome = check.shard(directory, shard);
+                let outcome = entry(shard, manifest.size(number), &sampler)
+                    .and_then(|()| check.shard(directory, shard));
                 rows.fetch_add(check.rows, Ordering::Relaxed);
                 integrated.fetch_add(check.integrated, Ordering::Relaxed);
                 outcome.err()
@@ -193,6 +205,32 @@ fn bytes(directory: &Path, shard: &ShardRecord) -> Result<(), Damage> {
     }
 }
 
+/// Compares a shard's entry with what it has to be: `size` samples, from the first draw that belongs to
+/// the shard on, and each draw a sample or a rejection.
+pub(super) fn entry(shard: &ShardRecord, size: u64, sampler: &Sampler) -> Result<(), Damage> {
+    let first = first_index(shard.number, sampler);
+    if shard.first_index != first {
+        return Err(Damage::Entry(format!(
+            "first draw {} instead of {first}",
+            shard.first_index
+        )));
+    }
+    if !shard.adds_up(size) {
+        return Err(Damage::Entry(format!(
+            "{} samples of {size} and the rejections do not add up to {} draws",
+            shard.rows, shard.drawn
+        )));
+    }
+    Ok(())
+}
+
+/// Index of the first draw that belongs to shard `number`.
+fn first_index(number: u64, sampler: &Sampler) -> u64 {
+    number
+        .saturating_mul(BLOCKS_A_SHARD)
+        .saturating_mul(sampler.block_size())
+}
+
 /// The check of one shard.
 struct Check<'a> {
     sampler: &'a Sampler,
@@ -207,10 +245,7 @@ impl Check<'_> {
         bytes(directory, shard)?;
         let path = directory.join(shard_name(shard.number));
         let unreadable = |e: Error| Damage::Unreadable(e.to_string());
-        let first = shard
-            .number
-            .saturating_mul(BLOCKS_A_SHARD)
-            .saturating_mul(self.sampler.block_size());
+        let first = first_index(shard.number, self.sampler);
         let mut least = first;
         for row in ShardReader::open(&path).map_err(unreadable)? {
             let row = row.map_err(unreadable)?;
@@ -225,11 +260,26 @@ impl Check<'_> {
                 return Ok(());
             }
         }
-        match self.rows == shard.rows {
-            true => Ok(()),
-            false => Err(Damage::Rows {
+        if self.rows != shard.rows {
+            return Err(Damage::Rows {
                 expected: shard.rows,
                 found: self.rows,
+            });
+        }
+        // Draws behind the last sample are not counted.
+        let drawn = least.saturating_sub(first);
+        if drawn != shard.drawn {
+            return Err(Damage::Entry(format!(
+                "{} draws instead of {drawn}",
+                shard.drawn
+            )));
+        }
+        let found = footer(&path).map_err(unreadable)?.tally.samples;
+        match found == self.rows {
+            true => Ok(()),
+            false => Err(Damage::Tally {
+                expected: self.rows,
+                found,
             }),
         }
     }

@@ -66,10 +66,10 @@ pub fn merged(directory: &Path) -> Result<Outcome, Fault> {
     match merge(directory) {
         Ok(whole) => {
             line(&format!(
-                "{} samples in {} files, {:.0} % of draws accepted: {place}/manifest.json",
+                "{} samples in {} files, {} % of draws accepted: {place}/manifest.json",
                 whole.accepted,
                 whole.shards.len(),
-                100.0 * whole.acceptance
+                whole.percent_accepted()
             ));
             if whole.made_by.len() > 1 {
                 line(&format!(
@@ -85,7 +85,8 @@ pub fn merged(directory: &Path) -> Result<Outcome, Fault> {
                 missing.len(),
                 list(&missing)
             ),
-            "Finish the parts that make them; the same commands go on where they were stopped.",
+            "Finish the parts that make them; the same commands go on where they were stopped. A file that \
+             is not as its manifest says counts as not there.",
         )),
         Err(error) => Err(error.into()),
     }
