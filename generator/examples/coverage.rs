@@ -3,13 +3,12 @@
 //!
 //! `cargo run --release -p nsode-generator --example coverage -- CONFIG.toml SAMPLES SEED LIST…`
 //!
-//! A list is TOML as in `testdata/textbook_forms.toml`, or JSON as ODEBench is distributed. `-` as the
+//! A list is TOML as in `testdata/textbook_forms.toml`, or a suite as in `data/suites`. `-` as the
 //! configuration is the default one. Only laws with a dimension that the distribution has are counted. Systems
 //! count in any order of their states: the rank is that of the most frequent one, the share that of all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
-use std::path::Path;
 
 use nsode_generator::{Config, Sampler};
 use nsode_parser::infix::parse_system;
@@ -69,25 +68,25 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
 
 fn read(path: &str) -> Result<Vec<Law>, Box<dyn Error>> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+    let table: toml::Table = text.parse()?;
     let mut laws = Vec::new();
-    if Path::new(path).extension().is_some_and(|e| e == "json") {
-        let json: serde_json::Value = serde_json::from_str(&text)?;
-        for entry in json["systems"].as_array().ok_or("no systems")? {
-            let rhs = entry["rhs"].as_array().ok_or("no right-hand sides")?;
-            let rhs: Vec<&str> = rhs.iter().filter_map(|e| e.as_str()).collect();
-            let name = entry["name"].as_str().unwrap_or("").to_string();
-            let states = (1..=rhs.len()).map(|i| format!("x{i}"));
-            let equations: Vec<String> = states
-                .zip(&rhs)
-                .map(|(state, rhs)| format!("{state}' = {rhs}"))
-                .collect();
-            laws.push(law(name, &equations.join("\n"))?);
-        }
-    } else {
-        let table: toml::Table = text.parse()?;
-        for entry in table["law"].as_array().ok_or("no laws")? {
-            let text = |key: &str| entry.get(key).and_then(|v| v.as_str()).unwrap_or("");
-            laws.push(law(text("name").to_string(), text("equation"))?);
+    for key in ["law", "problem"] {
+        for entry in table
+            .get(key)
+            .and_then(|v| v.as_array())
+            .into_iter()
+            .flatten()
+        {
+            let name = entry.get("name").and_then(|v| v.as_str()).unwrap_or("");
+            let equations: Vec<&str> = match entry.get("equations").and_then(|v| v.as_array()) {
+                Some(several) => several.iter().filter_map(|v| v.as_str()).collect(),
+                None => entry
+                    .get("equation")
+                    .and_then(|v| v.as_str())
+                    .into_iter()
+                    .collect(),
+            };
+            laws.push(law(name.to_string(), &equations.join("\n"))?);
         }
     }
     Ok(laws)
