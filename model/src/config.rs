@@ -65,7 +65,7 @@ pub struct ModelConfig {
     /// How observations enter.
     pub inputs: Inputs,
     /// The network on which the optimizer's settings were found; without it, this one. What follows from
-    /// it is in [`crate::parametrisation`].
+    /// it is in `parametrisation.rs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Shape>,
 }
@@ -129,7 +129,7 @@ pub struct OptimizerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<f64>,
     /// The run in which these settings were found; without it, a run like this one. What follows from it
-    /// is in [`crate::parametrisation`].
+    /// is in `parametrisation.rs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Budget>,
 }

@@ -34,7 +34,7 @@ enum Op {
 /// Straight-line code for a list of expressions.
 ///
 /// The array that a tape works on ([`Tape::scratch`]) holds the numbers of the program, then time, states and
-/// parameters, then one place a step, and is never shorter than [`FEW`].
+/// parameters, then one place a step, and is never shorter than 256 numbers.
 #[derive(Clone, Debug)]
 pub struct Tape {
     numbers: Vec<f64>,
