@@ -12,7 +12,7 @@ use crate::commands::{eval, generate, infer, simulate, train};
     arg_required_else_help = true,
     max_term_width = 100,
     after_help = "Exit codes: 0 answer, 1 no law found or worse than the baseline, 2 wrong usage or input, 130 interrupted.\n\n\
-                  Example:\n  nsode infer data/examples/yeast.csv"
+                  Examples:\n  nsode infer data/examples/yeast.csv"
 )]
 pub struct Cli {
     /// Say more on standard error; twice for details. RUST_LOG chooses finer

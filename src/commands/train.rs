@@ -24,7 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   nsode train --config data/configs/train-tiny.toml --out out/tiny
   nsode train --config data/configs/train-tiny.toml --out out/tiny --resume
-  nsode train --config data/configs/train-tiny.toml --from out/tiny --decay 500 --out out/final
+  nsode train --config data/configs/train-tiny.toml --from out/tiny --decay 4 --out out/final
 
 Ctrl-C saves the run and stops it; --resume goes on with it as if nothing had happened. A GPU needs \
 the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH.";

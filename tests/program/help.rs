@@ -11,7 +11,8 @@ fn help(verb: &[&str]) -> String {
 }
 
 fn examples(help: &str) -> Vec<&str> {
-    let lines = help.lines().map(str::trim);
+    let (_, examples) = help.split_once("Examples:").unwrap_or_default();
+    let lines = examples.lines().map(str::trim);
     lines
         .filter(|line| line.starts_with("nsode ") || line.contains("| nsode "))
         .collect()
