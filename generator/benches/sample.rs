@@ -137,13 +137,7 @@ fn stages(criterion: &mut Criterion) {
             .into_iter()
             .filter(|(p, path)| p.terms.check(path, &config).is_ok())
             .collect();
-        let integrator = Integrator {
-            relative_tolerance: config.integrator.relative,
-            absolute_tolerance: config.integrator.absolute,
-            max_abs: 1e6,
-            max_steps: config.integrator.max_steps,
-            stiffness_check: 200,
-        };
+        let integrator = Integrator::from(&config.integrator);
         stage(criterion, &stage_of("8 solve"), &solved, |(p, path)| {
             let solution = integrator.integrate(&p.tape, &p.constants, &p.initial, path.times());
             black_box(solution);

@@ -147,8 +147,7 @@ pub fn draw(
         relative_tolerance: config.integrator.exploring,
         absolute_tolerance: config.integrator.exploring * size.min(1.0),
         max_abs: size * log_uniform(rng, horizon.growth),
-        max_steps: config.integrator.max_steps,
-        stiffness_check: 200,
+        ..Integrator::from(&config.integrator)
     };
     let longest = horizon.longest;
     let mut path = Path::new(initial.len());

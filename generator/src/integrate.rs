@@ -16,6 +16,7 @@ use ode_solvers::dop_shared::IntegrationError;
 use ode_solvers::{Dopri5, OutputType, System};
 
 use crate::Trajectory;
+use crate::config::IntegratorConfig;
 use crate::interpolant::{Interpolant, Step};
 
 /// What became of an initial value problem. Times are in the caller's units.
@@ -120,6 +121,19 @@ pub struct Integrator {
     pub max_steps: u32,
     /// Stiffness is looked for every so many accepted steps.
     pub stiffness_check: u32,
+}
+
+impl From<&IntegratorConfig> for Integrator {
+    /// The integrator that solutions are stored with.
+    fn from(config: &IntegratorConfig) -> Integrator {
+        Integrator {
+            relative_tolerance: config.relative,
+            absolute_tolerance: config.absolute,
+            max_abs: 1e6,
+            max_steps: config.max_steps,
+            stiffness_check: 200,
+        }
+    }
 }
 
 impl Default for Integrator {

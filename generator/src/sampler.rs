@@ -101,13 +101,7 @@ impl Sampler {
     /// independent sequences. The first one of a configuration in a process makes a pilot run, which takes
     /// the time of `accept.pilot` draws.
     pub fn new(config: ValidConfig, seed: u64) -> Sampler {
-        let integrator = Integrator {
-            relative_tolerance: config.integrator.relative,
-            absolute_tolerance: config.integrator.absolute,
-            max_abs: 1e6,
-            max_steps: config.integrator.max_steps,
-            stiffness_check: 200,
-        };
+        let integrator = Integrator::from(&config.integrator);
         let pilot = Pilot::of(&config);
         Sampler {
             drafter: Drafter::new(&config),
