@@ -107,6 +107,23 @@ macro_rules! by_dimension {
     };
 }
 
+impl Integration {
+    /// The same outcome, at `last` at the latest: an origin and a time since then, rounded, can add up to a
+    /// little more.
+    fn until(self, last: f64) -> Integration {
+        match self {
+            Integration::Diverged { t } => Integration::Diverged { t: t.min(last) },
+            Integration::OutOfDomain { t } => Integration::OutOfDomain { t: t.min(last) },
+            Integration::StepSizeUnderflow { t } => {
+                Integration::StepSizeUnderflow { t: t.min(last) }
+            }
+            Integration::Stiff { t } => Integration::Stiff { t: t.min(last) },
+            Integration::TooManySteps { t } => Integration::TooManySteps { t: t.min(last) },
+            complete => complete,
+        }
+    }
+}
+
 /// Tolerances and limits of an integration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Integrator {
@@ -293,7 +310,7 @@ impl Integrator {
         let states = match times {
             [_, .., last] => {
                 if let Ending::Failed(reason) = self.run(problem, last - origin) {
-                    return reason;
+                    return reason.until(*last);
                 }
                 let course = &problem.work.borrow().course;
                 let mut states = course.states(times.iter().map(|t| t - origin));
