@@ -1,8 +1,10 @@
-//! Who is asked for laws: `--proposers`, `--checkpoint` and `--device`, checked and made into proposers.
+//! Who is asked for laws: `--proposers`, `--candidates`, `--checkpoint` and `--device`, as several verbs have
+//! them, checked and made into proposers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use nsode_eval::Proposer;
 use nsode_eval::frequent::Frequent;
 use nsode_eval::proposer::{Choice, ProposerKind};
@@ -11,11 +13,70 @@ use nsode_eval::transformer::{BEAMS, Transformer};
 use nsode_model::predictor::Predictor;
 use nsode_model::{CheckpointProblem, Device, Error as ModelError};
 
+use crate::cli::DeviceArgument;
 use crate::fault::Fault;
 use crate::locate;
 
 /// Skeletons of the control unless somebody says otherwise.
 const FREQUENT: usize = 50;
+
+/// The options that name proposers and the network, as they are typed.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// Who proposes laws: transformer, sparse (regression), local (variants of the best), all three by default;
+    /// frequent (common formulas, whatever the data). NAME:K asks for K laws
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    proposers: Vec<Choice>,
+    /// Laws asked of each proposer that has no number of its own
+    #[arg(long, value_name = "K")]
+    candidates: Option<usize>,
+    /// The trained network [default: $NSODE_CHECKPOINT, or the one that comes with the program]
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    device: Place,
+}
+
+/// The option that says where a network computes, as it is typed.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Where the network computes
+    #[arg(
+        long,
+        value_name = "cpu|cuda",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    device: DeviceArgument,
+}
+
+impl From<Place> for Device {
+    fn from(place: Place) -> Device {
+        place.device.into()
+    }
+}
+
+impl SourceArguments {
+    /// Checks that somebody proposes laws.
+    ///
+    /// # Errors
+    /// A problem that names the option.
+    pub fn validated(self) -> Result<Sources, Fault> {
+        if self.candidates == Some(0) {
+            return Err(Fault::new("--candidates 0 does nothing", "Give 1 or more."));
+        }
+        let mut choices = match self.proposers.is_empty() {
+            true => Choice::usual(),
+            false => self.proposers,
+        };
+        // Variants are made of what there is: their number is not chosen.
+        for choice in choices.iter_mut().filter(|c| c.kind != ProposerKind::Local) {
+            choice.count = choice.count.or(self.candidates);
+        }
+        Sources::new(choices, self.checkpoint, self.device.into())
+    }
+}
 
 /// Who is asked.
 #[derive(Clone, Debug)]
@@ -46,19 +107,11 @@ pub enum Network {
 }
 
 impl Sources {
-    /// Checks that somebody proposes laws; no choices are the usual ones.
-    ///
-    /// # Errors
-    /// A problem that names the option.
-    pub fn new(
+    fn new(
         choices: Vec<Choice>,
         checkpoint: Option<PathBuf>,
         device: Device,
     ) -> Result<Sources, Fault> {
-        let choices = match choices.is_empty() {
-            true => Choice::usual(),
-            false => choices,
-        };
         for (i, choice) in choices.iter().enumerate() {
             if choices.iter().take(i).any(|c| c.kind == choice.kind) {
                 return Err(Fault::new(

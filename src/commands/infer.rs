@@ -5,17 +5,15 @@ use std::time::Instant;
 
 use clap::Args;
 use nsode_eval::plot::{check_path, plot};
-use nsode_eval::proposer::Choice;
 use nsode_eval::report::{self, Layout, RunInfo, json, table};
 use nsode_eval::table::{ReadOptions, Series, read};
 use nsode_eval::{Options, Problem, Proposer, discover};
 
 use crate::Outcome;
-use crate::cli::DeviceArgument;
 use crate::fault::Fault;
 use crate::output::{check_file, stdout};
 use crate::progress::{Spinner, warn};
-use crate::sources::{Network, Sources};
+use crate::sources::{Network, SourceArguments, Sources};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,22 +48,8 @@ pub struct Arguments {
     /// Longest time to search, in seconds
     #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = Options::default().seconds)]
     seconds: f64,
-    /// Who proposes laws: transformer, sparse (regression), local (variants of the best), all three by default;
-    /// frequent (common formulas, whatever the data). NAME:K asks for K laws
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    proposers: Vec<Choice>,
-    /// The trained network [default: $NSODE_CHECKPOINT, or the one that comes with the program]
-    #[arg(long, value_name = "DIR")]
-    checkpoint: Option<PathBuf>,
-    /// Where the network computes
-    #[arg(
-        long,
-        value_name = "cpu|cuda",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
-    device: DeviceArgument,
+    #[command(flatten)]
+    sources: SourceArguments,
     /// Seed of whatever is random
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -112,7 +96,7 @@ impl Arguments {
             report::check_path(file)?;
             check_file(file, "--report")?;
         }
-        let sources = Sources::new(self.proposers, self.checkpoint, self.device.into())?;
+        let sources = self.sources.validated()?;
         Ok(Config {
             read: ReadOptions {
                 time: self.time,

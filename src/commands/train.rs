@@ -10,11 +10,11 @@ use nsode_model::config::{GeneratorSource, TrainConfig, Valid};
 use nsode_model::metrics::{Line, Unseen};
 use nsode_model::train::{Event, Options, Progress, train};
 
-use crate::cli::DeviceArgument;
 use crate::commands::generate::unfit;
 use crate::fault::Fault;
 use crate::output::{file, make_directory};
 use crate::progress::{Bar, line, warn};
+use crate::sources::Place;
 use crate::{Outcome, configuration, stop};
 
 /// The configuration of a run, beside its checkpoint.
@@ -31,7 +31,7 @@ the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH.";
 
 /// The options as they are typed.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("device", |device| device.help("Where to compute")))]
 pub struct Arguments {
     /// Network, optimizer, samples (TOML)
     #[arg(long, value_name = "F.toml")]
@@ -51,15 +51,8 @@ pub struct Arguments {
     /// Let the learning rate fall to zero over so many steps from here, and end there
     #[arg(long, value_name = "STEPS", requires = "from", value_parser = clap::value_parser!(u64).range(1..))]
     decay: Option<u64>,
-    /// Where to compute
-    #[arg(
-        long,
-        value_name = "cpu|cuda",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true
-    )]
-    device: DeviceArgument,
+    #[command(flatten)]
+    device: Place,
     /// Stop after so many minutes, saved, as Ctrl-C does
     #[arg(long, value_name = "M")]
     minutes: Option<f64>,

@@ -1,0 +1,192 @@
+//! Who answers the cases of a run, one [`Asker`] a worker: the proposers in this process, a process of its own
+//! a case, or a file of answers; and what of it decides the results.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use nsode_eval::Options;
+use nsode_eval::bench::store::{RunConfig, digest};
+use nsode_eval::bench::{Answer, Asker, BenchError, Guess, answers, ask, export};
+use nsode_eval::suite::Case;
+use serde_json::Value;
+
+use super::arguments::{Config, Task};
+use crate::fault::Fault;
+use crate::progress::warn;
+use crate::sources::{Network, Sources};
+
+/// Answers that are there already, by case.
+pub type Answers = HashMap<String, answers::Written>;
+
+/// What decides the results; and the answers, where they are there already.
+///
+/// # Errors
+/// A network or a file of answers that can't be read.
+pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
+    let mut answered = Answers::new();
+    let mut identity = RunConfig {
+        schema: 1,
+        system: String::new(),
+        program: env!("CARGO_PKG_VERSION").to_string(),
+        proposers: Vec::new(),
+        network: None,
+        top: config.top,
+        seconds: config.seconds,
+        seed: config.seed,
+        asked: String::new(),
+        suites: BTreeMap::new(),
+    };
+    for suite in &config.suites {
+        identity
+            .suites
+            .insert(suite.name.clone(), suite.digest.clone());
+    }
+    match &config.task {
+        Task::Search { sources, .. } | Task::Process { sources } => {
+            identity.proposers = sources.names();
+            identity.asked = match config.task {
+                Task::Process { .. } => "process".to_string(),
+                _ => "in process".to_string(),
+            };
+            if let Network::At { directory, .. } = &sources.network {
+                let files = ["config.json", "model.safetensors"].map(|f| directory.join(f));
+                identity.network = Some(digest(&files)?);
+            }
+            identity.system = match sources.usual() {
+                true => "nsode".to_string(),
+                false => format!("nsode {}", sources.names().join("+")),
+            };
+        }
+        Task::Score(file) => {
+            answered = answers::read(file)?;
+            identity.asked = format!("answers {}", digest(std::slice::from_ref(file))?);
+            let named = answered.values().find_map(|answer| answer.system.clone());
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            identity.system = named.unwrap_or_else(|| stem.into_owned());
+        }
+        Task::Export(_) | Task::Table(_) => {}
+    }
+    if let Some(name) = &config.system {
+        identity.system = name.clone();
+    }
+    Ok((identity, answered))
+}
+
+/// One asker a worker; none where nothing is `left` to ask.
+///
+/// # Errors
+/// A network that can't be loaded, a thread that can't be started.
+pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Asker<'_>>, Fault> {
+    if left == 0 {
+        return Ok(Vec::new());
+    }
+    let mut askers: Vec<Asker> = Vec::new();
+    match &config.task {
+        Task::Search { sources, jobs } => {
+            if sources.network == Network::Missing {
+                warn(
+                    "there is no checkpoint of a trained network, so no transformer proposes laws",
+                );
+            }
+            for _ in 0..(*jobs).min(left) {
+                let proposers = sources.proposers(sources.load()?);
+                let options = Options {
+                    top: config.top,
+                    seconds: config.seconds,
+                    seed: config.seed,
+                    local: sources.local(),
+                };
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(1)
+                    .build()
+                    .map_err(|error| BenchError::Thread(error.to_string()))?;
+                askers.push(Box::new(move |_, observed| {
+                    pool.install(|| ask(observed, &proposers, &options))
+                }));
+            }
+        }
+        Task::Process { sources } => {
+            let program = std::env::current_exe().map_err(|error| {
+                Fault::plain(format!("the program does not know its own file: {error}"))
+            })?;
+            askers.push(Box::new(move |case, observed| {
+                let answer = infer(&program, config, sources, case, observed);
+                answer.unwrap_or_else(|error| Answer {
+                    error: Some(error),
+                    ..Answer::default()
+                })
+            }));
+        }
+        Task::Score(_) => askers.push(Box::new(move |case, _| match answered.get(&case.id()) {
+            Some(written) => written.read(&case.system.names),
+            None => Answer {
+                error: Some("no answer".to_string()),
+                ..Answer::default()
+            },
+        })),
+        Task::Export(_) | Task::Table(_) => {}
+    }
+    Ok(askers)
+}
+
+/// The answer of a process of its own, and the time from its start to its end.
+fn infer(
+    program: &Path,
+    config: &Config,
+    sources: &Sources,
+    case: &Case,
+    observed: &nsode_generator::Trajectory,
+) -> Result<Answer, String> {
+    let place = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let file = place.path().join("observed.csv");
+    let names = &case.system.names;
+    std::fs::write(&file, export::csv(names, observed)).map_err(|e| e.to_string())?;
+    let mut command = Command::new(program);
+    command.arg("infer").arg(&file).arg("--json");
+    command.args(["--top", &config.top.to_string()]);
+    command.args(["--seconds", &config.seconds.to_string()]);
+    command.args(["--seed", &config.seed.to_string()]);
+    command.args(["--proposers", &sources.names().join(",")]);
+    if let Network::At { directory, .. } = &sources.network {
+        command.arg("--checkpoint").arg(directory);
+    }
+    let started = Instant::now();
+    let output = command.output().map_err(|e| e.to_string())?;
+    let seconds = started.elapsed().as_secs_f64();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let candidates = document.get("candidates").and_then(Value::as_array);
+    let Some(candidates) = candidates else {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Ok(Answer {
+            seconds,
+            error: Some(said),
+            ..Answer::default()
+        });
+    };
+    let mut guesses = Vec::new();
+    for candidate in candidates {
+        let rhs = candidate.get("rhs").and_then(Value::as_array);
+        let texts = rhs.into_iter().flatten().filter_map(Value::as_str);
+        let texts: Vec<String> = texts.map(str::to_string).collect();
+        let source = candidate.get("source").and_then(Value::as_str);
+        guesses.push(Guess {
+            law: answers::law(&texts, names)?,
+            posterior: candidate.get("posterior").and_then(Value::as_f64),
+            source: source.map(str::to_string),
+        });
+    }
+    let warnings = document.get("warnings").and_then(Value::as_array);
+    let late = warnings
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|warning| warning.contains("time limit"));
+    Ok(Answer {
+        guesses,
+        seconds,
+        late,
+        error: None,
+    })
+}
