@@ -6,6 +6,7 @@
 use nsode_parser::Skeleton;
 
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::prior::most_frequent;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
@@ -19,8 +20,15 @@ pub struct Frequent {
 impl Frequent {
     /// The `count` most frequent skeletons, or all that the table has.
     pub fn new(count: usize) -> Frequent {
+        Frequent::admitted(count, &Filter::default())
+    }
+
+    /// The `count` most frequent skeletons that `filter` admits.
+    pub fn admitted(count: usize, filter: &Filter) -> Frequent {
+        let all = most_frequent(if filter.is_open() { count } else { usize::MAX });
+        let admitted = all.into_iter().filter(|skeleton| filter.admits(skeleton));
         Frequent {
-            skeletons: most_frequent(count),
+            skeletons: admitted.take(count).collect(),
         }
     }
 }

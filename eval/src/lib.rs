@@ -9,6 +9,7 @@ pub mod bench;
 pub mod discover;
 pub mod error;
 pub mod figures;
+pub mod filter;
 pub mod flow;
 pub mod frequent;
 pub mod integral;

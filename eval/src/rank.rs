@@ -39,7 +39,8 @@ pub fn log_evidence(bic: f64, parameters: usize, cells: usize, share: f64) -> f6
 }
 
 /// Bayesian information criterion of a fit in normalised units: `Σ n_i·ln(max(SSE_i/n_i, floor)) + Σ ln v +
-/// k·ln n` over the states, with the relative variances `v` of the cells and `k` fitted numbers.
+/// k·ln n` over the states, with the relative variances `v` of the cells and `k` fitted numbers. Where the
+/// noise is known, `SSE_i/σ_i² − n_i + n_i·ln σ_i²` stands for the first sum.
 pub fn bic(problem: &Problem, sse: &[f64], parameters: usize) -> f64 {
     let d = problem.dimension();
     let mut inverse = vec![0.0; d];
@@ -55,8 +56,19 @@ pub fn bic(problem: &Problem, sse: &[f64], parameters: usize) -> f64 {
         }
     }
     let mut total = logs + parameters as f64 * (problem.observed() as f64).ln();
-    for ((sse, inverse), n) in sse.iter().zip(&inverse).zip(problem.cells()) {
+    for (((sse, inverse), n), noise) in sse
+        .iter()
+        .zip(&inverse)
+        .zip(problem.cells())
+        .zip(problem.noise())
+    {
         let n = *n as f64;
+        if problem.knows_noise() {
+            // The Gaussian's exponent, up to a constant that makes it equal to the other where they agree.
+            let variance = noise.deviation.powi(2).max(FLOOR * FLOOR);
+            total += sse / variance - n + n * variance.ln();
+            continue;
+        }
         total += n * (sse / n).max(FLOOR * FLOOR * inverse / n).ln();
     }
     total

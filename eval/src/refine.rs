@@ -207,7 +207,7 @@ fn best_fit(
     let fit = best?;
     // Each state's own residuals decide its weight from here on; one state needs no weight.
     let deviations = fit.deviations(problem);
-    if problem.dimension() == 1 {
+    if problem.dimension() == 1 || problem.knows_noise() {
         return Some(fit);
     }
     shooter.weigh(deviations);
@@ -232,7 +232,11 @@ fn uncertainty(
         .iter()
         .map(|d| FLOOR / d)
         .fold(0.0, f64::max);
-    let variance = (fit.weighted_sse / freedom).max(floor * floor);
+    // Weighted by a known noise, the residuals' variance is 1 whatever they are.
+    let variance = match problem.knows_noise() {
+        true => 1.0_f64.max(floor * floor),
+        false => (fit.weighted_sse / freedom).max(floor * floor),
+    };
     let scale: Vec<f64> = fit.jacobian.column_iter().map(|c| c.norm()).collect();
     let unit = |i: usize| {
         scale

@@ -75,7 +75,10 @@ impl<'a> Shooter<'a> {
         let deviations: Vec<f64> = problem
             .noise()
             .iter()
-            .map(|n| n.deviation.max(0.3 * most).max(1e-3))
+            .map(|n| match problem.knows_noise() {
+                true => n.deviation.max(FLOOR),
+                false => n.deviation.max(0.3 * most).max(1e-3),
+            })
             .collect();
         let least = problem
             .noise()

@@ -108,6 +108,7 @@ impl Arguments {
                 seconds: self.seconds,
                 seed: self.seed,
                 local: sources.local(),
+                ..Options::default()
             },
             files: self.files,
             sources,

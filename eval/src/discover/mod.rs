@@ -13,6 +13,7 @@ mod variants;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use crate::rank::softmax;
@@ -44,6 +45,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether variants of the best candidates are tried.
     pub local: bool,
+    /// Which laws may be proposed.
+    pub filter: Filter,
 }
 
 impl Default for Options {
@@ -53,6 +56,7 @@ impl Default for Options {
             seconds: 10.0,
             seed: 0,
             local: true,
+            filter: Filter::default(),
         }
     }
 }
@@ -87,7 +91,7 @@ pub fn discover(
     let deadline = Instant::now() + Duration::from_secs_f64(limit);
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
-    let mut search = Search::new(problem, deadline);
+    let mut search = Search::new(problem, deadline, options.filter.clone());
     search.refine_all(problem, &seeds, &mut origins);
     if options.local {
         for _ in 0..ROUNDS {

@@ -7,6 +7,7 @@ use nsode_parser::Skeleton;
 use rayon::prelude::*;
 
 use super::origins::Origins;
+use crate::filter::Filter;
 use crate::prior::log_prior;
 use crate::problem::Problem;
 use crate::proposer::Seed;
@@ -20,6 +21,8 @@ const BATCH: usize = 16;
 /// What was fitted so far, and how the fits are weighed.
 pub(super) struct Search {
     deadline: Instant,
+    /// Which laws may be fitted.
+    filter: Filter,
     /// Observed cells.
     cells: usize,
     /// The share of them that counts as independent.
@@ -34,9 +37,10 @@ pub(super) struct Search {
 
 impl Search {
     /// A search that has not begun.
-    pub fn new(problem: &Problem, deadline: Instant) -> Search {
+    pub fn new(problem: &Problem, deadline: Instant, filter: Filter) -> Search {
         Search {
             deadline,
+            filter,
             cells: problem.observed(),
             share: 1.0,
             done: HashMap::new(),
@@ -48,7 +52,9 @@ impl Search {
     /// Fits the seeds, as many as the time allows. A fit that turns out to be a simpler law has the
     /// origin of its seed.
     pub fn refine_all(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
-        for batch in seeds.chunks(BATCH) {
+        let admitted = seeds.iter().filter(|s| self.filter.admits(&s.skeleton));
+        let admitted: Vec<&Seed> = admitted.collect();
+        for batch in admitted.chunks(BATCH) {
             if Instant::now() >= self.deadline {
                 self.late = true;
                 return;
@@ -77,6 +83,12 @@ impl Search {
     }
 
     fn keep(&mut self, refined: Refined) {
+        if !self
+            .filter
+            .admits_fitted(&refined.skeleton, &refined.constants)
+        {
+            return;
+        }
         match self.done.get(&refined.skeleton) {
             Some(other) if other.bic <= refined.bic => {}
             _ => {
@@ -85,18 +97,19 @@ impl Search {
         }
     }
 
+    /// Logarithm of a fit's posterior weight.
+    pub fn weight(&self, refined: &Refined) -> f64 {
+        let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
+        let prior = log_prior(&refined.skeleton) - UNDETERMINED * vague;
+        prior + log_evidence(refined.bic, refined.parameters, self.cells, self.share)
+    }
+
     /// Fits with their log-weights, best first.
     pub fn ranked(&self) -> Vec<(f64, &Refined)> {
         let mut ranked: Vec<(f64, &Refined)> = self
             .done
             .values()
-            .map(|refined| {
-                let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
-                let prior = log_prior(&refined.skeleton) - UNDETERMINED * vague;
-                let evidence =
-                    log_evidence(refined.bic, refined.parameters, self.cells, self.share);
-                (prior + evidence, refined)
-            })
+            .map(|refined| (self.weight(refined), refined))
             .filter(|(weight, _)| weight.is_finite())
             .collect();
         ranked.sort_by(|a, b| {

@@ -31,6 +31,8 @@ pub struct Problem {
     normalised: Vec<Trajectory>,
     curves: Vec<Curve>,
     noise: Vec<Noise>,
+    /// Whether the noise was given, not estimated.
+    known: bool,
     /// `1/√shape` a cell, 0 where missing; one list a trajectory, row-major.
     weights: Vec<Vec<f64>>,
     /// Observed cells of each state.
@@ -104,6 +106,7 @@ impl Problem {
             normalised,
             curves,
             noise,
+            known: false,
             weights: Vec::new(),
             cells,
         };
@@ -142,6 +145,19 @@ impl Problem {
             problem.weigh();
         }
         problem
+    }
+
+    /// The same problem with a noise that is known, one [`Noise`] a state: it is not estimated again, and
+    /// residuals are measured by it.
+    pub fn with_known_noise(&self, noise: Vec<Noise>) -> Problem {
+        let mut problem = self.with_noise(noise);
+        problem.known = true;
+        problem
+    }
+
+    /// Whether the noise was given, not estimated.
+    pub fn knows_noise(&self) -> bool {
+        self.known
     }
 
     /// Number of states.

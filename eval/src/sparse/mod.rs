@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use nsode_parser::{CanonicalSystem, Expr, System};
 
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::problem::{FLOOR, Problem};
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
@@ -30,6 +31,8 @@ pub struct Sparse {
     pub beam: usize,
     /// Most candidates proposed.
     pub candidates: usize,
+    /// Which terms may be used.
+    pub filter: Filter,
 }
 
 impl Default for Sparse {
@@ -38,6 +41,7 @@ impl Default for Sparse {
             terms: 5,
             beam: 40,
             candidates: 60,
+            filter: Filter::default(),
         }
     }
 }
@@ -53,7 +57,8 @@ impl Proposer for Sparse {
     }
 
     fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error> {
-        let library = library(problem);
+        let mut library = library(problem);
+        library.retain(|term| self.filter.admits_term(term));
         let supports: Vec<Vec<Support>> = (0..problem.dimension())
             .map(|state| self.supports(problem, &library, state))
             .collect();

@@ -97,6 +97,7 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                     seconds: config.seconds,
                     seed: config.seed,
                     local: sources.local(),
+                    ..Options::default()
                 };
                 let pool = rayon::ThreadPoolBuilder::new()
                     .num_threads(1)
