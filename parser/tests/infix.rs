@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nsode_parser::infix::{is_identifier, parse_expr, parse_system, parse_template};
+use nsode_parser::infix::{is_identifier, parse_expr, parse_law, parse_system, parse_template};
 use nsode_parser::print::{infix, infix_rounded, latex, latex_equation, number, sympy};
 use nsode_parser::{Expr, Names, ParseError, ParseErrorKind};
 use serde::Deserialize;
@@ -224,4 +224,22 @@ fn identifiers() {
     for bad in ["", "1x", "a b", "a-b", "y'", "y²", "₁", "50%", " y"] {
         assert!(!is_identifier(bad), "{bad}");
     }
+}
+
+#[test]
+fn names_that_are_no_variables_are_constants_of_a_law() {
+    let names = Names {
+        time: "t".into(),
+        states: vec!["S".into(), "I".into()],
+    };
+    let law = "dI/dt = b*S*I - g*I; dS/dt = -b*S*I + pi";
+    let (system, constants) = parse_law(law, &names).unwrap();
+    assert_eq!(constants, ["b", "g"]);
+    let at = |i: usize| system.rhs()[i].eval(0.0, &[2.0, 3.0], &[0.5, 0.1]);
+    assert!((at(1) - 2.7).abs() < 1e-12);
+    assert!((at(0) + 3.0 - std::f64::consts::PI).abs() < 1e-12);
+    // A function without its argument is no constant, and a call is no product.
+    assert!(parse_law("sin*S; I", &names).is_err());
+    assert!(parse_law("r(S); I", &names).is_err());
+    assert!(parse_law("r*S", &names).is_err());
 }

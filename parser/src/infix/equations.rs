@@ -34,6 +34,7 @@ struct Equation<'a> {
 pub(super) fn named(
     statements: &[Statement<'_>],
     names: &Names,
+    mode: Mode<'_>,
 ) -> Result<(System, Names), ParseError> {
     let equations = equations(statements)?;
     let Some(lefts) = lefts(&equations)? else {
@@ -43,7 +44,8 @@ pub(super) fn named(
             let kind = ParseErrorKind::EquationCount { expected, found };
             return Err(ParseError::new(kind, around(statements)));
         }
-        return system(equations.iter().map(|e| &e.right), names.clone());
+        let rights = equations.iter().map(|e| &e.right);
+        return system(rights, names.clone(), mode);
     };
     let mut slots: Vec<Option<(&Left<'_>, &Statement<'_>)>> = vec![None; names.dimension()];
     for (left, equation) in lefts.iter().zip(&equations) {
@@ -76,6 +78,7 @@ pub(super) fn named(
     system(
         slots.iter().flatten().map(|(_, right)| *right),
         names.clone(),
+        mode,
     )
 }
 
@@ -86,7 +89,7 @@ pub(super) fn unnamed(statements: &[Statement<'_>]) -> Result<(System, Names), P
         Some(lefts) => declared(&lefts)?,
         None => inferred(statements)?,
     };
-    system(equations.iter().map(|e| &e.right), names)
+    system(equations.iter().map(|e| &e.right), names, Mode::Formula)
 }
 
 /// Names as the left-hand sides give them.
@@ -185,9 +188,10 @@ fn variables<'a>(statements: &[Statement<'a>]) -> Vec<&'a str> {
 fn system<'a>(
     rights: impl Iterator<Item = &'a Statement<'a>>,
     names: Names,
+    mode: Mode<'_>,
 ) -> Result<(System, Names), ParseError> {
     let rhs = rights
-        .map(|right| Grammar::new(right, &names, Mode::Formula).parse())
+        .map(|right| Grammar::new(right, &names, mode).parse())
         .collect::<Result<Vec<Expr>, ParseError>>()?;
     let found = rhs.len();
     let system = System::new(rhs).map_err(|_| too_many(found, Span::new(0, 0)))?;

@@ -4,6 +4,7 @@
 //! states, before an operand and behind one; open parentheses wait on a stack of their own, so that no text
 //! can exhaust the thread's.
 
+use std::cell::RefCell;
 use std::f64::consts::PI;
 use std::mem;
 
@@ -19,18 +20,21 @@ use crate::system::Names;
 
 /// Which names stand for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum Mode<'a> {
     /// Variables only.
     Formula,
     /// Variables, and `c0`, `c1`, … for parameters.
     Template,
+    /// Variables, and every other name for a parameter: its number is the name's place in this list, which
+    /// grows as names are met.
+    Constants(&'a RefCell<Vec<String>>),
 }
 
 /// Reads one statement in the variables of `names`.
 pub(super) struct Grammar<'a> {
     statement: &'a Statement<'a>,
     names: &'a Names,
-    mode: Mode,
+    mode: Mode<'a>,
 }
 
 /// An open parenthesis, and what it interrupted.
@@ -54,7 +58,7 @@ enum Begun<'a> {
 
 impl<'a> Grammar<'a> {
     /// A grammar for this text and these names.
-    pub fn new(statement: &'a Statement<'a>, names: &'a Names, mode: Mode) -> Grammar<'a> {
+    pub fn new(statement: &'a Statement<'a>, names: &'a Names, mode: Mode<'a>) -> Grammar<'a> {
         Grammar {
             statement,
             names,
@@ -207,7 +211,10 @@ impl<'a> Grammar<'a> {
             None if function::lookup(name).is_some() => {
                 Err(hint::missing_argument(name, span, next))
             }
-            None => Err(hint::unknown_name(name, span, self.names)),
+            None => match self.mode {
+                Mode::Constants(list) => Ok(constant(name, &mut list.borrow_mut())),
+                _ => Err(hint::unknown_name(name, span, self.names)),
+            },
         }
     }
 
@@ -263,6 +270,15 @@ impl<'a> Grammar<'a> {
         let span = self.between(start, end);
         ParseError::new(ParseErrorKind::ImplicitProduct { left, right }, span).with_hint(hint)
     }
+}
+
+/// The parameter of this name, a new one if it is not in the list.
+fn constant(name: &str, list: &mut Vec<String>) -> Expr {
+    let known = list.iter().position(|known| known == name);
+    Expr::Parameter(known.unwrap_or_else(|| {
+        list.push(name.to_string());
+        list.len() - 1
+    }))
 }
 
 /// A number without its sign.

@@ -32,6 +32,8 @@ mod lexeme;
 mod node;
 mod pending;
 
+use std::cell::RefCell;
+
 use crate::error::{Expected, Found, ParseError, ParseErrorKind, Span};
 use crate::expr::Expr;
 use crate::system::{Names, System};
@@ -79,9 +81,21 @@ pub fn parse_template(text: &str, names: &Names) -> Result<Expr, ParseError> {
 pub fn parse_system(text: &str, names: Option<&Names>) -> Result<(System, Names), ParseError> {
     let statements = statements(text)?;
     match names {
-        Some(names) => equations::named(&statements, names),
+        Some(names) => equations::named(&statements, names, Mode::Formula),
         None => equations::unnamed(&statements),
     }
+}
+
+/// As [`parse_system`] with names, but every name that is no variable is a constant: `r*y*(1 - y/K)`. Returns the
+/// system, with [`Expr::Parameter`] `k` for constant `k`, and the names of the constants.
+///
+/// # Errors
+/// [`ParseError`], with the place and, where there is one, a hint.
+pub fn parse_law(text: &str, names: &Names) -> Result<(System, Vec<String>), ParseError> {
+    let constants = RefCell::new(Vec::new());
+    let statements = statements(text)?;
+    let (system, _) = equations::named(&statements, names, Mode::Constants(&constants))?;
+    Ok((system, constants.into_inner()))
 }
 
 /// Whether formulas can use `text` as the name of a variable: letters of any script, digits and `_`, not
@@ -91,7 +105,7 @@ pub fn is_identifier(text: &str) -> bool {
 }
 
 /// The only statement of a text.
-fn parse_one(text: &str, names: &Names, mode: Mode) -> Result<Expr, ParseError> {
+fn parse_one(text: &str, names: &Names, mode: Mode<'_>) -> Result<Expr, ParseError> {
     let statements = statements(text)?;
     match statements.as_slice() {
         [one] => match one.split_at('=') {
