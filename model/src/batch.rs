@@ -34,7 +34,7 @@ const OBSERVE: u64 = 0x6f62_7365_7276_6500;
 /// Added to the seed of the samples, for the seed of the order of a pool's batches.
 const ORDER: u64 = 0x6f72_6465_7200_0000;
 
-/// What a training step reads.
+/// What is computed at once: the batch of a training step, or a part of it.
 pub(crate) struct Batch {
     pub(crate) encoder: EncoderBatch,
     pub(crate) targets: TargetBatch,
@@ -48,7 +48,8 @@ pub(crate) struct Batch {
 
 /// Batches that were drawn together.
 pub(crate) struct Pool {
-    pub(crate) batches: Vec<Batch>,
+    /// A training step an entry: its batch, in the parts that it is computed in.
+    pub(crate) steps: Vec<Vec<Batch>>,
     /// Draws of the generator that it took; from a corpus, as many as it has samples.
     pub(crate) draws: u64,
 }
@@ -83,6 +84,8 @@ pub(crate) struct Source {
     pub(crate) vocabulary: Vocabulary,
     /// Samples a batch.
     pub(crate) batch: usize,
+    /// Of these, computed at once.
+    pub(crate) part: usize,
     /// Batches a pool.
     pub(crate) pool: usize,
 }
@@ -106,12 +109,17 @@ impl Source {
         if self.pool > 1 {
             rows.sort_by_key(|row| row.input.len()); // stable: like lengths stay in random order
         }
-        let mut batches = rows
+        let parts = |rows: &[Row]| {
+            rows.chunks(self.part)
+                .map(|part| self.collate(part))
+                .collect()
+        };
+        let mut steps = rows
             .chunks(self.batch)
-            .map(|rows| self.collate(rows))
+            .map(parts)
             .collect::<Result<Vec<_>, _>>()?;
-        shuffle(&mut batches, &mut self.stream(ORDER, number));
-        Ok(Pool { batches, draws })
+        shuffle(&mut steps, &mut self.stream(ORDER, number));
+        Ok(Pool { steps, draws })
     }
 
     fn wanted(&self) -> usize {

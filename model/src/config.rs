@@ -176,6 +176,10 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Samples a step.
     pub batch: usize,
+    /// Parts in which a step's samples are computed, one after the other, and their gradients added: less
+    /// memory, and the same descent but for rounding. Default 1.
+    #[serde(default = "one")]
+    pub accumulate: usize,
     /// Steps.
     pub steps: u64,
     /// Batches that are drawn together and cut from the sorted lengths, so that rows of a batch are of
@@ -339,6 +343,7 @@ impl TrainConfig {
     /// [`Error::Field`] for the first one that is out of its range.
     pub fn validated(self) -> Result<Valid<TrainConfig>, Error> {
         within(self.batch, 1, 1 << 20, "batch")?;
+        within(self.accumulate, 1, self.batch, "accumulate")?;
         within(self.steps, 1, 1 << 40, "steps")?;
         within(self.constants_weight, 0.0, 10.0, "constants_weight")?;
         within(self.threads, 0, 1024, "threads")?;

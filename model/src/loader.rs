@@ -13,7 +13,7 @@ use crate::batch::{Batch, Pool, Source};
 /// Hands out batches in order.
 pub(crate) struct Loader {
     pools: Stream<Result<Pool, Error>>,
-    current: VecDeque<Batch>,
+    current: VecDeque<Vec<Batch>>,
     /// Draws of the generator for the pools taken so far, and samples in them.
     draws: u64,
     samples: u64,
@@ -38,16 +38,21 @@ impl Loader {
         Ok(loader)
     }
 
-    /// The next batch; waits for it.
-    pub(crate) fn next(&mut self) -> Result<Batch, Error> {
+    /// The next step's batch, in its parts; waits for it.
+    pub(crate) fn next(&mut self) -> Result<Vec<Batch>, Error> {
         loop {
-            if let Some(batch) = self.current.pop_front() {
-                return Ok(batch);
+            if let Some(step) = self.current.pop_front() {
+                return Ok(step);
             }
             let pool = self.pools.next().ok_or(Error::Thread("sample"))??;
             self.draws += pool.draws;
-            self.samples += pool.batches.iter().map(|b| b.rows as u64).sum::<u64>();
-            self.current = pool.batches.into();
+            self.samples += pool
+                .steps
+                .iter()
+                .flatten()
+                .map(|b| b.rows as u64)
+                .sum::<u64>();
+            self.current = pool.steps.into();
         }
     }
 

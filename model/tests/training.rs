@@ -249,6 +249,7 @@ fn errors_name_the_field_and_its_range() {
     for (from, to, named) in [
         ("heads = 2", "heads = 3", "model.heads is 3"),
         ("batch = 16", "batch = 0", "batch is 0"),
+        ("pool = 2", "pool = 2\naccumulate = 17", "accumulate is 17"),
         ("bins = 65", "bins = 64", "model.bins is 64"),
         (
             "clip = 1.0",
@@ -297,4 +298,29 @@ fn a_corpus_is_trained_on_and_resumed() {
     let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
     assert_eq!(numbers(&whole), numbers(&parts));
     assert_eq!(weights(&whole), weights(&parts));
+}
+
+#[test]
+fn a_step_in_parts_is_the_same_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let losses = |accumulate: usize| {
+        let out = dir.path().join(accumulate.to_string());
+        let config = valid(|c| c.accumulate = accumulate);
+        assert!(run_until(&config, &out, false, u64::MAX));
+        let mut losses = Vec::new();
+        for line in lines(&out) {
+            match line {
+                Line::Train(metrics) => {
+                    assert_eq!(metrics.samples, 16 * metrics.step);
+                    losses.push(metrics.loss);
+                }
+                Line::Validation(v) => losses.extend([v.clean.skeleton, v.noisy.skeleton]),
+            }
+        }
+        losses
+    };
+    let whole = losses(1);
+    for (a, b) in whole.iter().zip(losses(3)) {
+        assert!((a - b).abs() < 1e-4 * a, "{a} {b}");
+    }
 }

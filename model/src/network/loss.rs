@@ -44,7 +44,8 @@ impl TargetBatch {
         }
     }
 
-    fn counts(&self) -> [i64; 2] {
+    /// Tokens and constants that are to be predicted.
+    pub(crate) fn counts(&self) -> [i64; 2] {
         let all = self.target.size()[0];
         [self.skeleton_tokens, all - self.skeleton_tokens]
     }
@@ -77,18 +78,20 @@ impl Network {
     }
 
     /// What training lowers, nats a skeleton token, of which a constant counts `constants_weight` times
-    /// as much; and what it is made of.
+    /// as much; and what it is made of. `tokens` are the skeleton tokens of the whole step, of which the
+    /// batch may be a part: the step's loss is then the sum over its parts.
     pub(crate) fn loss(
         &self,
         memory: &Memory,
         batch: &TargetBatch,
         constants_weight: f64,
+        tokens: i64,
     ) -> (Tensor, Losses) {
         let batch = batch.on(self.device());
         let logits = self.predictions(memory, &batch);
         let counts = batch.counts();
         let [skeleton, constants] = sums(&cross_entropy(&logits, &batch), counts);
-        let total = (&skeleton + &constants * constants_weight) / counts[0].max(1);
+        let total = (&skeleton + &constants * constants_weight) / tokens.max(1);
         let sums = Tensor::stack(&[skeleton, constants], 0).detach();
         (total, Losses { sums, counts })
     }

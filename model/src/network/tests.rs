@@ -285,7 +285,7 @@ fn a_batch_is_learned_by_heart() {
     let mut first = None;
     for _ in 0..150 {
         let memory = network.encode(&encoder);
-        let (loss, _) = network.loss(&memory, &batch, 0.3);
+        let (loss, _) = network.loss(&memory, &batch, 0.3, batch.counts()[0]);
         first.get_or_insert(loss.double_value(&[]));
         let gradient = network.parameters().gradient(&loss).unwrap();
         let _ = optimizer

@@ -268,6 +268,12 @@ impl Parameters {
         to_host(&self.flat)
     }
 
+    /// Zeros in the shape of the flat buffer.
+    pub(crate) fn zeros(&self) -> Result<Tensor, tch::TchError> {
+        let _guard = tch::no_grad_guard();
+        self.flat.f_zeros_like()
+    }
+
     /// Gradient of `loss` by the flat buffer, 32 bits, flat.
     pub(crate) fn gradient(&self, loss: &Tensor) -> Result<Tensor, tch::TchError> {
         let gradients = Tensor::f_run_backward(&[loss], &self.views, false, false)?;

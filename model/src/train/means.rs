@@ -58,7 +58,7 @@ impl Window {
         self.waited += since.elapsed().as_secs_f64();
     }
 
-    /// Adds a step.
+    /// Adds what was computed at once, the whole of a step's batch or a part of it.
     pub(super) fn add(
         &mut self,
         network: &Network,
@@ -76,7 +76,6 @@ impl Window {
                 batch.places as f64 / rows,
                 predictions,
             );
-        self.steps += 1;
         self.samples += batch.rows as u64;
         add(&mut self.counts, losses.counts);
         self.sums = Some(match self.sums.take() {
@@ -84,6 +83,11 @@ impl Window {
             None => losses.sums,
         });
         Ok(())
+    }
+
+    /// Counts a step, all of whose parts were added.
+    pub(super) fn step(&mut self) {
+        self.steps += 1;
     }
 
     /// Leaves the time since then, in which nothing was trained, out of the timing.

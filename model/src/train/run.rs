@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tch::Tensor;
 
+use super::gradient::gradient;
 use super::means::Window;
 use super::resume::resumed;
 use super::samples::Samples;
@@ -222,16 +223,12 @@ impl<'a> Run<'a> {
     pub(super) fn advance(&mut self) -> Result<(), Error> {
         let torch = Error::torch("training");
         let waiting = Instant::now();
-        let batch = self.loader.next()?;
+        let parts = self.loader.next()?;
         self.window.waited(waiting);
 
         let rate = self.schedule.at(self.step);
-        let (loss, losses) = {
-            let memory = self.network.encode(&batch.encoder);
-            let weight = self.config.constants_weight;
-            self.network.loss(&memory, &batch.targets, weight)
-        };
-        let gradient = self.network.parameters().gradient(&loss).map_err(&torch)?;
+        let weight = self.config.constants_weight;
+        let (gradient, losses) = gradient(&self.network, &parts, weight).map_err(&torch)?;
         let norm = self
             .optimizer
             .step(self.network.parameters_mut(), &gradient, rate)
@@ -243,9 +240,12 @@ impl<'a> Run<'a> {
                 .map_err(&torch)?;
         }
         self.last = Some((norm, rate));
-        self.window
-            .add(&self.network, &batch, losses)
-            .map_err(&torch)?;
+        for (part, losses) in parts.iter().zip(losses) {
+            self.window
+                .add(&self.network, part, losses)
+                .map_err(&torch)?;
+        }
+        self.window.step();
         self.progress.event(&Event::Step { step: self.step });
         Ok(())
     }

@@ -71,7 +71,7 @@ impl<'a> Samples<'a> {
         let seed = self.config.seed.wrapping_add(VALIDATION);
         let batch = self.config.batch.min(samples);
         let source = self.source(None, clean, seed, batch, samples.div_ceil(batch));
-        Ok(source.pool(0)?.batches)
+        Ok(source.pool(0)?.steps.into_iter().flatten().collect())
     }
 
     fn source(
@@ -93,6 +93,7 @@ impl<'a> Samples<'a> {
             model: self.model.clone(),
             vocabulary: self.vocabulary,
             batch,
+            part: batch.div_ceil(self.config.accumulate),
             pool,
         }
     }
