@@ -20,15 +20,18 @@ pub enum ProposerKind {
     Local,
     /// The most frequent skeletons of the generator, whatever the data: the control for the others.
     Frequent,
+    /// The user.
+    Guess,
 }
 
 impl ProposerKind {
     /// All of them.
-    pub const ALL: [ProposerKind; 4] = [
+    pub const ALL: [ProposerKind; 5] = [
         ProposerKind::Transformer,
         ProposerKind::Sparse,
         ProposerKind::Local,
         ProposerKind::Frequent,
+        ProposerKind::Guess,
     ];
 
     /// Those that are asked unless somebody says otherwise.
@@ -45,6 +48,7 @@ impl ProposerKind {
             ProposerKind::Sparse => "sparse",
             ProposerKind::Local => "local",
             ProposerKind::Frequent => "frequent",
+            ProposerKind::Guess => "guess",
         }
     }
 }
@@ -86,7 +90,7 @@ impl fmt::Display for Choice {
 #[non_exhaustive]
 pub enum UnknownProposer {
     /// There is none of this name.
-    #[error("`{0}` is no proposer: there are transformer, sparse, local and frequent")]
+    #[error("`{0}` is no proposer: there are transformer, sparse, local, frequent and guess")]
     Name(String),
     /// What follows the colon is no number, or none that is asked for.
     #[error("`{0}` is no number of candidates: write, for example, frequent:50")]
@@ -94,6 +98,9 @@ pub enum UnknownProposer {
     /// Variants are made of what there is.
     #[error("the number of local variants is not chosen: write local")]
     Local,
+    /// Guesses are those that are given.
+    #[error("the number of guesses is not chosen: write guess")]
+    Guess,
 }
 
 impl FromStr for Choice {
@@ -116,6 +123,7 @@ impl FromStr for Choice {
             .transpose()?;
         match (kind, count) {
             (ProposerKind::Local, Some(_)) => Err(UnknownProposer::Local),
+            (ProposerKind::Guess, Some(_)) => Err(UnknownProposer::Guess),
             _ => Ok(Choice { kind, count }),
         }
     }

@@ -88,6 +88,7 @@ impl Sample<'_> {
             initial: self.initial.iter().map(|y0| y0.to_vec()).collect(),
             fitted: self.initial.iter().map(|y0| solve(y0, 200)).collect(),
             log_prior: -3.0,
+            form: None,
             system,
         };
         (series, candidate)

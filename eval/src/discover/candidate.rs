@@ -5,6 +5,7 @@ use nsode_generator::Trajectory;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
 use super::origins::Origins;
+use crate::guess::Form;
 use crate::law::Law;
 use crate::prior::log_prior;
 use crate::problem::Problem;
@@ -53,6 +54,26 @@ pub struct Candidate {
     pub fitted: Vec<Trajectory>,
     /// Logarithm of the prior probability.
     pub log_prior: f64,
+    /// The user's own form, for a law that the user guessed.
+    pub form: Option<Form>,
+}
+
+impl Candidate {
+    /// The same candidate in the user's form, if there is one.
+    #[must_use]
+    pub(super) fn in_form(mut self, form: Option<&Form>) -> Candidate {
+        if let Some(form) = form {
+            self.form = Some(form.clone());
+            self.source = ProposerKind::Guess;
+            self.sources.retain(|source| *source != ProposerKind::Guess);
+            // Others proposed the shape with all of its constants free.
+            if form.constants.iter().any(|c| c.fixed && c.name.is_some()) {
+                self.sources.clear();
+            }
+            self.sources.insert(0, ProposerKind::Guess);
+        }
+        self
+    }
 }
 
 /// The law and its constants in the units of the data; `None` where these cannot express it, as numbers
@@ -134,5 +155,6 @@ pub(super) fn restored(
         bic: refined.bic,
         posterior,
         fitted: fitted.unwrap_or_default(),
+        form: None,
     })
 }

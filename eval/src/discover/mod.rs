@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::filter::Filter;
+use crate::guess::{self, Guess};
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use crate::rank::softmax;
@@ -47,6 +48,8 @@ pub struct Options {
     pub local: bool,
     /// Which laws may be proposed.
     pub filter: Filter,
+    /// Laws of the user, fitted in their own form and listed whatever their rank; the filter is not for them.
+    pub guesses: Vec<Guess>,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             seed: 0,
             local: true,
             filter: Filter::default(),
+            guesses: Vec::new(),
         }
     }
 }
@@ -119,7 +123,9 @@ pub fn discover(
             options.seconds
         ));
     }
+    let guessed = guess::fit_all(&options.guesses, problem, &mut warnings);
     let mut ranked = search.ranked();
+    guess::enter(&guessed, &mut ranked, |refined| search.weight(refined));
     let first = ranked
         .first()
         .map(|(_, refined)| &refined.skeleton)
@@ -138,8 +144,15 @@ pub fn discover(
     let candidates = ranked
         .iter()
         .zip(&posteriors)
-        .filter_map(|((_, refined), posterior)| restored(problem, refined, &origins, *posterior))
-        .take(options.top)
+        .enumerate()
+        .filter_map(|(rank, ((_, refined), posterior))| {
+            let guess = guessed.iter().find(|g| std::ptr::eq(&g.refined, *refined));
+            if rank >= options.top && guess.is_none() {
+                return None;
+            }
+            let candidate = restored(problem, refined, &origins, *posterior)?;
+            Some(candidate.in_form(guess.map(|guess| &guess.form)))
+        })
         .collect();
     Ok(Discovery {
         candidates,

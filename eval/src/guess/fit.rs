@@ -1,0 +1,235 @@
+//! The fit of a guess in its own form, and its translation into a fit of its shape.
+
+use nalgebra::DMatrix;
+
+use super::{Form, Guess, Known, free, start};
+use crate::discover::Constant;
+use crate::parametrised::{Fitted, Parametrised, Setting, Spread, first_deviations};
+use crate::problem::{FLOOR, Problem};
+use crate::rank::bic;
+use crate::refine::Refined;
+
+/// Pulls towards the data where the fit fails without, in inverse spans of time.
+const PULLS: [f64; 7] = [100.0, 40.0, 16.0, 6.0, 2.5, 1.0, 0.0];
+
+/// Starts that are fitted to the data.
+const STARTS: usize = 4;
+
+/// Solutions computed in one fit, at most, with their sensitivities counted once.
+const EVALUATIONS: usize = 400;
+
+/// A guess that was fitted.
+#[derive(Clone, Debug)]
+pub struct Guessed {
+    /// The fit of its shape, in normalised units.
+    pub refined: Refined,
+    /// Its own form.
+    pub form: Form,
+    /// Whether its constants can become whatever those of its shape can.
+    pub free: bool,
+}
+
+impl Guess {
+    /// Fits the guess to `problem`; `None` where no constants are found with which its solutions span the data.
+    pub fn fit(&self, problem: &Problem) -> Option<Guessed> {
+        let (settings, model, fitted) = self.best(problem)?;
+        let variance = variance(problem, &fitted);
+        let spread = model.spread(&fitted, variance);
+        let refined = self.translated(problem, &model, &fitted, &spread)?;
+        let constants = self
+            .constants
+            .iter()
+            .zip(&settings)
+            .enumerate()
+            .map(|(k, (unknown, setting))| {
+                let value = fitted.constants.get(k).copied().unwrap_or(f64::NAN);
+                let fixed = matches!(setting, Setting::Fixed(_));
+                let at_bound = model.is_at_bound(&fitted, k);
+                let known = spread.determined.get(k) == Some(&true) && !at_bound;
+                let stderr = match fixed {
+                    true => Some(0.0),
+                    false => known.then(|| spread.covariance[(k, k)].max(0.0).sqrt()),
+                };
+                Known {
+                    name: unknown.name.clone(),
+                    constant: Constant { value, stderr },
+                    fixed,
+                    at_bound,
+                }
+            })
+            .collect();
+        Some(Guessed {
+            refined,
+            form: Form {
+                rhs: self.rhs.clone(),
+                constants,
+                settings,
+            },
+            free: self.is_free(),
+        })
+    }
+
+    /// The best of the fits from several starts.
+    fn best(&self, problem: &Problem) -> Option<(Vec<Setting>, Parametrised, Fitted)> {
+        let mut settings: Vec<Setting> = self.constants.iter().map(|c| c.setting).collect();
+        // Numbers that another constant can stand for stay as they are.
+        let general: Vec<f64> = (self.constants.iter().enumerate())
+            .map(|(k, c)| c.start.unwrap_or(0.731 + 0.217 * k as f64))
+            .collect();
+        for k in free::redundant(problem, &self.rhs, &self.constants, &general) {
+            let start = self.constants.get(k).and_then(|c| c.start);
+            if let (Some(setting), Some(start)) = (settings.get_mut(k), start) {
+                *setting = Setting::Fixed(start);
+            }
+        }
+        let model = Parametrised::new(problem, &self.rhs, settings.clone())?;
+        let mut unknown = self.constants.clone();
+        for (constant, setting) in unknown.iter_mut().zip(&settings) {
+            constant.setting = *setting;
+        }
+        let initial: Vec<Vec<f64>> = problem.curves().iter().map(|c| c.at(0).to_vec()).collect();
+        let starts = start::starts(problem, &model, &unknown, STARTS);
+        let deviations = first_deviations(problem);
+        let mut best: Option<Fitted> = None;
+        let mut take = |fit: Option<Fitted>| {
+            if let Some(fit) = fit
+                && best.as_ref().is_none_or(|b| fit.cost < b.cost)
+            {
+                best = Some(fit);
+            }
+        };
+        for start in &starts {
+            take(model.fit(problem, &deviations, (start, &initial), &[0.0], EVALUATIONS));
+        }
+        let spread = problem.spread();
+        let follows = |fit: &Fitted| {
+            let each = fit.sse.iter().zip(problem.cells()).zip(&spread);
+            each.into_iter()
+                .all(|((sse, n), spread)| (sse / *n as f64).sqrt() < 0.3 * spread)
+        };
+        if !best.as_ref().is_some_and(follows) {
+            for start in &starts {
+                let fit = model.fit(problem, &deviations, (start, &initial), &PULLS, EVALUATIONS);
+                if let Some(fit) = fit
+                    && best.as_ref().is_none_or(|b| fit.cost < b.cost)
+                {
+                    best = Some(fit);
+                }
+            }
+        }
+        let mut fit = best?;
+        if problem.dimension() > 1 && !problem.knows_noise() {
+            // Each state's own residuals decide its weight, as in every other fit.
+            let each = fit.sse.iter().zip(problem.cells());
+            let own: Vec<f64> = each
+                .map(|(sse, n)| (sse / *n as f64).sqrt().max(FLOOR))
+                .collect();
+            let start = (fit.constants.as_slice(), fit.initial.as_slice());
+            fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
+        }
+        Some((settings, model, fit))
+    }
+
+    /// The fit as one of the shape, by canonical form, units and the chain rule.
+    fn translated(
+        &self,
+        problem: &Problem,
+        model: &Parametrised,
+        fitted: &Fitted,
+        spread: &Spread,
+    ) -> Option<Refined> {
+        let at = |constants: &[f64]| {
+            let system = self.with(constants).ok()?;
+            let system = system.rescaled(problem.scaling()).ok()?;
+            let (skeleton, values) = system.parts().ok()?;
+            Some((system, skeleton, values))
+        };
+        let (system, skeleton, values) = at(&fitted.constants)?;
+        let all = fitted.constants.len();
+        let mut jacobian = DMatrix::zeros(values.len(), all);
+        for &k in model.free() {
+            let value = *fitted.constants.get(k)?;
+            let error = spread.covariance[(k, k)].max(0.0).sqrt();
+            let step =
+                (1e-4 * error).clamp(1e-9 * value.abs(), 1e-5 * value.abs().max(1e-3 * error));
+            let moved = |step: f64| {
+                let mut constants = fitted.constants.clone();
+                *constants.get_mut(k)? += step;
+                let (_, shape, values) = at(&constants)?;
+                (shape == skeleton).then_some(values)
+            };
+            if let (true, Some(up), Some(down)) = (step > 0.0, moved(step), moved(-step)) {
+                for (i, (up, down)) in up.iter().zip(&down).enumerate() {
+                    jacobian[(i, k)] = (up - down) / (2.0 * step);
+                }
+            }
+        }
+        let block = spread.covariance.view((0, 0), (all, all));
+        let covariance = &jacobian * block * jacobian.transpose();
+        let errors: Vec<Option<f64>> = (0..values.len())
+            .map(|i| Some(covariance[(i, i)].max(0.0).sqrt()).filter(|e| e.is_finite()))
+            .collect();
+        let finite = covariance.iter().all(|v| v.is_finite());
+        Some(Refined {
+            system,
+            skeleton,
+            constants: values,
+            initial: fitted.initial.clone(),
+            covariance: finite.then_some(covariance),
+            errors,
+            r2: r2(problem, model, fitted)?,
+            bic: bic(problem, &fitted.sse, spread.rank),
+            sse: fitted.sse.clone(),
+            parameters: spread.rank,
+        })
+    }
+}
+
+/// Variance of the weighted residuals, floored at the integrator's accuracy.
+pub(crate) fn variance(problem: &Problem, fitted: &Fitted) -> f64 {
+    if problem.knows_noise() {
+        return 1.0;
+    }
+    let freedom = problem
+        .observed()
+        .saturating_sub(fitted.jacobian.ncols())
+        .max(1) as f64;
+    let deviations = first_deviations(problem);
+    let least = deviations.into_iter().fold(f64::INFINITY, f64::min);
+    (fitted.cost / freedom).max((FLOOR / least).powi(2))
+}
+
+/// Averaged over states: 1 − residual over total sum of squares, on the observed cells, unweighted.
+fn r2(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64> {
+    let d = problem.dimension();
+    let mut sums = vec![(0.0, 0.0); d];
+    let means = means(problem);
+    for (path, initial) in problem.normalised().iter().zip(&fitted.initial) {
+        let states = model.solve(&fitted.constants, initial, path.times())?;
+        for (cell, (y, u)) in path.states().iter().zip(&states).enumerate() {
+            if !y.is_nan() {
+                let (residual, total) = sums.get_mut(cell % d)?;
+                *residual += (y - u).powi(2);
+                *total += (y - means.get(cell % d)?).powi(2);
+            }
+        }
+    }
+    let each = sums
+        .iter()
+        .map(|(r, t): &(f64, f64)| 1.0 - r / t.max(f64::MIN_POSITIVE));
+    Some(each.sum::<f64>() / d as f64)
+}
+
+fn means(problem: &Problem) -> Vec<f64> {
+    let mean = |state: usize| {
+        let all = problem
+            .normalised()
+            .iter()
+            .flat_map(|path| path.column(state));
+        let (sum, n) = all
+            .filter(|y| !y.is_nan())
+            .fold((0.0, 0.0), |(sum, n), y| (sum + y, n + 1.0));
+        sum / n
+    };
+    (0..problem.dimension()).map(mean).collect()
+}

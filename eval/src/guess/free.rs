@@ -1,0 +1,128 @@
+//! Which numbers of a guess are constants to be fitted: those that are written as if measured, and for which no
+//! other constant can stand.
+
+use std::f64::consts::{LN_2, LN_10, PI};
+
+use nsode_parser::calculus::{Variable, derivative};
+use nsode_parser::{Binary, Expr, Unary};
+
+use super::Unknown;
+use crate::parametrised::Setting;
+use crate::problem::Problem;
+
+/// Points at which derivatives are compared.
+const POINTS: usize = 60;
+
+/// Relative size below which what is left of a derivative, beside the others, is nothing.
+const NOTHING: f64 = 1e-7;
+
+/// `rhs` with a new constant, which starts there, for every number that may be one: not 0, 1, −1, π, nor the
+/// logarithms that functions are expanded with, and no whole or half exponent.
+pub(super) fn numbers(rhs: &[Expr], constants: &mut Vec<Unknown>) -> Vec<Expr> {
+    rhs.iter().map(|expr| walk(expr, constants)).collect()
+}
+
+fn walk(expr: &Expr, constants: &mut Vec<Unknown>) -> Expr {
+    match expr {
+        Expr::Number(value) if !is_structural(*value) => {
+            constants.push(Unknown {
+                name: None,
+                start: Some(*value),
+                setting: Setting::FREE,
+            });
+            Expr::Parameter(constants.len() - 1)
+        }
+        Expr::Unary(function, a) => Expr::unary(*function, walk(a, constants)),
+        Expr::Binary(Binary::Pow, a, b) if is_plain_exponent(b) => {
+            walk(a, constants).pow(b.as_ref().clone())
+        }
+        Expr::Binary(op, a, b) => {
+            let a = walk(a, constants);
+            Expr::binary(*op, a, walk(b, constants))
+        }
+        leaf => leaf.clone(),
+    }
+}
+
+fn is_structural(value: f64) -> bool {
+    [0.0, 1.0, PI, LN_2, LN_10].contains(&value.abs())
+}
+
+fn is_plain_exponent(expr: &Expr) -> bool {
+    match expr {
+        Expr::Number(value) => (2.0 * value).fract() == 0.0,
+        Expr::Unary(Unary::Neg, inner) => is_plain_exponent(inner),
+        _ => false,
+    }
+}
+
+/// The numbers, among the constants, that nothing else can stand for: the derivatives by them are no
+/// combinations of those by the others at `values`. Constants with names come first, then numbers in order.
+pub(super) fn redundant(
+    problem: &Problem,
+    rhs: &[Expr],
+    constants: &[Unknown],
+    values: &[f64],
+) -> Vec<usize> {
+    let points = samples(problem);
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    let mut redundant = Vec::new();
+    let (named, numbers): (Vec<usize>, Vec<usize>) =
+        (0..constants.len()).partition(|k| constants.get(*k).is_some_and(|c| c.name.is_some()));
+    for k in named.into_iter().chain(numbers) {
+        let free = constants
+            .get(k)
+            .is_some_and(|c| matches!(c.setting, Setting::Free { .. }));
+        if !free {
+            continue;
+        }
+        let mut column = Vec::new();
+        for expr in rhs {
+            let slope = derivative(expr, Variable::Parameter(k));
+            column.extend(points.iter().map(|u| slope.eval(0.0, u, values)));
+        }
+        for value in &mut column {
+            if !value.is_finite() {
+                *value = 0.0;
+            }
+        }
+        let before = norm(&column);
+        // Twice, so that rounding of the first time is made good.
+        for _ in 0..2 {
+            for unit in &basis {
+                let along: f64 = unit.iter().zip(&column).map(|(a, b)| a * b).sum();
+                for (c, u) in column.iter_mut().zip(unit) {
+                    *c -= along * u;
+                }
+            }
+        }
+        let left = norm(&column);
+        let is_new = before > 0.0 && left > NOTHING * before;
+        if is_new {
+            column.iter_mut().for_each(|c| *c /= left);
+            basis.push(column);
+        } else if constants.get(k).is_some_and(|c| c.name.is_none()) {
+            redundant.push(k);
+        }
+    }
+    redundant
+}
+
+fn norm(column: &[f64]) -> f64 {
+    column.iter().map(|c| c * c).sum::<f64>().sqrt()
+}
+
+/// States along the smoothed curves, in the data's units, at most [`POINTS`] or a few more.
+pub(super) fn samples(problem: &Problem) -> Vec<Vec<f64>> {
+    let units = &problem.scaling().states;
+    let nodes: usize = problem.curves().iter().map(|c| c.times.len()).sum();
+    let stride = nodes.div_ceil(POINTS).max(1);
+    let mut all = Vec::new();
+    for curve in problem.curves() {
+        for node in (0..curve.times.len()).step_by(stride) {
+            let states = curve.at(node).iter().zip(units);
+            all.push(states.map(|(u, unit)| u * unit).collect());
+        }
+    }
+    all
+}

@@ -1,0 +1,183 @@
+use super::*;
+use nsode_generator::{Integrator, Trajectory};
+use nsode_parser::tape::Tape;
+
+fn names(states: &[&str]) -> Names {
+    Names {
+        time: "t".into(),
+        states: states.iter().map(|s| s.to_string()).collect(),
+    }
+}
+
+/// What `law` does from `initial`, with a ripple that looks like noise.
+fn observed(law: &str, names: &Names, initial: &[f64], end: f64, noise: f64) -> Problem {
+    let rhs: Vec<Expr> = law
+        .split(';')
+        .map(|text| nsode_parser::infix::parse_expr(text, names).unwrap())
+        .collect();
+    let times: Vec<f64> = (0..60).map(|i| end * f64::from(i) / 59.0).collect();
+    let solution = Integrator::default().integrate(&Tape::compile(&rhs), &[], initial, &times);
+    let clean = solution.complete().unwrap();
+    let ripple = |i: usize| 1.0 + noise * 3.4 * ((i as f64 * 0.618_033_988_75).fract() - 0.5);
+    let states = clean.states().iter().enumerate();
+    let states = states.map(|(i, y)| y * ripple(i)).collect();
+    Problem::new(vec![Trajectory::new(rhs.len(), times, states).unwrap()]).unwrap()
+}
+
+/// The fitted constants by name.
+fn fitted(guess: &Guess, problem: &Problem) -> Vec<(Option<String>, f64, Option<f64>)> {
+    let guessed = guess.fit(problem).unwrap();
+    let each = guessed.form.constants.into_iter();
+    each.map(|k| (k.name, k.constant.value, k.constant.stderr))
+        .collect()
+}
+
+#[test]
+fn constants_are_found_without_a_start() {
+    for (law, guess, states, initial, end, truth) in [
+        (
+            "0.8*y*(1 - y/74)",
+            "r*y*(1 - y/K)",
+            &["y"][..],
+            &[7.0][..],
+            10.0,
+            &[0.8, 74.0][..],
+        ),
+        (
+            "-3e-4*y/(2e-6 + y)",
+            "-V*y/(K + y)",
+            &["y"],
+            &[1e-5],
+            0.08,
+            &[3e-4, 2e-6],
+        ),
+        (
+            "20*y*log(5000/y)",
+            "b*y*log(K/y)",
+            &["y"],
+            &[100.0],
+            0.2,
+            &[20.0, 5000.0],
+        ),
+        (
+            "2 - 0.1*y^1.5",
+            "a - b*y^n",
+            &["y"],
+            &[0.5],
+            12.0,
+            &[2.0, 0.1, 1.5],
+        ),
+        (
+            "-0.002*S*I; 0.002*S*I - 0.5*I",
+            "-b*S*I; b*S*I - g*I",
+            &["S", "I"],
+            &[990.0, 10.0],
+            12.0,
+            &[0.002, 0.5],
+        ),
+        (
+            "v; -4*x - 0.2*v",
+            "v; -k*x - c*v",
+            &["x", "v"],
+            &[1.0, 0.0],
+            8.0,
+            &[4.0, 0.2],
+        ),
+    ] {
+        let names = names(states);
+        let problem = observed(law, &names, initial, end, 0.0);
+        let guess = Guess::parse(guess, &names).unwrap();
+        for ((name, value, stderr), truth) in fitted(&guess, &problem).iter().zip(truth) {
+            let off = (value - truth).abs() / truth;
+            assert!(off < 2e-3, "{law}: {name:?} = {value}, not {truth}");
+            assert!(
+                stderr.is_some_and(|e| e > 0.0 && e < 0.05 * truth.abs()),
+                "{law}: {stderr:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_start_and_ones_stay() {
+    let names = names(&["y"]);
+    let problem = observed("0.8*y*(1 - y/74)", &names, &[7.0], 10.0, 0.01);
+    for (guess, free) in [
+        ("0.5*y*(1 - y/100)", &[0.5, 100.0][..]),
+        ("r*y*(1 - 0.01*y)", &[0.01]),
+        ("0.5*r*y - s*y^2", &[0.5]),
+        ("y*(1 - y/K)", &[]),
+    ] {
+        let guess = Guess::parse(guess, &names).unwrap();
+        let starts: Vec<f64> = guess.constants.iter().filter_map(|c| c.start).collect();
+        assert_eq!(starts, free, "{}", guess.text());
+    }
+    // 0.5 and r do the same, so the number stays.
+    let guess = Guess::parse("0.5*r*y - s*y^2", &names).unwrap();
+    let guessed = guess.fit(&problem).unwrap();
+    assert!(guessed.form.constants[2].fixed && !guessed.form.constants[0].fixed);
+    assert!((guessed.form.constants[0].constant.value - 1.6).abs() < 0.1);
+    // A one stays, so this is no logistic law of any rate.
+    let guessed = Guess::parse("y*(1 - y/K)", &names)
+        .unwrap()
+        .fit(&problem)
+        .unwrap();
+    assert!(!guessed.free && guessed.refined.parameters == 2);
+}
+
+#[test]
+fn fixed_constants_stay_and_bounds_hold() {
+    let names = names(&["y"]);
+    let problem = observed("0.8*y*(1 - y/74)", &names, &[7.0], 10.0, 0.01);
+    let guess = Guess::parse("r*y*(1 - y/K)", &names).unwrap();
+    let constrained = |fixes: &[&str], bounds: &[&str]| {
+        let fixes: Vec<Fix> = fixes.iter().map(|f| f.parse().unwrap()).collect();
+        let bounds: Vec<Bounds> = bounds.iter().map(|f| f.parse().unwrap()).collect();
+        let mut guesses = [guess.clone()];
+        Guess::constrain(&mut guesses, &fixes, &bounds).map(|()| guesses[0].fit(&problem).unwrap())
+    };
+    let both = constrained(&["r=0.9"], &[]).unwrap();
+    assert!(both.form.constants[0].fixed);
+    assert_eq!(both.form.constants[0].constant.value, 0.9);
+    assert_eq!(both.refined.parameters, 2);
+    let free = guess.fit(&problem).unwrap();
+    assert_eq!(free.refined.parameters, 3);
+    assert!(free.refined.bic < both.refined.bic);
+    for (bounds, at_bound) in [
+        ("K=0:60", true),
+        ("K=0:200", false),
+        ("K=:60", true),
+        ("K=100:", true),
+    ] {
+        let guessed = constrained(&[], &[bounds]).unwrap();
+        let k = &guessed.form.constants[1];
+        assert_eq!(k.at_bound, at_bound, "{bounds}: {k:?}");
+        let bounds: Bounds = bounds.parse().unwrap();
+        let value = k.constant.value;
+        assert!(bounds.low <= value && value <= bounds.high, "{value}");
+        if !at_bound {
+            assert!((value - 74.0).abs() < 1.0 && k.constant.stderr.unwrap() < 1.0);
+        }
+    }
+    let error = constrained(&["q=1"], &[]).unwrap_err().to_string();
+    assert!(error.contains("there are r, K"), "{error}");
+    assert!(matches!(
+        constrained(&["r=1"], &["r=0:2"]),
+        Err(GuessError::Twice { .. })
+    ));
+}
+
+#[test]
+fn what_is_no_guess_is_refused() {
+    let names = names(&["Cells"]);
+    let wrong = |text: &str| Guess::parse(text, &names).unwrap_err();
+    assert!(matches!(wrong("r*cells"), GuessError::Case { .. }));
+    assert!(matches!(wrong("r*t"), GuessError::NoState { .. }));
+    assert!(matches!(wrong("r*("), GuessError::Formula(_)));
+    assert!(matches!(wrong("r*Cells; q*Cells"), GuessError::Formula(_)));
+    let long: Vec<String> = (0..30).map(|i| format!("a{i}*Cells^{i}")).collect();
+    assert!(matches!(
+        wrong(&long.join(" + ")),
+        GuessError::TooMany { .. }
+    ));
+}

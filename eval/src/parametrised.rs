@@ -1,0 +1,591 @@
+//! A law in the data's units whose constants are to be fitted as they are written: some free, some within bounds,
+//! some fixed, one perhaps in several places and equations.
+//!
+//! [`crate::refine`] fits skeletons, in which every constant stands once and is free; that is faster and what a
+//! search needs. What is here serves a person's own form, and the joint uncertainty of any fit, constants and
+//! initial states together. Solutions and sensitivities are [`crate::flow`]'s, Levenberg–Marquardt is
+//! MINPACK's. Bounds are kept by fitting an unbounded number in the constant's place (the transformations of
+//! F. James and M. Roos, *MINUIT*, Computer Physics Communications 10, 1975): between two bounds
+//! `a + (b − a)·(sin φ + 1)/2`, above one `a − 1 + √(φ² + 1)`, below one `b + 1 − √(φ² + 1)`.
+
+use std::cell::RefCell;
+
+use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
+use nalgebra::storage::Owned;
+use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
+use nsode_parser::{Expr, System};
+
+use crate::flow::{Flow, Nudge, Run};
+use crate::law::Law;
+use crate::problem::{FLOOR, Problem};
+
+/// Residual of every cell of a solution that failed, in normalised units.
+const FAILED: f64 = 1e3;
+
+/// A constant is at a bound if it is nearer to it than this share of its standard error, all else being fixed.
+const AT_BOUND: f64 = 0.05;
+
+/// What may become of a constant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Setting {
+    /// It is fitted, between these bounds; infinite where there is none.
+    Free {
+        /// Lower bound.
+        low: f64,
+        /// Upper bound, above the lower one.
+        high: f64,
+    },
+    /// It has this value.
+    Fixed(f64),
+}
+
+impl Setting {
+    /// Fitted without bounds.
+    pub const FREE: Setting = Setting::Free {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+    };
+
+    /// The value at the inner, unbounded number, and its slope there.
+    fn outward(self, inner: f64) -> (f64, f64) {
+        match self {
+            Setting::Fixed(value) => (value, 0.0),
+            Setting::Free { low, high } => match (low.is_finite(), high.is_finite()) {
+                (false, false) => (inner, 1.0),
+                (true, true) => {
+                    let half = (high - low) / 2.0;
+                    (low + half * (inner.sin() + 1.0), half * inner.cos())
+                }
+                (true, false) => {
+                    let root = (inner * inner + 1.0).sqrt();
+                    (low - 1.0 + root, inner / root)
+                }
+                (false, true) => {
+                    let root = (inner * inner + 1.0).sqrt();
+                    (high + 1.0 - root, -inner / root)
+                }
+            },
+        }
+    }
+
+    /// The inner number of a value; a value at or beyond a bound is moved a little inside, since the slope at
+    /// the bound is 0.
+    fn inward(self, value: f64) -> f64 {
+        let Setting::Free { low, high } = self else {
+            return 0.0;
+        };
+        match (low.is_finite(), high.is_finite()) {
+            (false, false) => value,
+            (true, true) => {
+                let share = ((value - low) / (high - low)).clamp(0.01, 0.99);
+                (2.0 * share - 1.0).asin()
+            }
+            (true, false) => above(value - low, low),
+            (false, true) => above(high - value, high),
+        }
+    }
+
+    /// How far a value is from the nearest bound.
+    fn gap(self, value: f64) -> f64 {
+        match self {
+            Setting::Fixed(_) => f64::INFINITY,
+            Setting::Free { low, high } => (value - low).min(high - value),
+        }
+    }
+}
+
+/// The inner number of a value so far from its only bound, a little inside at least.
+fn above(gap: f64, bound: f64) -> f64 {
+    let gap = gap.max(1e-3 * bound.abs().max(1e-3));
+    ((gap + 1.0).powi(2) - 1.0).sqrt()
+}
+
+/// A law whose constants are to be fitted, compiled for one problem.
+#[derive(Clone, Debug)]
+pub struct Parametrised {
+    /// In normalised units, one slot for each constant in each equation.
+    law: Law,
+    /// The constant of each slot.
+    owners: Vec<usize>,
+    settings: Vec<Setting>,
+    /// The constants that are fitted, ascending.
+    free: Vec<usize>,
+}
+
+/// Constants and initial states of a fit.
+#[derive(Clone, Debug)]
+pub struct Fitted {
+    /// All constants, in the data's units.
+    pub constants: Vec<f64>,
+    /// Initial states, normalised, one a trajectory.
+    pub initial: Vec<Vec<f64>>,
+    /// Weighted sum of squared residuals.
+    pub cost: f64,
+    /// Sum of squared residuals a state, each over its relative variance.
+    pub sse: Vec<f64>,
+    /// Derivatives of the weighted residuals by the free constants, then the initial states.
+    pub jacobian: DMatrix<f64>,
+}
+
+/// What a fit leaves open.
+#[derive(Clone, Debug)]
+pub struct Spread {
+    /// Covariance of all constants, then the normalised initial states; zero for what is fixed.
+    pub covariance: DMatrix<f64>,
+    /// Whether the data determine each constant.
+    pub determined: Vec<bool>,
+    /// Numbers that the data determine, initial states among them.
+    pub rank: usize,
+}
+
+impl Parametrised {
+    /// The law `rhs`, in the data's units, whose [`Expr::Parameter`] `k` is as `settings[k]` says. `None` where
+    /// a parameter has no setting, or there are not as many equations as states.
+    pub fn new(problem: &Problem, rhs: &[Expr], settings: Vec<Setting>) -> Option<Parametrised> {
+        let scaling = problem.scaling();
+        if rhs.len() != problem.dimension() {
+            return None;
+        }
+        let mut owners: Vec<usize> = Vec::new();
+        let mut normalised = Vec::new();
+        for (expr, unit) in rhs.iter().zip(&scaling.states) {
+            let first = owners.len();
+            let mut missing = false;
+            expr.visit(&mut |leaf| {
+                if let Expr::Parameter(k) = leaf {
+                    match settings.get(*k) {
+                        None => missing = true,
+                        Some(Setting::Fixed(_)) => {}
+                        Some(Setting::Free { .. }) => {
+                            if !owners.iter().skip(first).any(|owner| owner == k) {
+                                owners.push(*k);
+                            }
+                        }
+                    }
+                }
+            });
+            if missing {
+                return None;
+            }
+            let here = owners.get(first..)?;
+            let number = Expr::Number;
+            let inner = expr.substitute(&|leaf| match leaf {
+                Expr::Parameter(k) => match settings.get(*k)? {
+                    Setting::Fixed(value) => Some(number(*value)),
+                    Setting::Free { .. } => {
+                        let slot = here.iter().position(|owner| owner == k)?;
+                        Some(Expr::Parameter(first + slot))
+                    }
+                },
+                Expr::State(i) => Some(number(*scaling.states.get(*i)?) * Expr::State(*i)),
+                Expr::Time => Some(number(scaling.origin) + number(scaling.time) * Expr::Time),
+                _ => None,
+            });
+            normalised.push(number(scaling.time / unit) * inner);
+        }
+        let system = System::new(normalised).ok()?;
+        let law = Law::new(&system, owners.len())?;
+        let mut free: Vec<usize> = owners.clone();
+        free.sort_unstable();
+        free.dedup();
+        Some(Parametrised {
+            law,
+            owners,
+            settings,
+            free,
+        })
+    }
+
+    /// The constants that are fitted, ascending.
+    pub fn free(&self) -> &[usize] {
+        &self.free
+    }
+
+    /// Slots of the compiled law for these constants.
+    pub(crate) fn slots(&self, constants: &[f64]) -> Vec<f64> {
+        let value = |k: &usize| constants.get(*k).copied().unwrap_or(f64::NAN);
+        self.owners.iter().map(value).collect()
+    }
+
+    /// The compiled law, in normalised units.
+    pub(crate) fn law(&self) -> &Law {
+        &self.law
+    }
+
+    /// The constant of each slot of the law.
+    pub(crate) fn owners(&self) -> &[usize] {
+        &self.owners
+    }
+
+    /// All constants at inner numbers, one a free constant; with the slopes of the free ones.
+    pub(crate) fn constants(&self, inner: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let fixed = |setting: &Setting| match setting {
+            Setting::Fixed(value) => *value,
+            Setting::Free { .. } => f64::NAN,
+        };
+        let mut constants: Vec<f64> = self.settings.iter().map(fixed).collect();
+        let mut slopes = Vec::with_capacity(self.free.len());
+        for (k, inner) in self.free.iter().zip(inner) {
+            let setting = self.settings.get(*k).copied().unwrap_or(Setting::FREE);
+            let (value, slope) = setting.outward(*inner);
+            if let Some(place) = constants.get_mut(*k) {
+                *place = value;
+            }
+            slopes.push(slope);
+        }
+        (constants, slopes)
+    }
+
+    /// Inner numbers of constants.
+    pub(crate) fn inner(&self, constants: &[f64]) -> Vec<f64> {
+        let each = self.free.iter().map(|k| {
+            let setting = self.settings.get(*k).copied().unwrap_or(Setting::FREE);
+            setting.inward(constants.get(*k).copied().unwrap_or(f64::NAN))
+        });
+        each.collect()
+    }
+
+    /// Fits constants and initial states from a start, `strengths` being the pulls towards the smoothed curves,
+    /// the last one 0. `deviations` weigh the states' residuals. `None` where no solution is found.
+    pub fn fit(
+        &self,
+        problem: &Problem,
+        deviations: &[f64],
+        start: (&[f64], &[Vec<f64>]),
+        strengths: &[f64],
+        evaluations: usize,
+    ) -> Option<Fitted> {
+        let (constants, initial) = start;
+        let inner = self.inner(constants);
+        let numbers = inner.iter().chain(initial.iter().flatten()).copied();
+        let parameters = DVector::from_vec(numbers.collect());
+        if problem.observed() <= parameters.len() || !parameters.iter().all(|v| v.is_finite()) {
+            return None;
+        }
+        let mut target = Target {
+            model: self,
+            problem,
+            deviations,
+            flow: RefCell::new(flow(problem, &self.law)),
+            strength: 0.0,
+            parameters,
+        };
+        for strength in strengths {
+            target.strength = *strength;
+            target.evaluate(false)?;
+            let tolerance = if *strength > 0.0 { 1e-2 } else { 1e-8 };
+            let patience = evaluations / (target.parameters.len() + 1);
+            let solver = LevenbergMarquardt::new()
+                .with_ftol(tolerance)
+                .with_xtol(tolerance)
+                .with_gtol(1e-10)
+                .with_stepbound(10.0)
+                .with_patience(patience.max(2));
+            target = solver.minimize(target).0;
+        }
+        target.finish()
+    }
+
+    /// The fit at constants and initial states as they are.
+    pub fn at(
+        &self,
+        problem: &Problem,
+        deviations: &[f64],
+        constants: &[f64],
+        initial: &[Vec<f64>],
+    ) -> Option<Fitted> {
+        let inner = self.inner(constants);
+        let numbers = inner.iter().chain(initial.iter().flatten()).copied();
+        Target {
+            model: self,
+            problem,
+            deviations,
+            flow: RefCell::new(flow(problem, &self.law)),
+            strength: 0.0,
+            parameters: DVector::from_vec(numbers.collect()),
+        }
+        .finish()
+    }
+
+    /// The normalised solution at `times`, normalised, from `initial` at the first of them; `None` where it fails.
+    pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Option<Vec<f64>> {
+        let mut flow = Flow::new(&self.law);
+        let mut states = Vec::with_capacity(times.len() * initial.len());
+        let slots = self.slots(constants);
+        let run = flow.run(&slots, initial, times, None, false, |_, u, _| {
+            states.extend_from_slice(u);
+        });
+        (run == Run::Complete).then_some(states)
+    }
+
+    /// Whether the fit left constant `k` at a bound.
+    pub fn is_at_bound(&self, fitted: &Fitted, k: usize) -> bool {
+        let place = self.free.iter().position(|free| *free == k);
+        let column = place.and_then(|place| fitted.jacobian.column_iter().nth(place));
+        let (Some(setting), Some(value), Some(column)) =
+            (self.settings.get(k), fitted.constants.get(k), column)
+        else {
+            return false;
+        };
+        setting.gap(*value) * column.norm() < AT_BOUND
+    }
+
+    /// What the fit leaves open: the inverse of `JᵀJ` times `variance`, directions that the data do not see left
+    /// out. Constants at a bound count as fixed.
+    pub fn spread(&self, fitted: &Fitted, variance: f64) -> Spread {
+        let all = self.settings.len();
+        let states: usize = fitted.initial.iter().map(Vec::len).sum();
+        let at_bound = |k: &usize| self.is_at_bound(fitted, *k);
+        let mut places: Vec<usize> = self.free.clone();
+        places.extend(all..all + states);
+        let held: Vec<bool> = self
+            .free
+            .iter()
+            .map(at_bound)
+            .chain(std::iter::repeat_n(false, states))
+            .collect();
+        let mut jacobian = fitted.jacobian.clone();
+        let mut scale = Vec::new();
+        for (mut column, held) in jacobian.column_iter_mut().zip(&held) {
+            let norm = if *held { 0.0 } else { column.norm() };
+            let unit = if norm > 0.0 && norm.is_finite() {
+                1.0 / norm
+            } else {
+                0.0
+            };
+            column *= unit;
+            scale.push(unit);
+        }
+        let eigen = SymmetricEigen::new(jacobian.tr_mul(&jacobian));
+        let top = eigen.eigenvalues.iter().copied().fold(0.0, f64::max);
+        let n = scale.len();
+        let mut inverse = DMatrix::zeros(n, n);
+        let mut unknown: Vec<bool> = scale
+            .iter()
+            .zip(&held)
+            .map(|(unit, held)| *unit == 0.0 && !held)
+            .collect();
+        let mut rank = 0;
+        for (value, vector) in eigen
+            .eigenvalues
+            .iter()
+            .zip(eigen.eigenvectors.column_iter())
+        {
+            if *value > 1e-11 * top {
+                inverse += vector * vector.transpose() / *value;
+                rank += 1;
+            } else {
+                for ((flag, part), held) in unknown.iter_mut().zip(vector.iter()).zip(&held) {
+                    *flag |= part.abs() > 1e-2 && !held;
+                }
+            }
+        }
+        let mut covariance = DMatrix::zeros(all + states, all + states);
+        for (i, a) in places.iter().enumerate() {
+            for (j, b) in places.iter().enumerate() {
+                covariance[(*a, *b)] = variance * inverse[(i, j)] * scale[i] * scale[j];
+            }
+        }
+        let mut determined = vec![true; all];
+        for (k, unknown) in self.free.iter().zip(&unknown) {
+            if let Some(flag) = determined.get_mut(*k) {
+                *flag = !unknown;
+            }
+        }
+        Spread {
+            covariance,
+            determined,
+            rank,
+        }
+    }
+}
+
+/// An integrator as accurate as the noise asks for.
+fn flow<'a>(problem: &Problem, law: &'a Law) -> Flow<'a> {
+    let mut flow = Flow::new(law);
+    let deviations = problem.noise().iter().map(|n| n.deviation);
+    let least = deviations.fold(f64::INFINITY, f64::min);
+    flow.relative = (1e-3 * least).clamp(1e-7, 1e-5);
+    flow.absolute = 0.1 * flow.relative;
+    flow
+}
+
+/// Standard deviations that weigh the states' residuals at first.
+pub fn first_deviations(problem: &Problem) -> Vec<f64> {
+    let each = problem.noise().iter().map(|n| n.deviation);
+    let most = each.clone().fold(0.0, f64::max);
+    each.map(|deviation| match problem.knows_noise() {
+        true => deviation.max(FLOOR),
+        false => deviation.max(0.3 * most).max(1e-3),
+    })
+    .collect()
+}
+
+struct Target<'a> {
+    model: &'a Parametrised,
+    problem: &'a Problem,
+    deviations: &'a [f64],
+    flow: RefCell<Flow<'a>>,
+    strength: f64,
+    parameters: DVector<f64>,
+}
+
+impl Target<'_> {
+    /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
+    fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
+        let model = self.model;
+        let problem = self.problem;
+        let (d, p, m) = (problem.dimension(), model.owners.len(), model.free.len());
+        let observed = problem.observed();
+        let width = if sensitive { self.parameters.len() } else { 0 };
+        let mut residuals = DVector::zeros(observed);
+        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
+        let (inner, initial) = self.parameters.as_slice().split_at(m);
+        let (constants, slopes) = model.constants(inner);
+        let slots = model.slots(&constants);
+        // Where each slot's column goes, and what it is multiplied by.
+        let columns: Vec<(usize, f64)> = model
+            .owners
+            .iter()
+            .filter_map(|owner| {
+                let place = model.free.iter().position(|k| k == owner)?;
+                Some((place, *slopes.get(place)?))
+            })
+            .collect();
+        let mut flow = self.flow.borrow_mut();
+        let mut next = 0;
+        for (number, (path, start)) in problem
+            .normalised()
+            .iter()
+            .zip(initial.chunks(d))
+            .enumerate()
+        {
+            let weights = problem.weights(number);
+            let curve = problem.curves().get(number);
+            let nudge = curve.filter(|_| self.strength > 0.0).map(|curve| Nudge {
+                curve,
+                strength: self.strength,
+            });
+            let run = flow.run(
+                &slots,
+                start,
+                path.times(),
+                nudge,
+                sensitive,
+                |row, u, s| {
+                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
+                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
+                        if w > 0.0 {
+                            let w = w / self.deviations.get(i).copied().unwrap_or(1.0);
+                            residuals[next] = w * (value - y);
+                            if sensitive {
+                                let from = s.get(i * (d + p)..(i + 1) * (d + p)).unwrap_or(&[]);
+                                let (states, by_slot) = from.split_at(d.min(from.len()));
+                                for (j, s) in states.iter().enumerate() {
+                                    jacobian[(next, m + number * d + j)] = w * s;
+                                }
+                                for (s, (place, slope)) in by_slot.iter().zip(&columns) {
+                                    jacobian[(next, *place)] += w * s * slope;
+                                }
+                            }
+                            next += 1;
+                        }
+                    }
+                },
+            );
+            if run != Run::Complete {
+                return None;
+            }
+        }
+        let mut numbers = residuals.iter().chain(jacobian.iter());
+        numbers
+            .all(|v| v.is_finite())
+            .then_some((residuals, jacobian))
+    }
+
+    /// The fit, its Jacobian by the constants themselves instead of the inner numbers.
+    fn finish(&self) -> Option<Fitted> {
+        let (residuals, mut jacobian) = self.evaluate(true)?;
+        let d = self.problem.dimension();
+        let (inner, initial) = self.parameters.as_slice().split_at(self.model.free.len());
+        let (constants, slopes) = self.model.constants(inner);
+        for (mut column, slope) in jacobian.column_iter_mut().zip(&slopes) {
+            if *slope != 0.0 {
+                column /= *slope;
+            }
+        }
+        let mut sse = vec![0.0; d];
+        let mut rows = residuals.iter();
+        for number in 0..self.problem.normalised().len() {
+            for (cell, w) in self.problem.weights(number).iter().enumerate() {
+                if *w > 0.0 {
+                    let deviation = self.deviations.get(cell % d)?;
+                    *sse.get_mut(cell % d)? += (rows.next()? * deviation).powi(2);
+                }
+            }
+        }
+        Some(Fitted {
+            constants,
+            initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
+            cost: residuals.norm_squared(),
+            sse,
+            jacobian,
+        })
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_> {
+    type ResidualStorage = Owned<f64, Dyn>;
+    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+    type ParameterStorage = Owned<f64, Dyn>;
+
+    fn set_params(&mut self, x: &DVector<f64>) {
+        self.parameters.copy_from(x);
+    }
+
+    fn params(&self) -> DVector<f64> {
+        self.parameters.clone()
+    }
+
+    fn residuals(&self) -> Option<DVector<f64>> {
+        let worst = self
+            .deviations
+            .iter()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        let failed = || DVector::repeat(self.problem.observed(), FAILED / worst);
+        Some(self.evaluate(false).map_or_else(failed, |(r, _)| r))
+    }
+
+    fn jacobian(&self) -> Option<DMatrix<f64>> {
+        self.evaluate(true).map(|(_, jacobian)| jacobian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bounds_hold_and_are_undone(inner in -50.0..50.0f64, low in -10.0..10.0f64, wide in 0.1..10.0f64) {
+            let high = low + wide;
+            let none = f64::INFINITY;
+            for (low, high) in [(low, high), (low, none), (-none, high), (-none, none)] {
+                let setting = Setting::Free { low, high };
+                let (value, slope) = setting.outward(inner);
+                prop_assert!(value >= low - 1e-9 && value <= high + 1e-9);
+                let step = 1e-6;
+                let around = setting.outward(inner + step).0 - setting.outward(inner - step).0;
+                prop_assert!((around / (2.0 * step) - slope).abs() < 1e-4 * (1.0 + slope.abs()));
+                // Not at the bounds themselves, where a start is moved inside.
+                let inside = (value - low) > 0.05 * wide && (high - value) > 0.05 * wide;
+                if inside {
+                    let back = setting.outward(setting.inward(value)).0;
+                    prop_assert!((back - value).abs() < 1e-6 * (1.0 + value.abs()), "{value} {back}");
+                }
+            }
+        }
+    }
+}
