@@ -159,6 +159,16 @@ pub enum Error {
         /// Its value in the configuration.
         now: String,
     },
+    /// A line of a run's metrics is not one.
+    #[error("{}, line {line}: {message}; the run that writes it mends it when it is resumed", path.display())]
+    Metrics {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the reader says.
+        message: String,
+    },
     /// Observations, or a corpus of them, that the model cannot take.
     #[error("{0}")]
     Observations(String),

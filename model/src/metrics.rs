@@ -45,6 +45,18 @@ pub struct StepMetrics {
     pub seconds: f64,
 }
 
+impl StepMetrics {
+    /// Share of a step that was spent on waiting for samples. On a GPU, at most that: the device works on
+    /// steps that were handed to it before.
+    pub fn waiting(&self) -> f64 {
+        if self.step_ms > 0.0 {
+            self.wait_ms / self.step_ms
+        } else {
+            0.0
+        }
+    }
+}
+
 /// Means over unseen samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unseen {
@@ -118,6 +130,27 @@ impl Line {
             Line::Validation(validation) => validation.step,
         }
     }
+}
+
+/// Reads the lines of a run's `metrics.jsonl`. A last line without an end is left out: a run that goes on is
+/// writing it, or one that was killed was.
+///
+/// # Errors
+/// [`Error::Io`] for a file that cannot be read, [`Error::Metrics`] for a line that is none of [`Line`]'s.
+pub fn read(dir: &Path) -> Result<Vec<Line>, Error> {
+    let path = dir.join(METRICS);
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let lines = whole.lines().enumerate();
+    lines
+        .map(|(index, line)| {
+            serde_json::from_str(line).map_err(|error| Error::Metrics {
+                path: path.clone(),
+                line: index + 1,
+                message: error.to_string(),
+            })
+        })
+        .collect()
 }
 
 /// The open `metrics.jsonl`.

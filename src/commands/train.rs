@@ -1,4 +1,6 @@
-//! `nsode train`: a network from a configuration, into a checkpoint directory.
+//! `nsode train`: a network from a configuration, into a checkpoint directory; and how its training went.
+
+mod curves;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -25,6 +27,7 @@ Examples:
   nsode train --config data/configs/train-tiny.toml --out out/tiny
   nsode train --config data/configs/train-tiny.toml --out out/tiny --resume
   nsode train --config data/configs/train-tiny.toml --from out/tiny --decay 4 --out out/final
+  nsode train --plot out/tiny
 
 Ctrl-C saves the run and stops it; --resume goes on with it as if nothing had happened. A GPU needs \
 the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH.";
@@ -34,8 +37,8 @@ the libtorch 2.11.0 with CUDA on LD_LIBRARY_PATH.";
 #[command(after_help = EXAMPLES, mut_arg("device", |device| device.help("Where to compute")))]
 pub struct Arguments {
     /// Network, optimizer, samples (TOML)
-    #[arg(long, value_name = "F.toml")]
-    config: PathBuf,
+    #[arg(long, value_name = "F.toml", required_unless_present = "plot")]
+    config: Option<PathBuf>,
     /// Read samples from this corpus; without it they are drawn on the way
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
@@ -56,6 +59,28 @@ pub struct Arguments {
     /// Stop after so many minutes, saved, as Ctrl-C does
     #[arg(long, value_name = "M")]
     minutes: Option<f64>,
+    /// Train nothing; draw how the run in this directory went, as training.svg and training.png, there or
+    /// in --out
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["config", "corpus", "resume", "from", "decay", "minutes"]
+    )]
+    plot: Option<PathBuf>,
+}
+
+/// What is asked for, checked.
+#[derive(Debug)]
+pub enum Action {
+    /// Train.
+    Train(Box<Config>),
+    /// Draw how a run went.
+    Draw {
+        /// The run.
+        directory: PathBuf,
+        /// Where the pictures go.
+        out: PathBuf,
+    },
 }
 
 /// A run, checked.
@@ -71,7 +96,16 @@ impl Arguments {
     ///
     /// # Errors
     /// A problem for a configuration that is none, or a directory that can't be written to.
-    pub fn validated(self) -> Result<Config, Fault> {
+    pub fn validated(self) -> Result<Action, Fault> {
+        let config = match (self.config, self.plot) {
+            (Some(config), _) => config,
+            (None, Some(directory)) => {
+                let out = self.out.unwrap_or_else(|| directory.clone());
+                return Ok(Action::Draw { directory, out });
+            }
+            // clap has one of them
+            (None, None) => return Err(Fault::new("--config is missing", "Give it, or --plot.")),
+        };
         let limit = match self.minutes {
             None => None,
             Some(minutes) => match Duration::try_from_secs_f64(minutes * 60.0) {
@@ -84,11 +118,11 @@ impl Arguments {
                 }
             },
         };
-        let train = read(&self.config)?;
-        let name = self.config.file_stem().unwrap_or_default();
+        let train = read(&config)?;
+        let name = config.file_stem().unwrap_or_default();
         let out = self.out.unwrap_or_else(|| Path::new("out").join(name));
         make_directory(&out, "--out")?;
-        Ok(Config {
+        Ok(Action::Train(Box::new(Config {
             train,
             options: Options {
                 out,
@@ -99,7 +133,7 @@ impl Arguments {
                 corpus: self.corpus,
             },
             limit,
-        })
+        })))
     }
 }
 
@@ -131,11 +165,19 @@ fn read(path: &Path) -> Result<Valid<TrainConfig>, Fault> {
     Ok(config)
 }
 
-/// Trains, until the configuration's last step, the time limit, or Ctrl-C.
+/// Does what is asked for.
 ///
 /// # Errors
-/// Those of the training.
-pub fn run(config: Config) -> Result<Outcome, Fault> {
+/// Those of the training, or of the drawing.
+pub fn run(action: Action) -> Result<Outcome, Fault> {
+    match action {
+        Action::Train(config) => go(&config),
+        Action::Draw { directory, out } => curves::draw(&directory, &out),
+    }
+}
+
+/// Trains, until the configuration's last step, the time limit, or Ctrl-C.
+fn go(config: &Config) -> Result<Outcome, Fault> {
     let stop = stop::flag();
     if let Some(limit) = config.limit {
         std::thread::spawn(move || {
@@ -144,7 +186,7 @@ pub fn run(config: Config) -> Result<Outcome, Fault> {
         });
     }
     let watcher = Watcher {
-        config: &config,
+        config,
         bar: Mutex::new(None),
     };
     let summary = train(&config.train, &config.options, &watcher, stop)?;

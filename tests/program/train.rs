@@ -1,9 +1,14 @@
 //! `nsode train`: that it stops cleanly, goes on, and leaves what `infer` can use.
 
 use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
 
 use crate::support::{
-    Running, folder, infer, nsode, nsode_in, program, run, text, tiny_checkpoint, tiny_config,
+    Running, copied_checkpoint, folder, infer, nsode, nsode_in, program, run, text,
+    tiny_checkpoint, tiny_config,
 };
 
 #[test]
@@ -167,4 +172,173 @@ fn a_corpus_can_be_read() {
     train.args(["train", "--out", "run", "--corpus", "corpus", "--config"]);
     run(train.arg(tiny_config()), 0);
     assert!(place.path().join("run/model.safetensors").is_file());
+}
+
+#[test]
+fn a_run_is_drawn() {
+    let run_directory = copied_checkpoint();
+    let place = folder();
+    // as a run leaves it that is writing its next line
+    let metrics = run_directory.path().join("metrics.jsonl");
+    let mut lines = fs::read_to_string(&metrics).unwrap();
+    lines.push_str("{\"kind\":\"train\",\"step\":7,\"sam");
+    fs::write(&metrics, &lines).unwrap();
+    let mut command = nsode_in(place.path());
+    command.args(["train", "--out", "pictures", "--plot"]);
+    let output = run(command.arg(run_directory.path()), 0);
+    assert_eq!(text(&output.stdout), "");
+    let svg = fs::read_to_string(place.path().join("pictures/training.svg")).unwrap();
+    for title in ["Learning rate", "unseen, clean", "Use of the machine"] {
+        assert!(svg.contains(title), "{title}");
+    }
+    let png = fs::read(place.path().join("pictures/training.png")).unwrap();
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+
+    // What is no metrics is named.
+    for (spoilt, message) in [
+        (format!("{{}}\n{lines}"), "metrics.jsonl, line 1: "),
+        (String::new(), "no metrics yet"),
+    ] {
+        fs::write(&metrics, spoilt).unwrap();
+        let mut command = nsode_in(place.path());
+        command.args(["train", "--plot"]).arg(run_directory.path());
+        let said = text(&run(&mut command, 2).stderr);
+        assert!(said.contains(message), "{said}");
+    }
+    let mut command = nsode_in(place.path());
+    let said = text(&run(command.args(["train", "--plot", "nowhere"]), 2).stderr);
+    assert!(said.contains("nowhere"), "{said}");
+}
+
+/// A run long enough to be killed in: samples of several pools, several saves and validations.
+fn killable(place: &Path) {
+    let text = fs::read_to_string(tiny_config()).unwrap();
+    let mut longer = text.clone();
+    for (from, to) in [
+        ("steps = 6", "steps = 120"),
+        ("checkpoint_every = 3", "checkpoint_every = 7"),
+        ("every = 3\n", "every = 30\n"),
+        ("clip = 1.0", "clip = 1.0\naverage = 20.0"),
+    ] {
+        assert!(longer.contains(from), "{from}");
+        longer = longer.replace(from, to);
+    }
+    fs::write(place.join("config.toml"), longer).unwrap();
+}
+
+/// What a run has logged, without what is timed or counted in one session only, and its weights: those for
+/// use, the best, and the whole state.
+fn reached(out: &Path) -> (Vec<Value>, Vec<Vec<u8>>) {
+    let log = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let lines = log.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        for timed in [
+            "samples_per_second",
+            "step_ms",
+            "wait_ms",
+            "mfu",
+            "accepted",
+            "seconds",
+        ] {
+            line.as_object_mut().unwrap().remove(timed);
+        }
+        line
+    });
+    let files = ["model.safetensors", "best/model.safetensors"];
+    let files = files.map(|name| fs::read(out.join(name)).unwrap());
+    (lines.collect(), files.to_vec())
+}
+
+/// Kills runs, each until it has survived to its end, `kills` times in all, and holds each against a run that
+/// was left alone.
+fn killed_runs_end_as_others_do(kills: usize) {
+    let place = folder();
+    killable(place.path());
+    let train = |out: &str| {
+        let mut command = std::process::Command::new(program());
+        command
+            .args(["train", "--config", "config.toml", "--out", out])
+            .current_dir(place.path());
+        if place.path().join(out).join("training.safetensors").exists() {
+            command.arg("--resume");
+        }
+        Running::spawn(&mut command)
+    };
+    let start = Instant::now();
+    let mut running = train("whole");
+    assert_eq!(
+        running.child.wait().unwrap().code(),
+        Some(0),
+        "{}",
+        running.stderr()
+    );
+    let whole = start.elapsed();
+    let expected = reached(&place.path().join("whole"));
+    assert_eq!(expected.0.len(), 124);
+
+    // Read again from what is printed, a failure's moments can be tried once more.
+    let clock = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let mut seed = match std::env::var("NSODE_KILL_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => clock.subsec_nanos() | 1,
+    };
+    println!("NSODE_KILL_SEED={seed}");
+    let mut moment = || {
+        // xorshift (Marsaglia, 2003)
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        f64::from(seed) / f64::from(u32::MAX)
+    };
+    let mut done = 0;
+    let mut steps = Vec::new();
+    for number in 0.. {
+        if done >= kills {
+            break;
+        }
+        let out = format!("killed-{number}");
+        loop {
+            let mut running = train(&out);
+            // Anywhere: in the start, in a step, in a save, in a validation.
+            let deadline = Instant::now() + whole.mul_f64(0.8 * moment());
+            let mut ended = None;
+            while ended.is_none() && (done >= kills || Instant::now() < deadline) {
+                std::thread::sleep(Duration::from_millis(2));
+                ended = running.child.try_wait().unwrap();
+            }
+            match ended {
+                Some(status) => {
+                    assert_eq!(status.code(), Some(0), "{}", running.stderr());
+                    break;
+                }
+                None => {
+                    running.signal(libc::SIGKILL);
+                    running.child.wait().unwrap();
+                    done += 1;
+                    let log = place.path().join(&out).join("metrics.jsonl");
+                    steps.push(fs::read_to_string(log).map_or(0, |log| log.lines().count()));
+                }
+            }
+        }
+        let found = reached(&place.path().join(&out));
+        for (a, b) in expected.0.iter().zip(&found.0) {
+            assert_eq!(a, b, "{out}");
+        }
+        assert_eq!(expected.0.len(), found.0.len());
+        assert!(expected.1 == found.1, "{out}: other weights");
+    }
+    println!("killed after {steps:?} lines of metrics");
+}
+
+#[test]
+fn a_killed_run_goes_on_as_if_nothing_had_happened() {
+    killed_runs_end_as_others_do(4);
+}
+
+#[test]
+#[ignore = "takes minutes; cargo test --release --test program -- --ignored --nocapture twenty"]
+fn a_run_killed_twenty_times_goes_on_as_if_nothing_had_happened() {
+    killed_runs_end_as_others_do(20);
 }

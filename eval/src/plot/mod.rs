@@ -8,6 +8,7 @@
 pub mod accuracy;
 mod axis;
 pub mod corpus;
+pub mod curves;
 mod panel;
 mod render;
 mod scene;

@@ -1,0 +1,437 @@
+//! Pages of charts with curves: how a training went, how a quantity depends on a setting.
+//!
+//! What the curves mean is their maker's affair. Here: axes, linear or logarithmic; a legend above each chart of
+//! more than one curve; values that cannot be drawn left out, and many points merged into as many as there is
+//! room for.
+
+use std::path::Path;
+
+use super::axis::{Span, TICK_SIZE, Ticks, extent, padded, with_power};
+use super::panel::Frame;
+use super::shapes::{Anchor, FAINT, GRID, INK, Scene, distinct, fitted, text_width};
+use super::{PlotError, format, write};
+
+/// Sizes in logical pixels.
+const MARGIN: f64 = 18.0;
+const WIDTH: f64 = 390.0;
+const HEIGHT: f64 = 250.0;
+const GAP: f64 = 26.0;
+const TITLE_SIZE: f64 = 12.5;
+const LEGEND_SIZE: f64 = 11.0;
+const LEGEND_LINE: f64 = 17.0;
+/// Length of a curve's sample in the legend.
+const SAMPLE: f64 = 16.0;
+/// Room for the title, and below the axis for numbers and label.
+const TITLE: f64 = 22.0;
+const BELOW: f64 = 40.0;
+/// Charts side by side.
+const COLUMNS: usize = 2;
+/// Most points of a curve: more can't be told apart.
+const MOST_POINTS: usize = 300;
+
+/// How an axis runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Evenly.
+    #[default]
+    Linear,
+    /// By factors; values that are not above 0 are left out.
+    Logarithmic,
+}
+
+/// An axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Axis {
+    /// What stands beside it.
+    pub label: String,
+    /// How it runs.
+    pub scale: Scale,
+    /// Where its numbers stand; empty: at round ones.
+    pub marks: Vec<f64>,
+    /// Values that are shown whether or not a curve has them, `[0.0]` for an axis from 0.
+    pub holds: Vec<f64>,
+}
+
+/// A curve.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points, in order.
+    pub points: Vec<(f64, f64)>,
+    /// Whether the points are marked.
+    pub dots: bool,
+}
+
+/// A chart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chart {
+    /// What stands above it.
+    pub title: String,
+    /// The axis below.
+    pub x: Axis,
+    /// The axis on the left.
+    pub y: Axis,
+    /// The curves.
+    pub curves: Vec<Curve>,
+}
+
+/// Draws `charts`, two a row, to `file`.
+///
+/// # Errors
+/// [`PlotError`]; then `file` is as it was.
+pub fn plot(file: &Path, charts: &[Chart]) -> Result<(), PlotError> {
+    write(file, format(file)?, &scene(charts))
+}
+
+fn scene(charts: &[Chart]) -> Scene {
+    let columns = charts.len().clamp(1, COLUMNS);
+    let rows = charts.len().div_ceil(COLUMNS);
+    let mut scene = Scene {
+        width: 2.0 * MARGIN + columns as f64 * (WIDTH + GAP) - GAP,
+        height: 2.0 * MARGIN + (rows as f64 * (HEIGHT + GAP) - GAP).max(0.0),
+        ..Scene::default()
+    };
+    for (k, chart) in charts.iter().enumerate() {
+        let (row, column) = (k / COLUMNS, k % COLUMNS);
+        let frame = Frame {
+            left: MARGIN + column as f64 * (WIDTH + GAP),
+            top: MARGIN + row as f64 * (HEIGHT + GAP),
+            width: WIDTH,
+            height: HEIGHT,
+        };
+        draw(&mut scene, chart, frame);
+    }
+    scene
+}
+
+fn draw(scene: &mut Scene, chart: &Chart, frame: Frame) {
+    let title = fitted(&chart.title, TITLE_SIZE, frame.width);
+    let place = (frame.left, frame.top + 7.0);
+    scene.text(place, title, TITLE_SIZE, Anchor::Start, INK);
+    let top = legend(scene, &chart.curves, frame);
+    let bottom = frame.top + frame.height - BELOW;
+
+    // places on axes that are even, whatever the scale
+    let curves: Vec<Vec<(f64, f64)>> = chart
+        .curves
+        .iter()
+        .map(|curve| merged(&placed(chart, &curve.points)))
+        .collect();
+    let all = || curves.iter().flatten();
+    let y_range = range(&chart.y, all().map(|p| p.1), true);
+    let x_range = range(
+        &chart.x,
+        all().map(|p| p.0),
+        curves.iter().all(|c| c.len() < 2),
+    );
+    let y_ticks = ticks(&chart.y, y_range, |low, high| Ticks::new(low, high, 5));
+    let left = frame.left + 20.0 + y_ticks.width() + 8.0;
+    let right = frame.left + frame.width - 18.0;
+    let x_ticks = ticks(&chart.x, x_range, |low, high| {
+        Ticks::side_by_side(low, high, right - left)
+    });
+    let span = |(low, high): (f64, f64), from: f64, to: f64| Span {
+        low,
+        high,
+        from,
+        to,
+    };
+    let (x, y) = (span(x_range, left, right), span(y_range, bottom, top));
+
+    for (value, text) in y_ticks.marks.iter().filter(|(v, _)| y.holds(*v)) {
+        let at = y.pixel(*value);
+        scene.path(vec![(left, at), (right, at)], 1.0, GRID);
+        scene.text((left - 6.0, at), text.clone(), TICK_SIZE, Anchor::End, INK);
+    }
+    let mut end = f64::NEG_INFINITY;
+    for (value, text) in x_ticks.marks.iter().filter(|(v, _)| x.holds(*v)) {
+        let at = x.pixel(*value);
+        scene.path(vec![(at, bottom), (at, bottom + 4.0)], 1.0, FAINT);
+        let half = text_width(text, TICK_SIZE) / 2.0;
+        if at - half > end {
+            let place = (at, bottom + 12.0);
+            scene.text(place, text.clone(), TICK_SIZE, Anchor::Middle, INK);
+            end = at + half + 4.0;
+        }
+    }
+    scene.path(
+        vec![(left, top), (left, bottom), (right, bottom)],
+        1.0,
+        FAINT,
+    );
+    let label = with_power(&chart.x.label, x_ticks.power, TICK_SIZE, right - left);
+    let place = ((left + right) / 2.0, bottom + 30.0);
+    scene.text(place, label, TICK_SIZE, Anchor::Middle, INK);
+    let label = with_power(&chart.y.label, y_ticks.power, TICK_SIZE, bottom - top);
+    scene.upright((frame.left + 8.0, (top + bottom) / 2.0), label, TICK_SIZE);
+
+    for (k, (curve, points)) in chart.curves.iter().zip(curves).enumerate() {
+        let color = distinct(k, chart.curves.len());
+        let path: Vec<(f64, f64)> = points
+            .iter()
+            .filter(|p| x.holds(p.0) && y.holds(p.1))
+            .map(|p| (x.pixel(p.0), y.pixel(p.1)))
+            .collect();
+        if curve.dots || path.len() == 1 {
+            for at in &path {
+                scene.dot(*at, 2.6, color);
+            }
+        }
+        if path.len() > 1 {
+            scene.path(path, 1.8, color);
+        }
+    }
+}
+
+/// The names of more than one curve, in lines below the title; returns where the chart begins.
+fn legend(scene: &mut Scene, curves: &[Curve], frame: Frame) -> f64 {
+    let first = frame.top + TITLE + LEGEND_LINE / 2.0 - 2.0;
+    if curves.len() < 2 {
+        return frame.top + TITLE + 6.0;
+    }
+    let (start, end) = (frame.left + 6.0, frame.left + frame.width);
+    let (mut x, mut y) = (start, first);
+    for (k, curve) in curves.iter().enumerate() {
+        let name = fitted(&curve.name, LEGEND_SIZE, end - start - SAMPLE - 5.0);
+        let width = SAMPLE + 5.0 + text_width(&name, LEGEND_SIZE);
+        if x > start && x + width > end {
+            (x, y) = (start, y + LEGEND_LINE);
+        }
+        let color = distinct(k, curves.len());
+        scene.path(vec![(x, y), (x + SAMPLE, y)], 2.4, color);
+        let place = (x + SAMPLE + 5.0, y);
+        scene.text(place, name, LEGEND_SIZE, Anchor::Start, INK);
+        x += width + 14.0;
+    }
+    y + LEGEND_LINE / 2.0 + 6.0
+}
+
+/// A value's place on an even axis; none for what the axis does not have.
+fn place(axis: &Axis, value: f64) -> Option<f64> {
+    let place = match axis.scale {
+        Scale::Linear => value,
+        Scale::Logarithmic if value > 0.0 => value.log10(),
+        Scale::Logarithmic => return None,
+    };
+    place.is_finite().then_some(place)
+}
+
+fn placed(chart: &Chart, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let points = points.iter();
+    points
+        .filter_map(|(x, y)| Some((place(&chart.x, *x)?, place(&chart.y, *y)?)))
+        .collect()
+}
+
+/// Means of neighbours, so that no more than [`MOST_POINTS`] are left.
+fn merged(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let together = points.len().div_ceil(MOST_POINTS).max(1);
+    let mean = |part: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| {
+        part.iter().map(|p| of(p) / part.len() as f64).sum()
+    };
+    points
+        .chunks(together)
+        .map(|part| (mean(part, |p| p.0), mean(part, |p| p.1)))
+        .collect()
+}
+
+/// What an axis shows: all of its values, with room around them where that is asked for.
+fn range(axis: &Axis, values: impl Iterator<Item = f64>, room: bool) -> (f64, f64) {
+    let held = axis.holds.iter().filter_map(|v| place(axis, *v));
+    let (low, high) = extent(values.chain(held)).unwrap_or((0.0, 1.0));
+    match axis.scale {
+        Scale::Linear if room => padded(low, high),
+        // a range of a few percent would have no round number in it
+        Scale::Logarithmic => {
+            let room = (0.04 * (high - low)).max(0.03);
+            (low - room, high + room)
+        }
+        Scale::Linear if high > low => (low, high),
+        Scale::Linear => padded(low, high),
+    }
+}
+
+/// The numbers at an axis that shows this range; `even` finds them for one that runs evenly.
+fn ticks(axis: &Axis, (low, high): (f64, f64), even: impl Fn(f64, f64) -> Ticks) -> Ticks {
+    let values: Vec<f64> = match (axis.scale, axis.marks.is_empty()) {
+        (Scale::Linear, true) => return even(low, high),
+        (_, false) => axis.marks.clone(),
+        (Scale::Logarithmic, true) => round(low, high),
+    };
+    let marks = values
+        .into_iter()
+        .filter_map(|v| Some((place(axis, v)?, number(v))))
+        .filter(|(at, _)| (low..=high).contains(at))
+        .collect();
+    Ticks { marks, power: 0 }
+}
+
+/// Round numbers whose logarithms are in a range: powers of ten, or more where these are few.
+fn round(low: f64, high: f64) -> Vec<f64> {
+    let decades = (low.floor() as i32)..=(high.ceil() as i32);
+    let choices: [&[f64]; 4] = [
+        &[1.0],
+        &[1.0, 3.0],
+        &[1.0, 2.0, 5.0],
+        &[
+            1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0,
+        ],
+    ];
+    let mut values = Vec::new();
+    for factors in choices {
+        values = decades
+            .clone()
+            .flat_map(|decade| factors.iter().map(move |f| f * 10f64.powi(decade)))
+            .filter(|v| (low..=high).contains(&v.log10()))
+            .collect();
+        if values.len() >= 3 {
+            break;
+        }
+    }
+    values
+}
+
+/// A number as short as it can be told.
+fn number(value: f64) -> String {
+    if value != 0.0 && !(1e-4..1e5).contains(&value.abs()) {
+        return format!("{value:.1e}").replace(".0e", "e").replace('-', "−");
+    }
+    // rounding of powers of ten, away
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0')
+        .trim_end_matches('.')
+        .replace('-', "−")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shapes::Shape;
+    use super::super::tests::bounds;
+    use super::*;
+
+    fn curve(name: &str, points: impl Iterator<Item = (f64, f64)>) -> Curve {
+        Curve {
+            name: name.to_owned(),
+            points: points.collect(),
+            dots: false,
+        }
+    }
+
+    fn charts() -> Vec<Chart> {
+        let steps = || (1..5000).map(|i| f64::from(i) * 100.0);
+        let loss = |floor: f64| steps().map(move |s| (s, floor + 5.0 / (1.0 + s / 1000.0)));
+        let mut charts = vec![Chart {
+            title: "Loss".to_owned(),
+            x: Axis {
+                label: "steps".to_owned(),
+                ..Axis::default()
+            },
+            y: Axis {
+                label: "nats a token".to_owned(),
+                scale: Scale::Logarithmic,
+                ..Axis::default()
+            },
+            curves: vec![
+                curve("training", loss(0.5)),
+                curve("unseen, clean, with a long name", loss(0.6)),
+                curve("unseen, noisy, with a long name", loss(0.8)),
+                curve(
+                    "of values that an axis does not have",
+                    [(1.0, -1.0), (f64::NAN, 1.0)].into_iter(),
+                ),
+            ],
+        }];
+        charts.push(Chart {
+            curves: vec![curve("alone", [(3.0, 7.0)].into_iter())],
+            ..charts[0].clone()
+        });
+        charts.push(Chart::default());
+        charts.push(Chart {
+            y: Axis {
+                holds: vec![0.0, 100.0],
+                ..Axis::default()
+            },
+            x: Axis {
+                scale: Scale::Logarithmic,
+                marks: vec![64.0, 128.0, 256.0, 512.0],
+                ..Axis::default()
+            },
+            curves: vec![curve("flat", [(64.0, 20.0), (512.0, 20.1)].into_iter())],
+            ..Chart::default()
+        });
+        charts
+    }
+
+    #[test]
+    fn text_is_inside_and_apart_and_curves_are_there() {
+        let charts = charts();
+        let scene = scene(&charts);
+        let texts: Vec<(&str, [f64; 4])> = scene.shapes.iter().filter_map(bounds).collect();
+        for (i, (text, a)) in texts.iter().enumerate() {
+            let inside = a[0] >= 0.0 && a[1] >= 0.0 && a[2] <= scene.width && a[3] <= scene.height;
+            assert!(inside, "{text} at {a:?}");
+            for (other, b) in &texts[i + 1..] {
+                let apart = a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
+                assert!(apart, "{text} at {a:?} covers {other} at {b:?}");
+            }
+        }
+        let (mut lines, mut dots) = (0, 0);
+        for shape in &scene.shapes {
+            match shape {
+                Shape::Path { points, width, .. } if *width == 1.8 => {
+                    lines += 1;
+                    assert!(points.len() <= MOST_POINTS);
+                    for (x, y) in points {
+                        assert!(
+                            (0.0..=scene.width).contains(x) && (0.0..=scene.height).contains(y)
+                        );
+                    }
+                }
+                Shape::Dot { .. } => dots += 1,
+                _ => {}
+            }
+        }
+        assert_eq!((lines, dots), (4, 1));
+        for mark in ["64", "128", "256", "512"] {
+            assert!(texts.iter().any(|(text, _)| *text == mark), "{mark}");
+        }
+    }
+
+    #[test]
+    fn logarithmic_axes_have_numbers_that_are_round() {
+        for (low, high) in [
+            (0.4, 6.0),
+            (1e-5, 2e-3),
+            (0.95, 1.2),
+            (1.0, 1e6),
+            (30.0, 40.0),
+        ] {
+            let axis = Axis {
+                scale: Scale::Logarithmic,
+                ..Axis::default()
+            };
+            let range = (f64::log10(low), f64::log10(high));
+            let ticks = ticks(&axis, range, |_, _| unreachable!("not even"));
+            assert!((2..=14).contains(&ticks.marks.len()), "{ticks:?}");
+            for (at, text) in &ticks.marks {
+                let value: f64 = text.replace('−', "-").parse().unwrap();
+                assert!((value.log10() - at).abs() < 1e-9, "{text} {at}");
+                assert!(text.len() <= 6, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.svg", "a.png"] {
+            let file = folder.path().join(name);
+            plot(&file, &charts()).unwrap();
+            assert!(std::fs::metadata(&file).unwrap().len() > 2000);
+        }
+        let wrong = plot(&folder.path().join("a.gif"), &charts());
+        assert!(matches!(wrong, Err(PlotError::Format { .. })));
+        plot(&folder.path().join("b.svg"), &[]).unwrap();
+    }
+}
