@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use crate::support::{
-    Running, copied_checkpoint, folder, infer, nsode, nsode_in, program, run, text,
+    Running, copied_checkpoint, folder, infer, nsode, nsode_in, program, root, run, text,
     tiny_checkpoint, tiny_config,
 };
 
@@ -341,4 +341,110 @@ fn a_killed_run_goes_on_as_if_nothing_had_happened() {
 #[ignore = "takes minutes; cargo test --release --test program -- --ignored --nocapture twenty"]
 fn a_run_killed_twenty_times_goes_on_as_if_nothing_had_happened() {
     killed_runs_end_as_others_do(20);
+}
+
+/// Runs a script of the source tree in `place`.
+fn script(place: &Path, name: &str, arguments: &[&str], code: i32) -> String {
+    let mut command = assert_cmd::Command::new(root().join("scripts").join(name));
+    command
+        .args(arguments)
+        .current_dir(place)
+        .env("NSODE", program());
+    text(&run(&mut command, code).stderr)
+}
+
+#[test]
+fn a_pretraining_is_rehearsed_from_its_start_to_weights_put_together_again() {
+    let place = folder();
+    let config = fs::read_to_string(tiny_config()).unwrap();
+    let long = config
+        .replace("steps = 6", "steps = 1000000")
+        .replace("every = 3\n", "every = 1000000\n");
+    fs::write(place.path().join("config.toml"), long).unwrap();
+    let arguments = "--minutes 0.2 --fall 0.4 --config config.toml --device cpu --out out";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let said = script(place.path(), "pretrain-cuda", &arguments, 0);
+    let at = |name: &str| place.path().join("out").join(name);
+    // It ends with a fall of the rate to zero, …
+    let log = fs::read_to_string(at("final/metrics.jsonl")).unwrap();
+    let rates = log.lines().filter_map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["learning_rate"].as_f64()
+    });
+    let rates: Vec<f64> = rates.collect();
+    let (peak, last) = (rates[2], rates[rates.len() - 1]);
+    assert!(peak == 0.003 && last < 0.5 * peak, "{said}");
+    // … says how the time was used, …
+    let used = fs::read_to_string(at("final/use.txt")).unwrap();
+    assert!(
+        used.starts_with("MFU ") && used.contains("waiting for samples"),
+        "{used}"
+    );
+    // … and what is put together is what was cut.
+    let taken = ["join", "out/parts", "home"];
+    script(place.path(), "parts", &taken, 0);
+    for name in [
+        "model.safetensors",
+        "config.json",
+        "metrics.jsonl",
+        "train.toml",
+    ] {
+        let home = fs::read(place.path().join("home").join(name)).unwrap();
+        assert!(home == fs::read(at("final").join(name)).unwrap(), "{name}");
+    }
+    let mut command = nsode();
+    command.args([
+        "infer",
+        "data/examples/yeast.csv",
+        "--json",
+        "--proposers",
+        "transformer",
+    ]);
+    infer(command.arg("--checkpoint").arg(place.path().join("home")));
+}
+
+#[test]
+fn parts_are_small_and_checked() {
+    let place = folder();
+    let at = |name: &str| place.path().join(name);
+    let most = 16 << 20;
+    let large: Vec<u8> = (0..most as u32 + 5).map(|i| (i % 251) as u8).collect();
+    fs::write(at("large"), &large).unwrap();
+    fs::write(at("empty"), "").unwrap();
+    script(
+        place.path(),
+        "parts",
+        &["split", "cut", "large", "empty"],
+        0,
+    );
+    let sizes = ["large.part-000", "large.part-001", "empty.part-000"];
+    let sizes = sizes.map(|name| fs::metadata(at("cut").join(name)).unwrap().len());
+    assert_eq!(sizes, [most, 5, 0]);
+    script(place.path(), "parts", &["join", "cut", "whole"], 0);
+    assert!(fs::read(at("whole/large")).unwrap() == large);
+    assert_eq!(fs::read(at("whole/empty")).unwrap(), b"");
+
+    let refused = |message: &str| {
+        let said = script(place.path(), "parts", &["join", "cut", "again"], 2);
+        assert!(said.contains(message), "{said}");
+        assert!(!at("again/large").exists());
+    };
+    fs::write(at("cut/large.part-001"), "other").unwrap();
+    refused("large.part-001 is damaged");
+    fs::remove_file(at("cut/large.part-001")).unwrap();
+    refused("large.part-001 is missing");
+    let manifest = fs::read_to_string(at("cut/MANIFEST")).unwrap();
+    let without = manifest
+        .lines()
+        .filter(|line| !line.ends_with("large.part-001"));
+    fs::write(at("cut/MANIFEST"), without.collect::<Vec<_>>().join("\n")).unwrap();
+    refused("large is not what was cut");
+    fs::write(
+        at("cut/MANIFEST"),
+        manifest.replace("  large", "  ../large"),
+    )
+    .unwrap();
+    refused("MANIFEST is damaged");
+    let said = script(place.path(), "parts", &["split", "cut", "large"], 2);
+    assert!(said.contains("holds parts already"), "{said}");
 }

@@ -1,7 +1,7 @@
 //! Pages of charts with curves: how a training went, how a quantity depends on a setting.
 //!
-//! What the curves mean is their maker's affair. Here: axes, linear or logarithmic; a legend above each chart of
-//! more than one curve; values that cannot be drawn left out, and many points merged into as many as there is
+//! What the curves mean is their maker's affair. Here: axes, linear or logarithmic; a legend of the curves that
+//! have names, above each chart; values that cannot be drawn left out, and many points merged into as many as there is
 //! room for.
 
 use std::path::Path;
@@ -55,7 +55,7 @@ pub struct Axis {
 /// A curve.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
-    /// Its name in the legend.
+    /// Its name in the legend; empty: none.
     pub name: String,
     /// Its points, in order.
     pub points: Vec<(f64, f64)>,
@@ -184,15 +184,19 @@ fn draw(scene: &mut Scene, chart: &Chart, frame: Frame) {
     }
 }
 
-/// The names of more than one curve, in lines below the title; returns where the chart begins.
+/// The names of the curves, in lines below the title; returns where the chart begins.
 fn legend(scene: &mut Scene, curves: &[Curve], frame: Frame) -> f64 {
     let first = frame.top + TITLE + LEGEND_LINE / 2.0 - 2.0;
-    if curves.len() < 2 {
+    if curves.iter().all(|curve| curve.name.is_empty()) {
         return frame.top + TITLE + 6.0;
     }
     let (start, end) = (frame.left + 6.0, frame.left + frame.width);
     let (mut x, mut y) = (start, first);
-    for (k, curve) in curves.iter().enumerate() {
+    for (k, curve) in curves
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| !c.name.is_empty())
+    {
         let name = fitted(&curve.name, LEGEND_SIZE, end - start - SAMPLE - 5.0);
         let width = SAMPLE + 5.0 + text_width(&name, LEGEND_SIZE);
         if x > start && x + width > end {

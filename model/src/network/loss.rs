@@ -52,8 +52,8 @@ impl TargetBatch {
 }
 
 impl Network {
-    /// Hidden states of the decoder at all places: `[rows, places, d_model]`.
-    fn decode(&self, memory: &Memory, ids: &Tensor, upper: &Tensor) -> Tensor {
+    /// The decoder's residual stream after its last block at all places: `[rows, places, d_model]`.
+    pub(crate) fn decode(&self, memory: &Memory, ids: &Tensor, upper: &Tensor) -> Tensor {
         let places = ids.size()[1];
         let (positions, _) = positions_of(ids, None, self.config.max_tokens as i64);
         let mask = causal(places, places, self.device());

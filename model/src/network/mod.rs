@@ -116,19 +116,12 @@ impl Network {
 
     /// Reads observations: `[memories, tokens, features]` → [`Memory`].
     pub(crate) fn encode(&self, batch: &EncoderBatch) -> Memory {
-        let h = &self.handles;
-        let features = batch.features.to_device(self.device());
         let mask = batch
             .mask
             .as_ref()
             .map(|mask| mask.to_device(self.device()).unsqueeze(1).unsqueeze(1));
-        let mut x = features.linear(self.get(h.features), Some(self.get(h.features_bias)));
-        for block in &h.encoder {
-            x = self.self_attention(x, &block.attention, |q, k, v| {
-                self.attend(q, k, v, mask.as_ref())
-            });
-            x = self.feed_forward(x, &block.feed_forward);
-        }
+        let x = self.encoded(batch, mask.as_ref());
+        let h = &self.handles;
         let memory = self.norm(&x, h.encoder_norm);
         let cross = h
             .decoder
@@ -142,8 +135,21 @@ impl Network {
         Memory {
             cross,
             mask,
-            memories: features.size()[0],
+            memories: x.size()[0],
         }
+    }
+
+    /// The encoder's residual stream after its last block, `[memories, tokens, d_model]`; `mask` as in
+    /// [`Memory`].
+    pub(crate) fn encoded(&self, batch: &EncoderBatch, mask: Option<&Tensor>) -> Tensor {
+        let h = &self.handles;
+        let features = batch.features.to_device(self.device());
+        let mut x = features.linear(self.get(h.features), Some(self.get(h.features_bias)));
+        for block in &h.encoder {
+            x = self.self_attention(x, &block.attention, |q, k, v| self.attend(q, k, v, mask));
+            x = self.feed_forward(x, &block.feed_forward);
+        }
+        x
     }
 
     fn get(&self, id: Id) -> &Tensor {

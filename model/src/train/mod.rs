@@ -2,10 +2,11 @@
 //!
 //! Here: what is asked of a run, what it tells, and its loop. `run` holds what there is while it goes,
 //! `resume` what is kept between two sessions, `samples` what it learns from and is tested on, `gradient` a step's
-//! slope, `means` and `unseen` the numbers that it reports. What a step is made of is elsewhere in the crate: samples in `batch`, the loss
+//! slope, `means` and `unseen` the numbers that it reports; `coordinates` is a test of the parametrisation. What a step is made of is elsewhere in the crate: samples in `batch`, the loss
 //! in `network`, the descent in `optimizer`. A run that was stopped, or died, and is resumed goes on as if
 //! nothing had happened: on a CPU with the same number of threads bit for bit.
 
+pub mod coordinates;
 mod gradient;
 mod means;
 mod resume;

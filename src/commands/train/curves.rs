@@ -117,19 +117,19 @@ fn charts(lines: &[Line]) -> Vec<Chart> {
             "Learning rate",
             "rate",
             Scale::Linear,
-            vec![told.training("rate", |m| m.learning_rate)],
+            vec![told.training("", |m| m.learning_rate)],
         ),
         chart(
             "Gradient before clipping",
             "norm",
             Scale::Logarithmic,
-            vec![told.training("norm", |m| m.gradient)],
+            vec![told.training("", |m| m.gradient)],
         ),
         chart(
             "Throughput",
             "samples a second",
             Scale::Linear,
-            vec![told.training("samples", |m| m.samples_per_second)],
+            vec![told.training("", |m| m.samples_per_second)],
         ),
         chart(
             "Use of the machine",
@@ -158,6 +158,7 @@ fn chart(title: &str, unit: &str, scale: Scale, curves: Vec<Curve>) -> Chart {
         title: title.to_owned(),
         x: Axis {
             label: "steps".to_owned(),
+            holds: vec![0.0],
             ..Axis::default()
         },
         y: Axis {
