@@ -27,7 +27,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Find the law of a measured series
-    Infer(infer::Arguments),
+    Infer(Box<infer::Arguments>),
     /// Solve a formula, and write the solution as CSV
     Simulate(simulate::Arguments),
     /// Make a corpus of random systems and their solutions

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use nsode_eval::Proposer;
+use nsode_eval::filter::Filter;
 use nsode_eval::frequent::Frequent;
 use nsode_eval::proposer::{Choice, ProposerKind};
 use nsode_eval::sparse::Sparse;
@@ -24,7 +25,7 @@ const FREQUENT: usize = 50;
 #[derive(Debug, Args)]
 pub struct SourceArguments {
     /// Who proposes laws: transformer, sparse (regression), local (variants of the best), all three by default;
-    /// frequent (common formulas, whatever the data). NAME:K asks for K laws
+    /// frequent (common formulas, whatever the data); guess (the --guess alone). NAME:K asks for K laws
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     proposers: Vec<Choice>,
     /// Laws asked of each proposer that has no number of its own
@@ -58,11 +59,11 @@ impl From<Place> for Device {
 }
 
 impl SourceArguments {
-    /// Checks that somebody proposes laws.
+    /// Checks that somebody proposes laws; `guessed` says whether the user does.
     ///
     /// # Errors
     /// A problem that names the option.
-    pub fn validated(self) -> Result<Sources, Fault> {
+    pub fn validated(self, guessed: bool) -> Result<Sources, Fault> {
         if self.candidates == Some(0) {
             return Err(Fault::new("--candidates 0 does nothing", "Give 1 or more."));
         }
@@ -71,10 +72,12 @@ impl SourceArguments {
             false => self.proposers,
         };
         // Variants are made of what there is: their number is not chosen.
-        for choice in choices.iter_mut().filter(|c| c.kind != ProposerKind::Local) {
+        let counted =
+            |c: &&mut Choice| !matches!(c.kind, ProposerKind::Local | ProposerKind::Guess);
+        for choice in choices.iter_mut().filter(counted) {
             choice.count = choice.count.or(self.candidates);
         }
-        Sources::new(choices, self.checkpoint, self.device.into())
+        Sources::new(choices, guessed, self.checkpoint, self.device.into())
     }
 }
 
@@ -109,6 +112,7 @@ pub enum Network {
 impl Sources {
     fn new(
         choices: Vec<Choice>,
+        guessed: bool,
         checkpoint: Option<PathBuf>,
         device: Device,
     ) -> Result<Sources, Fault> {
@@ -121,7 +125,15 @@ impl Sources {
             }
         }
         let find = |kind| choices.iter().find(|choice| choice.kind == kind);
-        let others = find(ProposerKind::Sparse).is_some() || find(ProposerKind::Frequent).is_some();
+        if find(ProposerKind::Guess).is_some() && !guessed {
+            return Err(Fault::new(
+                "--proposers guess: there is no guess",
+                "Write a law with infer's --guess, such as --guess \"r*y*(1 - y/K)\".",
+            ));
+        }
+        let others = guessed
+            || find(ProposerKind::Sparse).is_some()
+            || find(ProposerKind::Frequent).is_some();
         let network = match find(ProposerKind::Transformer) {
             None if !others => {
                 return Err(Fault::new(
@@ -178,11 +190,13 @@ impl Sources {
         }
     }
 
-    /// Everybody who proposes, the network among them if it is given.
-    pub fn proposers(&self, network: Option<Predictor>) -> Vec<Box<dyn Proposer>> {
+    /// Everybody who proposes, the network among them if it is given; none proposes what `filter` refuses.
+    pub fn proposers(&self, network: Option<Predictor>, filter: &Filter) -> Vec<Box<dyn Proposer>> {
         let mut proposers: Vec<Box<dyn Proposer>> = Vec::new();
         if let (Some(network), Network::At { beams, .. }) = (network, &self.network) {
-            proposers.push(Box::new(Transformer::new(Arc::new(network), *beams)));
+            proposers.push(Box::new(
+                Transformer::new(Arc::new(network), *beams).admitting(filter.clone()),
+            ));
         }
         for choice in &self.choices {
             match choice.kind {
@@ -190,12 +204,13 @@ impl Sources {
                     let usual = Sparse::default();
                     proposers.push(Box::new(Sparse {
                         candidates: choice.count.unwrap_or(usual.candidates),
+                        filter: filter.clone(),
                         ..usual
                     }));
                 }
                 ProposerKind::Frequent => {
                     let count = choice.count.unwrap_or(FREQUENT);
-                    proposers.push(Box::new(Frequent::new(count)));
+                    proposers.push(Box::new(Frequent::admitted(count, filter)));
                 }
                 _ => {}
             }

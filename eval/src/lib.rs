@@ -7,6 +7,8 @@
 
 pub mod bench;
 pub mod discover;
+pub mod emit;
+pub mod ensemble;
 pub mod error;
 pub mod figures;
 pub mod filter;
@@ -16,6 +18,7 @@ pub mod guess;
 pub mod integral;
 pub mod law;
 pub mod metric;
+pub mod notes;
 pub mod parametrised;
 pub mod plot;
 pub mod present;

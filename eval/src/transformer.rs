@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use nsode_model::predictor::Predictor;
@@ -10,17 +11,31 @@ use nsode_model::predictor::Predictor;
 /// Laws that a network is asked for unless somebody says otherwise.
 pub const BEAMS: usize = 100;
 
+/// How many times wider the beam may become where a filter leaves few laws of it.
+const WIDEST: usize = 4;
+
 /// A trained network and how many laws to ask it for.
 #[derive(Clone, Debug)]
 pub struct Transformer {
     predictor: Arc<Predictor>,
     beams: usize,
+    filter: Filter,
 }
 
 impl Transformer {
     /// Asks `predictor` for a beam of `beams` skeletons.
     pub fn new(predictor: Arc<Predictor>, beams: usize) -> Transformer {
-        Transformer { predictor, beams }
+        Transformer {
+            predictor,
+            beams,
+            filter: Filter::default(),
+        }
+    }
+
+    /// The same, but proposes only what `filter` admits.
+    #[must_use]
+    pub fn admitting(self, filter: Filter) -> Transformer {
+        Transformer { filter, ..self }
     }
 }
 
@@ -34,19 +49,30 @@ impl Proposer for Transformer {
         if problem.dimension() > self.predictor.max_dimension() {
             return Ok(Vec::new());
         }
-        let proposals = self
-            .predictor
-            .propose(problem.normalised(), self.beams)
-            .map_err(|error| Error::Proposer {
-                proposer: ProposerKind::Transformer.name(),
-                message: error.to_string(),
-            })?;
-        Ok(proposals
-            .into_iter()
-            .map(|proposal| Seed {
-                skeleton: proposal.skeleton,
-                constants: Some(proposal.constants),
-            })
-            .collect())
+        let mut beams = self.beams;
+        loop {
+            let proposals = self
+                .predictor
+                .propose(problem.normalised(), beams)
+                .map_err(|error| Error::Proposer {
+                    proposer: ProposerKind::Transformer.name(),
+                    message: error.to_string(),
+                })?;
+            let mut seeds: Vec<Seed> = proposals
+                .into_iter()
+                .filter(|proposal| self.filter.admits(&proposal.skeleton))
+                .map(|proposal| Seed {
+                    skeleton: proposal.skeleton,
+                    constants: Some(proposal.constants),
+                })
+                .collect();
+            // A filter may leave few: then a wider beam is asked for, once or twice.
+            let few = !self.filter.is_open() && 2 * seeds.len() < self.beams;
+            if !few || beams >= WIDEST * self.beams {
+                seeds.truncate(self.beams);
+                return Ok(seeds);
+            }
+            beams *= 2;
+        }
     }
 }

@@ -1,123 +1,31 @@
-//! `nsode infer`: from measured series to the laws that explain them, as a table, JSON, a picture, and a page.
+//! `nsode infer`: from measured series to the laws that explain them, as a table, JSON, a picture, a page, and a
+//! program text.
+//!
+//! Options are `arguments`', what the user knows already is put to the data in `beliefs`; the work is
+//! `nsode_eval`'s.
+
+mod arguments;
+mod beliefs;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
-use nsode_eval::plot::{check_path, plot};
+use nsode_eval::emit::emit;
+use nsode_eval::ensemble::{DRAWS, Ensemble};
+use nsode_eval::guess::Shapes;
+use nsode_eval::notes::notes;
+use nsode_eval::plot::plot;
 use nsode_eval::report::{self, Layout, RunInfo, json, table};
-use nsode_eval::table::{ReadOptions, Series, read};
-use nsode_eval::{Options, Problem, Proposer, discover};
+use nsode_eval::table::{Series, read};
+use nsode_eval::{Candidate, Options, Problem, Proposer, discover};
+
+pub use arguments::{Arguments, Config};
 
 use crate::Outcome;
 use crate::fault::Fault;
-use crate::output::{check_file, stdout};
+use crate::output::{Target, stdout};
 use crate::progress::{Spinner, warn};
-use crate::sources::{Network, SourceArguments, Sources};
-
-const EXAMPLES: &str = "\
-Examples:
-  nsode infer data/examples/yeast.csv --plot yeast.svg
-  nsode infer data/examples/lynx_hare.csv --proposers sparse --top 3 --json
-
-Several files, or a --group column, are several runs of one system and are fitted jointly. Blank \
-cells and NaN are missing observations.";
-
-/// The options as they are typed.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Arguments {
-    /// Tables with a column of times and one or more columns of measured values
-    #[arg(value_name = "FILE.csv", required = true)]
-    files: Vec<PathBuf>,
-    /// Write JSON, not a table
-    #[arg(long)]
-    json: bool,
-    /// Number of laws to show
-    #[arg(long, value_name = "K", default_value_t = 10)]
-    top: usize,
-    /// Column of the times, by header or number; the first one if not given
-    #[arg(long, value_name = "COL")]
-    time: Option<String>,
-    /// Columns of the measured values, by header or number; all others if not given
-    #[arg(long, value_name = "COL,…", value_delimiter = ',')]
-    state: Vec<String>,
-    /// Column whose values tell several runs of the system apart
-    #[arg(long, value_name = "COL")]
-    group: Option<String>,
-    /// Longest time to search, in seconds
-    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = Options::default().seconds)]
-    seconds: f64,
-    #[command(flatten)]
-    sources: SourceArguments,
-    /// Seed of whatever is random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-    /// Draw data and best law to this file
-    #[arg(long, value_name = "F.svg|F.png")]
-    plot: Option<PathBuf>,
-    /// Write all of it to this file, as a page for a browser
-    #[arg(long, value_name = "F.html")]
-    report: Option<PathBuf>,
-}
-
-/// A search, checked.
-#[derive(Debug)]
-pub struct Config {
-    files: Vec<PathBuf>,
-    read: ReadOptions,
-    options: Options,
-    sources: Sources,
-    json: bool,
-    plot: Option<PathBuf>,
-    report: Option<PathBuf>,
-}
-
-impl Arguments {
-    /// Checks ranges, the places of picture and page, and that somebody proposes laws.
-    ///
-    /// # Errors
-    /// A problem that names the option.
-    pub fn validated(self) -> Result<Config, Fault> {
-        if self.top == 0 {
-            return Err(Fault::new("--top 0 shows nothing", "Give 1 or more."));
-        }
-        if !(self.seconds.is_finite() && self.seconds > 0.0) {
-            return Err(Fault::new(
-                format!("--seconds {} is out of range", self.seconds),
-                "Give a number above 0.",
-            ));
-        }
-        if let Some(file) = &self.plot {
-            check_path(file)?;
-            check_file(file, "--plot")?;
-        }
-        if let Some(file) = &self.report {
-            report::check_path(file)?;
-            check_file(file, "--report")?;
-        }
-        let sources = self.sources.validated()?;
-        Ok(Config {
-            read: ReadOptions {
-                time: self.time,
-                state: self.state,
-                group: self.group,
-            },
-            options: Options {
-                top: self.top,
-                seconds: self.seconds,
-                seed: self.seed,
-                local: sources.local(),
-                ..Options::default()
-            },
-            files: self.files,
-            sources,
-            json: self.json,
-            plot: self.plot,
-            report: self.report,
-        })
-    }
-}
+use crate::sources::{Network, Sources};
 
 /// Reads, searches, and writes what was found.
 ///
@@ -139,49 +47,137 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         seed: config.options.seed,
         ..RunInfo::default()
     };
+    let guesses = beliefs::guesses(&config.user, &series.names)?;
     let problem = Problem::new(series.trajectories.clone())
         .map_err(|error| unusable(&series, &config.files, &error))?;
+    let problem = beliefs::with_noise(&config.user, problem, &series)?;
+    check_horizon(&series, config.horizon)?;
     spinner.say("loading the network");
-    let proposers = proposers(&config.sources, &problem, &mut info)?;
+    let mut proposers = proposers(&config, &problem, &mut info)?;
+    for shapes in Shapes::of(&guesses, config.options.local) {
+        proposers.push(Box::new(shapes));
+    }
     spinner.say("searching");
-    let found = discover(&problem, &proposers, &config.options)?;
-    drop(spinner);
+    let options = Options {
+        guesses,
+        ..config.options.clone()
+    };
+    let found = discover(&problem, &proposers, &options)?;
+    let candidates = &found.candidates;
+    spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
+    info.notes = notes(&problem, &series.names, candidates);
+    look_ahead(&config, &series, &problem, candidates, &mut info)?;
+    drop(spinner);
     for warning in &info.warnings {
         warn(warning);
     }
     tracing::info!(refined = found.refined, "searched");
 
     // First the files: whoever reads the answer may leave before all of it is written.
-    match (&config.plot, found.candidates.first()) {
-        (Some(file), Some(best)) => plot(file, &series, best)?,
+    info.seconds = started.elapsed().as_secs_f64();
+    let best = candidates.first();
+    match (&config.plot, best) {
+        (Some(file), Some(best)) => plot(file, &series, best, &info)?,
         (Some(file), None) => warn(&format!("{}: nothing to draw", file.display())),
         (None, _) => {}
     }
-    info.seconds = started.elapsed().as_secs_f64();
     if let Some(file) = &config.report {
-        report::report(file, &series, &found.candidates, &info)?;
+        report::report(file, &series, candidates, &info)?;
+    }
+    let outcome = match best {
+        None => Outcome::NoLaw,
+        Some(_) => Outcome::Done,
+    };
+    if let (Some((language, target)), Some(best)) = (&config.emit, best) {
+        let text = emit(&series, best, *language);
+        target.fill("--emit-to", |out| out.write_all(text.as_bytes()))?;
+        if *target == Target::Stdout {
+            return Ok(outcome);
+        }
     }
     let text = match config.json {
         true => {
-            let line = json(&series, &found.candidates, &info);
+            let line = json(&series, candidates, &info);
             line.map_err(|error| Fault::plain(error.to_string()))? + "\n"
         }
-        false => table(&series, &found.candidates, layout()),
+        false => table(&series, candidates, &info, layout()),
     };
     stdout(|out| out.write_all(text.as_bytes()))?;
-    Ok(match found.candidates.is_empty() {
-        true => Outcome::NoLaw,
-        false => Outcome::Done,
-    })
+    Ok(outcome)
+}
+
+/// That a forecast has something before it, known before the search.
+fn check_horizon(series: &Series, horizon: Option<f64>) -> Result<(), Fault> {
+    let firsts = series
+        .trajectories
+        .iter()
+        .filter_map(|path| path.times().first());
+    let first = firsts.copied().fold(f64::NEG_INFINITY, f64::max);
+    match horizon {
+        Some(time) if !time.is_finite() || time <= first => Err(Fault::new(
+            format!(
+                "--horizon {time} is not beyond the first observation, at {} = {first}",
+                series.names.time
+            ),
+            "Give a time after the data's, in their unit.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Bands of what is to come, and of the right-hand side for the pictures.
+fn look_ahead(
+    config: &Config,
+    series: &Series,
+    problem: &Problem,
+    candidates: &[Candidate],
+    info: &mut RunInfo,
+) -> Result<(), Fault> {
+    let drawn = config.plot.is_some() || config.report.is_some();
+    if !(drawn || config.horizon.is_some()) {
+        return Ok(());
+    }
+    let ensemble = Ensemble::new(problem, candidates, DRAWS, config.options.seed);
+    let (Some(ensemble), Some(best)) = (ensemble, candidates.first()) else {
+        if config.horizon.is_some() && !candidates.is_empty() {
+            info.warnings
+                .push("there is no forecast: the fits could not be repeated".to_string());
+        }
+        return Ok(());
+    };
+    info.level = Some(config.level);
+    if drawn {
+        info.slopes = Some(ensemble.slopes(&best.fitted, config.level));
+    }
+    if let Some(horizon) = config.horizon {
+        let forecast = ensemble
+            .forecast(&series.trajectories, horizon, config.level)
+            .map_err(|error| Fault::plain(format!("--horizon: {error}")))?;
+        let lost = forecast
+            .bands
+            .iter()
+            .map(|band| band.lost)
+            .fold(0.0, f64::max);
+        if lost > 0.01 {
+            info.warnings.push(format!(
+                "{:.0} % of the forecast's draws have no solution up to {} = {horizon}",
+                100.0 * lost,
+                series.names.time
+            ));
+        }
+        info.forecast = Some(forecast);
+    }
+    Ok(())
 }
 
 /// Everybody who is asked for laws.
 fn proposers(
-    sources: &Sources,
+    config: &Config,
     problem: &Problem,
     info: &mut RunInfo,
 ) -> Result<Vec<Box<dyn Proposer>>, Fault> {
+    let sources: &Sources = &config.sources;
     let mut network = sources.load()?;
     match (&sources.network, &network) {
         (Network::Missing, _) => info.warnings.push(
@@ -220,7 +216,7 @@ fn proposers(
         }
         _ => {}
     }
-    Ok(sources.proposers(network))
+    Ok(sources.proposers(network, &config.options.filter))
 }
 
 /// Why a law can't be sought in a table that could be read.

@@ -1,7 +1,7 @@
-//! A law beside its data, as a picture: one panel a state, residuals below each.
+//! A law beside its data, as a picture: one panel a state, residuals below each, the right-hand side beside it.
 //!
 //! [`plot`] writes SVG or PNG, whichever the path ends in, and writes it whole or not at all. What is
-//! drawn is decided in `scene` and `panel` as a list of shapes in logical pixels, with numbers on
+//! drawn is decided in `scene`, `panel` and `slopes` as a list of shapes in logical pixels, with numbers on
 //! `axis` and text measured by `shapes`; `render` hands the list to plotters' back ends. The
 //! font is DejaVu Sans, whose licence is beside it in `assets`; colours are those of Okabe and Ito.
 
@@ -13,12 +13,14 @@ mod panel;
 mod render;
 mod scene;
 mod shapes;
+mod slopes;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
 use crate::discover::Candidate;
+use crate::report::RunInfo;
 use crate::table::Series;
 use crate::whole;
 
@@ -96,17 +98,27 @@ fn format(file: &Path) -> Result<Format, PlotError> {
 ///
 /// # Errors
 /// What the drawing library says.
-pub(crate) fn svg(series: &Series, candidate: &Candidate) -> Result<String, String> {
-    render::svg(&scene::scene(series, candidate))
+pub(crate) fn svg(
+    series: &Series,
+    candidate: &Candidate,
+    info: &RunInfo,
+) -> Result<String, String> {
+    render::svg(&scene::scene(series, candidate, info))
 }
 
-/// Draws `candidate` and the data of `series`, and writes the picture to `file`.
+/// Draws `candidate` and the data of `series`, with the forecast and the slopes of `info` where it has them, and
+/// writes the picture to `file`.
 ///
 /// # Errors
 /// [`PlotError`]; then `file` is as it was.
-pub fn plot(file: &Path, series: &Series, candidate: &Candidate) -> Result<(), PlotError> {
+pub fn plot(
+    file: &Path,
+    series: &Series,
+    candidate: &Candidate,
+    info: &RunInfo,
+) -> Result<(), PlotError> {
     let format = format(file)?;
-    let scene = scene::scene(series, candidate);
+    let scene = scene::scene(series, candidate, info);
     write(file, format, &scene)
 }
 

@@ -5,16 +5,18 @@ use nsode_parser::Expr;
 
 use super::axis::{Span, TICK_SIZE, Ticks, extent, padded, power_text, with_power};
 use super::shapes::{Anchor, Color, FAINT, GRID, INK, Scene, distinct, text_width, wrapped};
+use super::slopes::area;
+use crate::ensemble::{Band, Forecast};
 
 /// Sizes of text, in logical pixels.
 const EQUATION_SIZE: f64 = 12.5;
-const LABEL_SIZE: f64 = 12.5;
+pub(super) const LABEL_SIZE: f64 = 12.5;
 /// Height of a line of the equation.
 const EQUATION_LINE: f64 = 18.0;
 /// Most lines of the equation.
 const EQUATION_LINES: usize = 3;
 /// Room below the axis for its numbers and label.
-const BELOW: f64 = 44.0;
+pub(super) const BELOW: f64 = 44.0;
 /// Room between data and residuals.
 const BETWEEN: f64 = 14.0;
 /// Height of the residuals, as a share.
@@ -42,6 +44,8 @@ pub(super) struct Panel<'a> {
     pub state_label: &'a str,
     pub observed: &'a [Trajectory],
     pub fitted: &'a [Trajectory],
+    /// The solutions to come.
+    pub forecast: Option<&'a Forecast>,
     /// The law, whose slopes carry the solution from one of its points to the next.
     pub rhs: &'a [Expr],
 }
@@ -68,7 +72,7 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
         .map(|(observed, fitted)| residuals(panel, observed, fitted))
         .collect();
 
-    let top = frame.top + panel.head as f64 * EQUATION_LINE + 8.0;
+    let top = below_head(panel.head, frame);
     let bottom = frame.top + frame.height - BELOW;
     let below = (bottom - top - BETWEEN) * RESIDUALS;
     let (middle, lower) = (bottom - below - BETWEEN, bottom - below);
@@ -86,7 +90,8 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
         panel
             .observed
             .iter()
-            .flat_map(|t| t.times().iter().copied()),
+            .flat_map(|t| t.times().iter().copied())
+            .chain(bands(panel).flat_map(|band| band.times.iter().copied())),
     );
     let (start, end) = times.unwrap_or((0.0, 1.0));
     let margin = 0.02 * (end - start);
@@ -139,6 +144,7 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
     for (from, to) in [(top, middle), (lower, bottom)] {
         scene.path(vec![(left, from), (left, to), (right, to)], 1.0, FAINT);
     }
+    ahead(scene, panel, x, y);
     series(scene, panel, x, y);
     for (k, points) in residuals.iter().enumerate() {
         let (color, _) = colors(k, panel.observed.len());
@@ -162,6 +168,42 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
     scene.upright((frame.left + 10.0, (lower + bottom) / 2.0), residual, size);
 }
 
+/// Where the axes of a panel begin.
+pub(super) fn below_head(head: usize, frame: Frame) -> f64 {
+    frame.top + head as f64 * EQUATION_LINE + 8.0
+}
+
+/// The solutions to come, one a trajectory.
+fn bands<'a>(panel: &Panel<'a>) -> impl Iterator<Item = &'a Band> {
+    panel
+        .forecast
+        .into_iter()
+        .flat_map(|forecast| &forecast.bands)
+}
+
+/// One column of the rows of a band.
+fn column<'a>(
+    band: &'a Band,
+    rows: &'a [Vec<f64>],
+    state: usize,
+) -> impl Iterator<Item = (f64, f64)> + 'a {
+    let cell = move |row: &Vec<f64>| row.get(state).copied().unwrap_or(f64::NAN);
+    band.times.iter().copied().zip(rows.iter().map(cell))
+}
+
+/// The bands of the solutions to come, and their medians.
+fn ahead(scene: &mut Scene, panel: &Panel, x: Span, y: Span) {
+    for (k, band) in bands(panel).enumerate() {
+        let (_, color) = colors(k, panel.observed.len());
+        let lower: Vec<(f64, f64)> = column(band, &band.lower, panel.state).collect();
+        let upper: Vec<(f64, f64)> = column(band, &band.upper, panel.state).collect();
+        area(scene, &lower, &upper, x, y, color);
+        for piece in inside(column(band, &band.median, panel.state), x, y) {
+            scene.path(piece, 1.2, color);
+        }
+    }
+}
+
 /// The equation above.
 fn head(scene: &mut Scene, panel: &Panel, frame: Frame) {
     let lines = wrapped(panel.equation, EQUATION_SIZE, frame.width, EQUATION_LINES);
@@ -172,7 +214,7 @@ fn head(scene: &mut Scene, panel: &Panel, frame: Frame) {
 }
 
 /// A grid line with its number.
-fn horizontal(scene: &mut Scene, x: Span, at: f64, text: &str) {
+pub(super) fn horizontal(scene: &mut Scene, x: Span, at: f64, text: &str) {
     scene.path(vec![(x.from, at), (x.to, at)], 1.0, GRID);
     scene.path(vec![(x.from - 4.0, at), (x.from, at)], 1.0, FAINT);
     scene.text((x.from - 7.0, at), text, TICK_SIZE, Anchor::End, INK);
@@ -186,7 +228,15 @@ fn value_range(panel: &Panel) -> (f64, f64) {
     let (least, most) = (low - room, high + room);
     let solution = panel.fitted.iter().flat_map(|t| t.column(panel.state));
     let solution = solution.filter(|v| (least..=most).contains(v));
-    let (low, high) = extent(solution.chain([low, high])).unwrap_or((low, high));
+    let ahead = bands(panel).flat_map(|band| {
+        let all = [&band.median, &band.lower, &band.upper];
+        all.into_iter()
+            .flat_map(|rows| column(band, rows, panel.state))
+    });
+    // Solutions to come may go further, but must not squeeze the data.
+    let (least, most) = (low - 4.0 * room, high + 4.0 * room);
+    let ahead = ahead.map(|(_, v)| v).filter(|v| (least..=most).contains(v));
+    let (low, high) = extent(solution.chain(ahead).chain([low, high])).unwrap_or((low, high));
     padded(low, high)
 }
 
@@ -246,7 +296,11 @@ fn dots(
 }
 
 /// The parts of a line that are in the range of `y`, in pixels.
-fn inside(points: impl Iterator<Item = (f64, f64)>, x: Span, y: Span) -> Vec<Vec<(f64, f64)>> {
+pub(super) fn inside(
+    points: impl Iterator<Item = (f64, f64)>,
+    x: Span,
+    y: Span,
+) -> Vec<Vec<(f64, f64)>> {
     let mut pieces = Vec::new();
     let mut piece: Vec<(f64, f64)> = Vec::new();
     let mut before: Option<(f64, f64)> = None;

@@ -140,6 +140,11 @@ fn draw<DB: DrawingBackend>(
                 let stroke = rgba(*color).stroke_width(stroke);
                 area.draw(&PathElement::new(points, stroke)).map_err(fail)?;
             }
+            Shape::Area { points, color } => {
+                let points: Vec<(i32, i32)> = points.iter().map(|&p| grid(p)).collect();
+                area.draw(&Polygon::new(points, rgba(*color).filled()))
+                    .map_err(fail)?;
+            }
             Shape::Dot {
                 center,
                 radius,

@@ -81,6 +81,11 @@ pub(super) enum Shape {
         width: f64,
         color: Color,
     },
+    /// A filled area inside of a closed line.
+    Area {
+        points: Vec<(f64, f64)>,
+        color: Color,
+    },
     /// A filled circle.
     Dot {
         center: (f64, f64),
@@ -114,6 +119,11 @@ impl Scene {
             width,
             color,
         });
+    }
+
+    /// A filled area.
+    pub(super) fn area(&mut self, points: Vec<(f64, f64)>, color: Color) {
+        self.shapes.push(Shape::Area { points, color });
     }
 
     /// A filled circle.

@@ -126,7 +126,7 @@ pub(super) fn bounds(shape: &Shape) -> Option<(&str, [f64; 4])> {
 #[test]
 fn text_is_inside_and_apart() {
     for (name, series, candidate) in samples() {
-        let scene = scene::scene(&series, &candidate);
+        let scene = scene::scene(&series, &candidate, &RunInfo::default());
         let texts: Vec<(&str, [f64; 4])> = scene.shapes.iter().filter_map(bounds).collect();
         assert!(texts.len() > 10, "{name}");
         for (i, (text, a)) in texts.iter().enumerate() {
@@ -143,7 +143,7 @@ fn text_is_inside_and_apart() {
 #[test]
 fn every_observation_is_drawn_twice() {
     for (name, series, candidate) in samples() {
-        let scene = scene::scene(&series, &candidate);
+        let scene = scene::scene(&series, &candidate, &RunInfo::default());
         let dots = scene
             .shapes
             .iter()
@@ -166,7 +166,7 @@ fn every_observation_is_drawn_twice() {
 #[test]
 fn equations_and_labels_are_there() {
     let (_, series, candidate) = samples().swap_remove(1);
-    let scene = scene::scene(&series, &candidate);
+    let scene = scene::scene(&series, &candidate, &RunInfo::default());
     let texts: Vec<&str> = scene
         .shapes
         .iter()
@@ -198,7 +198,7 @@ fn residuals_vanish_on_the_law_itself() {
     };
     let (exact, _) = exact.make();
     let deviation = |series: &Series| {
-        let scene = scene::scene(series, &candidate);
+        let scene = scene::scene(series, &candidate, &RunInfo::default());
         let texts = scene.shapes.iter().filter_map(|s| Some(bounds(s)?.0));
         let power = texts.rev().find(|t| t.starts_with("residual"));
         power.unwrap_or_default().to_string()
@@ -235,7 +235,7 @@ fn a_solution_far_from_the_data_is_cut_off() {
     let times = series.trajectories[0].times().to_vec();
     series.trajectories[0] = nsode_generator::Trajectory::new(1, times, flat).unwrap();
     candidate.r2 = -3.0;
-    let scene = scene::scene(&series, &candidate);
+    let scene = scene::scene(&series, &candidate, &RunInfo::default());
     for shape in &scene.shapes {
         if let Shape::Path { points, .. } = shape {
             for &(x, y) in points {
@@ -259,15 +259,15 @@ fn files_are_written_whole_or_not_at_all() {
             continue;
         }
         let svg = folder.path().join(format!("plot-{k}.SVG"));
-        plot(&svg, &series, &candidate).unwrap();
+        plot(&svg, &series, &candidate, &RunInfo::default()).unwrap();
         let text = std::fs::read_to_string(&svg).unwrap();
         assert!(text.starts_with("<svg width=\"") && text.trim_end().ends_with("</svg>"));
         assert!(!text.contains("<longer>"));
         let png = folder.path().join(format!("plot-{k}.png"));
-        plot(&png, &series, &candidate).unwrap();
+        plot(&png, &series, &candidate, &RunInfo::default()).unwrap();
         let bytes = std::fs::read(&png).unwrap();
         assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
-        let scene = scene::scene(&series, &candidate);
+        let scene = scene::scene(&series, &candidate, &RunInfo::default());
         let width = u32::from_be_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]);
         assert_eq!(width, 2 * scene.width.round() as u32);
     }
@@ -275,15 +275,25 @@ fn files_are_written_whole_or_not_at_all() {
     let count = || std::fs::read_dir(folder.path()).unwrap().count();
     let before = count();
     for name in ["plot.pdf", "plot"] {
-        let result = plot(&folder.path().join(name), &series, &candidate);
+        let result = plot(
+            &folder.path().join(name),
+            &series,
+            &candidate,
+            &RunInfo::default(),
+        );
         assert!(matches!(result, Err(PlotError::Format { .. })), "{name}");
     }
     let missing = folder.path().join("nowhere").join("plot.svg");
-    let error = plot(&missing, &series, &candidate).unwrap_err();
+    let error = plot(&missing, &series, &candidate, &RunInfo::default()).unwrap_err();
     assert!(matches!(error, PlotError::Write { .. }), "{error}");
     assert!(!error.remedy().is_empty());
     std::fs::create_dir(folder.path().join("folder.png")).unwrap();
-    let result = plot(&folder.path().join("folder.png"), &series, &candidate);
+    let result = plot(
+        &folder.path().join("folder.png"),
+        &series,
+        &candidate,
+        &RunInfo::default(),
+    );
     assert!(matches!(result, Err(PlotError::Write { .. })));
     assert_eq!(count(), before + 1, "a temporary file was left behind");
     assert!(check_path(Path::new("a/b.png")).is_ok() && check_path(Path::new("a/b.gif")).is_err());
@@ -357,7 +367,7 @@ fn an_empty_series_is_no_reason_to_panic() {
     series.trajectories.clear();
     series.trajectory_labels.clear();
     candidate.fitted.clear();
-    let scene: Scene = scene::scene(&series, &candidate);
+    let scene: Scene = scene::scene(&series, &candidate, &RunInfo::default());
     assert!(scene.height > 0.0);
     assert!(render::svg(&scene).is_ok());
 }

@@ -21,23 +21,70 @@ use nsode_parser::{Expr, System, Unary};
 
 use crate::discover::{Candidate, Constant};
 use crate::figures;
+use crate::guess::Form;
 
-/// A law in customary form.
+/// A law in customary form, or in that of the user who guessed it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Presented {
     rhs: Vec<Expr>,
     constants: Vec<Constant>,
+    marks: Vec<Mark>,
     covariance: Option<DMatrix<f64>>,
+}
+
+/// What there is to say of a constant beside its value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Its name, where the user gave one.
+    pub name: Option<String>,
+    /// Whether the user gave its value.
+    pub fixed: bool,
+    /// Whether its fit ended at a bound that the user gave.
+    pub at_bound: bool,
 }
 
 impl Presented {
     /// The law of a candidate.
     pub fn of(candidate: &Candidate) -> Presented {
+        if let Some(form) = &candidate.form {
+            return Presented::written(form);
+        }
         Presented::new(
             candidate.skeleton.template().rhs(),
             &candidate.constants,
             candidate.covariance.as_ref(),
         )
+    }
+
+    /// A guess as it was written; numbers that were not fitted stay numbers.
+    fn written(form: &Form) -> Presented {
+        let kept: Vec<usize> = (form.constants.iter().enumerate())
+            .filter(|(_, known)| known.name.is_some() || !known.fixed)
+            .map(|(k, _)| k)
+            .collect();
+        let leaf = |leaf: &Expr| match leaf {
+            Expr::Parameter(k) => match kept.iter().position(|kept| kept == k) {
+                Some(place) => Some(Expr::Parameter(place)),
+                None => form
+                    .constants
+                    .get(*k)
+                    .map(|c| Expr::Number(c.constant.value)),
+            },
+            _ => None,
+        };
+        let known = kept.iter().filter_map(|k| form.constants.get(*k));
+        Presented {
+            rhs: form.rhs.iter().map(|rhs| rhs.substitute(&leaf)).collect(),
+            constants: known.clone().map(|known| known.constant).collect(),
+            marks: known
+                .map(|known| Mark {
+                    name: known.name.clone(),
+                    fixed: known.fixed,
+                    at_bound: known.at_bound,
+                })
+                .collect(),
+            covariance: None,
+        }
     }
 
     /// The law `template`, whose [`Expr::Parameter`] `k` has the value `constants[k]`; `covariance` is
@@ -74,7 +121,7 @@ impl Presented {
             .filter_map(|&k| definitions.all.get(k))
             .collect();
         let covariance = covariance.and_then(|c| propagated(&used, &values, c));
-        let constants = used
+        let constants: Vec<Constant> = used
             .iter()
             .enumerate()
             .map(|(j, definition)| Constant {
@@ -87,6 +134,7 @@ impl Presented {
             .collect();
         Presented {
             rhs,
+            marks: vec![Mark::default(); constants.len()],
             constants,
             covariance,
         }
@@ -102,7 +150,12 @@ impl Presented {
         &self.constants
     }
 
-    /// Covariance of the constants.
+    /// What there is to say of each constant.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    /// Covariance of the constants, of a law that nobody guessed.
     pub fn covariance(&self) -> Option<&DMatrix<f64>> {
         self.covariance.as_ref()
     }

@@ -13,6 +13,17 @@ pub struct Noise {
 }
 
 impl Noise {
+    /// Noise with an additive part of standard deviation `absolute`, in normalised units, and one of `relative`
+    /// times the value. One of the two is above 0.
+    pub fn known(absolute: f64, relative: f64) -> Noise {
+        let variance = absolute * absolute + relative * relative;
+        Noise {
+            deviation: variance.sqrt(),
+            // Values of 0 have some weight left to be found by.
+            additive: (absolute * absolute / variance).max(1e-6),
+        }
+    }
+
     /// Variance at `u` relative to that at `|u| = 1`.
     pub fn shape(&self, u: f64) -> f64 {
         self.additive + (1.0 - self.additive) * u * u

@@ -5,9 +5,11 @@ use nsode_parser::print::{infix, latex, sympy};
 use nsode_parser::{Expr, Names};
 use serde::Serialize;
 
+use super::named::Named;
 use super::{RunInfo, warnings};
 use crate::discover::{Candidate, Constant};
-use crate::present::Presented;
+use crate::ensemble::{Band, Forecast};
+use crate::present::{Mark, Presented};
 use crate::table::Series;
 
 /// Schema of the JSON.
@@ -26,6 +28,27 @@ struct Document<'a> {
     warnings: Vec<&'a str>,
     files: &'a [String],
     trajectories: &'a [String],
+    /// What a reader must know before relying on the answer; nothing that went wrong.
+    notes: &'a [String],
+    /// That of the first trajectory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Course<'a>>,
+    /// Those of all trajectories.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forecasts: Vec<Course<'a>>,
+}
+
+/// A forecast: one row of states a time; null where the band has no end.
+#[derive(Serialize)]
+struct Course<'a> {
+    level: f64,
+    draws: usize,
+    /// Share of the draws whose solution ends before the last time.
+    lost: f64,
+    times: &'a [f64],
+    median: &'a [Vec<f64>],
+    lower: &'a [Vec<f64>],
+    upper: &'a [Vec<f64>],
 }
 
 #[derive(Serialize)]
@@ -34,6 +57,9 @@ struct Law<'a> {
     skeleton: Vec<String>,
     /// `rhs` with `c0`, `c1`, … for `constants`.
     form: Vec<String>,
+    /// `rhs` with the names of the constants, in the form in which the user guessed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guess: Option<Vec<String>>,
     latex: Vec<String>,
     sympy: Vec<String>,
     source: &'static str,
@@ -53,6 +79,12 @@ struct Law<'a> {
 struct Value {
     value: f64,
     stderr: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fixed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    at_bound: bool,
 }
 
 /// The result as one line of JSON, without a line end.
@@ -77,7 +109,26 @@ pub fn json(
         warnings: warnings(series, info).collect(),
         files: &series.files,
         trajectories: &series.trajectory_labels,
+        notes: &info.notes,
+        forecast: info
+            .forecast
+            .as_ref()
+            .and_then(|f| courses(f).into_iter().next()),
+        forecasts: info.forecast.as_ref().map(courses).unwrap_or_default(),
     })
+}
+
+fn courses<'a>(forecast: &'a Forecast) -> Vec<Course<'a>> {
+    let course = |band: &'a Band| Course {
+        level: forecast.level,
+        draws: forecast.draws,
+        lost: band.lost,
+        times: &band.times,
+        median: &band.median,
+        lower: &band.lower,
+        upper: &band.upper,
+    };
+    forecast.bands.iter().map(course).collect()
 }
 
 fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
@@ -89,6 +140,14 @@ fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
         rhs: texts(&presented.exact(), infix),
         skeleton: texts(candidate.skeleton.template().rhs(), infix),
         form: texts(presented.rhs(), infix),
+        guess: candidate.form.as_ref().map(|_| {
+            let named = Named::new(candidate, names);
+            named
+                .rhs
+                .iter()
+                .map(|rhs| infix(rhs, &named.names))
+                .collect()
+        }),
         latex: texts(&presented.rounded(), latex),
         sympy: texts(&presented.exact(), sympy),
         source: candidate.source.name(),
@@ -102,7 +161,21 @@ fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
         constants: presented
             .constants()
             .iter()
-            .map(|&Constant { value, stderr }| Value { value, stderr })
+            .zip(presented.marks())
+            .map(|(&Constant { value, stderr }, mark)| {
+                let Mark {
+                    name,
+                    fixed,
+                    at_bound,
+                } = mark.clone();
+                Value {
+                    value,
+                    stderr,
+                    name,
+                    fixed,
+                    at_bound,
+                }
+            })
             .collect(),
     }
 }

@@ -5,7 +5,7 @@
 
 mod html;
 mod json;
-mod named;
+pub(crate) mod named;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,6 +18,7 @@ use nsode_parser::print::infix;
 use nsode_parser::{Expr, Names};
 
 use crate::discover::Candidate;
+use crate::ensemble::{Forecast, SlopeBand};
 use crate::table::Series;
 
 /// How a result came about.
@@ -31,6 +32,14 @@ pub struct RunInfo {
     pub checkpoint: Option<String>,
     /// Warnings beside those of the [`Series`].
     pub warnings: Vec<String>,
+    /// What a reader must know before relying on the answer.
+    pub notes: Vec<String>,
+    /// The solutions to come.
+    pub forecast: Option<Forecast>,
+    /// The right-hand side of the best law with its band, for pictures.
+    pub slopes: Option<SlopeBand>,
+    /// The level of these bands.
+    pub level: Option<f64>,
 }
 
 /// All warnings, those about the data first.
@@ -51,7 +60,7 @@ pub fn equations(rhs: &[Expr], names: &Names) -> Vec<String> {
 }
 
 /// Everybody who proposed the law, separated by commas.
-fn sources(candidate: &Candidate) -> String {
+pub(crate) fn sources(candidate: &Candidate) -> String {
     let names: Vec<&str> = candidate.sources.iter().map(|s| s.name()).collect();
     match names.is_empty() {
         true => candidate.source.name().to_string(),
@@ -69,7 +78,7 @@ pub(crate) fn r2(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn posterior(value: f64) -> String {
+pub(crate) fn posterior(value: f64) -> String {
     match value {
         v if v >= 0.0005 => format!("{v:.3}"),
         _ => "<0.001".to_string(),

@@ -1,41 +1,52 @@
 //! The best law with letters for its constants, and where it starts.
 
+use nsode_parser::print::number;
 use nsode_parser::{Expr, Names};
 
 use super::equations;
 use crate::discover::Candidate;
 use crate::figures;
-use crate::present::Presented;
+use crate::present::{Mark, Presented};
 use crate::table::Series;
 
-/// A law whose constants have letters.
-pub(super) struct Named {
+/// A law whose constants have names.
+pub(crate) struct Named {
     /// `dy/dt = c0*y`, one a state.
     pub equations: Vec<String>,
-    /// Letters and values with standard errors: `c0`, `0.5470 ± 0.0040`.
+    /// The right-hand sides, with states beyond those of the data for the constants.
+    pub rhs: Vec<Expr>,
+    /// The data's names, and behind them those of the constants.
+    pub names: Names,
+    /// Names and values with standard errors: `c0`, `0.5470 ± 0.0040`.
     pub constants: Vec<(String, String)>,
 }
 
 impl Named {
-    /// The law of a candidate.
+    /// The law of a candidate. Constants keep the names that the user gave; others are called `c0`, `c1`, … or
+    /// by another letter if a column is called so.
     pub fn new(best: &Candidate, names: &Names) -> Named {
         let presented = Presented::of(best);
-        // The printers write parameters c0, c1, …: a column may have that name, so they become extra states.
+        let given = || {
+            presented
+                .marks()
+                .iter()
+                .filter_map(|mark| mark.name.as_ref())
+        };
         let letter = ["c", "k", "p", "q", "const"]
             .into_iter()
             .find(|l| {
-                !names
-                    .states
-                    .iter()
-                    .chain([&names.time])
-                    .any(|s| is_numbered(s, l))
+                let mut taken = names.states.iter().chain([&names.time]).chain(given());
+                !taken.any(|s| is_numbered(s, l))
             })
             .unwrap_or("constant");
+        let label = |(k, mark): (usize, &Mark)| match &mark.name {
+            Some(name) => name.clone(),
+            None => format!("{letter}{k}"),
+        };
+        let labels: Vec<String> = presented.marks().iter().enumerate().map(label).collect();
+        // The printers write parameters c0, c1, …: a column may have that name, so they become extra states.
         let mut with_constants = names.clone();
-        let count = presented.constants().len();
-        with_constants
-            .states
-            .extend((0..count).map(|k| format!("{letter}{k}")));
+        with_constants.states.extend(labels.iter().cloned());
         let dimension = names.dimension();
         let rhs: Vec<Expr> = presented
             .rhs()
@@ -47,14 +58,20 @@ impl Named {
                 })
             })
             .collect();
-
-        let constants = presented.constants().iter().enumerate().map(|(k, c)| {
-            let value = figures::with_error(c.value, c.stderr);
-            (format!("{letter}{k}"), value)
+        let values = presented.constants().iter().zip(presented.marks());
+        let constants = labels.iter().zip(values).map(|(label, (c, mark))| {
+            let value = match (mark.fixed, mark.at_bound) {
+                (true, _) => format!("{} (fixed)", number(c.value)),
+                (_, true) => format!("{} (at its bound)", figures::significant(c.value, 4)),
+                _ => figures::with_error(c.value, c.stderr),
+            };
+            (label.clone(), value)
         });
         Named {
             equations: equations(&rhs, &with_constants),
             constants: constants.collect(),
+            names: with_constants,
+            rhs,
         }
     }
 }

@@ -4,10 +4,13 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::named::{Named, initial};
-use super::{equations, posterior, r2, sources};
+use super::{RunInfo, equations, posterior, r2, sources};
 use crate::discover::Candidate;
+use crate::ensemble::{Band, Forecast};
+use crate::figures;
 use crate::present::Presented;
 use crate::table::Series;
+use nsode_parser::print::number;
 
 /// Where a table is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +30,9 @@ const RULED: TableStyle = {
         .bottom_border(line)
 };
 
-/// The result as a table, and below it the constants of the best law. Ends with a line end.
-pub fn table(series: &Series, candidates: &[Candidate], layout: Layout) -> String {
+/// The result as a table, and below it the constants of the best law and of what the user guessed, the forecast,
+/// and the notes. Ends with a line end.
+pub fn table(series: &Series, candidates: &[Candidate], info: &RunInfo, layout: Layout) -> String {
     let Some(best) = candidates.first() else {
         return "No law found.\n".to_string();
     };
@@ -70,7 +74,21 @@ pub fn table(series: &Series, candidates: &[Candidate], layout: Layout) -> Strin
     }
     let mut text = table.trim_fmt();
     text.push_str("\n\n");
-    text.push_str(&details(series, best));
+    text.push_str(&details("Best law", series, best));
+    for (i, guess) in candidates.iter().enumerate().skip(1) {
+        if guess.form.is_some() {
+            text.push_str(&details(&format!("Guess, law {}", i + 1), series, guess));
+        }
+    }
+    if let Some(forecast) = &info.forecast {
+        text.push_str(&course(series, forecast));
+    }
+    if !info.notes.is_empty() {
+        text.push_str("Notes\n");
+        for note in &info.notes {
+            text.push_str(&format!("  {note}\n"));
+        }
+    }
     text
 }
 
@@ -82,15 +100,15 @@ fn aligned(column: usize, text: String) -> Cell {
     Cell::new(text).set_alignment(side)
 }
 
-/// The best law with letters for its constants, their values with standard errors, and where it starts.
-fn details(series: &Series, best: &Candidate) -> String {
+/// A law with names for its constants, their values with standard errors, and where it starts.
+fn details(title: &str, series: &Series, best: &Candidate) -> String {
     let named = Named::new(best, &series.names);
     let equations = named.equations;
     let constants = named
         .constants
         .into_iter()
         .map(|(name, value)| format!("{name} = {value}"));
-    let mut text = String::from("Best law\n");
+    let mut text = format!("{title}\n");
     for line in equations
         .into_iter()
         .chain(constants)
@@ -99,4 +117,57 @@ fn details(series: &Series, best: &Candidate) -> String {
         text.push_str(&format!("  {line}\n"));
     }
     text
+}
+
+/// Rows of a forecast that are shown.
+const ROWS: usize = 5;
+
+/// A few rows of the forecast of each of the first trajectories.
+fn course(series: &Series, forecast: &Forecast) -> String {
+    const SHOWN: usize = 4;
+    let names = &series.names;
+    let mut text = format!(
+        "Forecast (median and {} % band of the solution, {} draws)\n",
+        figures::significant(100.0 * forecast.level, 4),
+        forecast.draws
+    );
+    let several = forecast.bands.len() > 1;
+    let labels = series.trajectory_labels.iter();
+    for (band, label) in forecast.bands.iter().zip(labels).take(SHOWN) {
+        if several {
+            text.push_str(&format!("  {label}\n"));
+        }
+        for row in rows(band) {
+            let states: Vec<String> = (names.states.iter().enumerate())
+                .map(|(i, name)| {
+                    let cell = |rows: &[Vec<f64>]| {
+                        let value = rows.get(row).and_then(|r| r.get(i)).copied();
+                        value.unwrap_or(f64::NAN)
+                    };
+                    let (low, high) = (cell(&band.lower), cell(&band.upper));
+                    let digits = |value: f64| match (low.is_finite() && high.is_finite(), value) {
+                        // As many as tell the ends of the band apart, and no more than they are worth.
+                        (true, v) => number(figures::rounded(v, Some((high - low) / 20.0))),
+                        (_, v) => figures::significant(v, 4),
+                    };
+                    let [low, middle, high] = [low, cell(&band.median), high].map(digits);
+                    format!("{name} = {middle} [{low}, {high}]")
+                })
+                .collect();
+            let time = band.times.get(row).copied().unwrap_or(f64::NAN);
+            let time = figures::significant(time, 6);
+            text.push_str(&format!(
+                "  {} at {} = {time}\n",
+                states.join(", "),
+                names.time
+            ));
+        }
+    }
+    text
+}
+
+/// Rows of a band at even distances, the last one among them.
+fn rows(band: &Band) -> Vec<usize> {
+    let last = band.times.len().saturating_sub(1);
+    (1..=ROWS).map(|i| i * last / ROWS).collect()
 }

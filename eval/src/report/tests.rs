@@ -28,6 +28,7 @@ fn schema_1() {
         seed: 7,
         checkpoint: Some("data/checkpoints/small".into()),
         warnings: vec!["no transformer".into()],
+        ..RunInfo::default()
     };
     let text = json(&series, &[candidate], &info).unwrap();
     let expected = concat!(
@@ -70,7 +71,10 @@ fn nothing_found_and_nothing_known() {
         text.contains(r#""checkpoint":null,"candidates":[],"#),
         "{text}"
     );
-    assert_eq!(table(&series, &[], Layout::Plain), "No law found.\n");
+    assert_eq!(
+        table(&series, &[], &RunInfo::default(), Layout::Plain),
+        "No law found.\n"
+    );
     candidate.covariance = None;
     for constant in &mut candidate.constants {
         constant.stderr = None;
@@ -86,7 +90,9 @@ fn nothing_found_and_nothing_known() {
         text.contains(r#""stderr":null"#) && text.contains(r#""bic":null"#),
         "{text}"
     );
-    assert!(table(&series, &[candidate], Layout::Plain).contains("0.4800 ± ?"));
+    assert!(
+        table(&series, &[candidate], &RunInfo::default(), Layout::Plain).contains("0.4800 ± ?")
+    );
 }
 
 #[test]
@@ -158,6 +164,7 @@ fn the_table_for_people() {
     let plain = table(
         &series,
         &[candidate.clone(), candidate.clone()],
+        &RunInfo::default(),
         Layout::Plain,
     );
     let expected = " #  law                                            R²     BIC  posterior  complexity  source
@@ -177,7 +184,12 @@ Best law
   hare = 20, lynx = 5 at year = 1900 (series 2)
 ";
     assert_eq!(plain, expected, "\n{plain}");
-    let narrow = table(&series, &[candidate], Layout::Terminal(70));
+    let narrow = table(
+        &series,
+        &[candidate],
+        &RunInfo::default(),
+        Layout::Terminal(70),
+    );
     let table = narrow.split("Best law").next().unwrap_or_default();
     assert!(
         table.lines().all(|line| line.chars().count() <= 70),
@@ -195,7 +207,7 @@ fn states_named_like_constants() {
         noise: 0.0,
     }
     .make();
-    let text = table(&series, &[candidate], Layout::Plain);
+    let text = table(&series, &[candidate], &RunInfo::default(), Layout::Plain);
     assert!(text.contains("dc0/dt = k0*c0*c1\n"), "{text}");
     assert!(text.contains("  k0 = 0.5000 ± 0.0050\n"), "{text}");
 }

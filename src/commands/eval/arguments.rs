@@ -187,7 +187,7 @@ impl Arguments {
         } else if let Some(file) = self.score {
             Task::Score(file)
         } else {
-            let sources = self.sources.validated()?;
+            let sources = self.sources.validated(false)?;
             match self.process {
                 true => Task::Process { sources },
                 false => Task::Search {

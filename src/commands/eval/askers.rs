@@ -9,6 +9,7 @@ use std::time::Instant;
 use nsode_eval::Options;
 use nsode_eval::bench::store::{RunConfig, digest};
 use nsode_eval::bench::{Answer, Asker, BenchError, Guess, answers, ask, export};
+use nsode_eval::filter::Filter;
 use nsode_eval::suite::Case;
 use serde_json::Value;
 
@@ -91,7 +92,7 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                 );
             }
             for _ in 0..(*jobs).min(left) {
-                let proposers = sources.proposers(sources.load()?);
+                let proposers = sources.proposers(sources.load()?, &Filter::default());
                 let options = Options {
                     top: config.top,
                     seconds: config.seconds,

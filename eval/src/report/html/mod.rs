@@ -118,21 +118,17 @@ pub fn html(series: &Series, candidates: &[Candidate], info: &RunInfo) -> Result
     match candidates.first() {
         Some(best) => {
             law(&mut page, series, best);
-            picture(&mut page, series, best)?;
+            picture(&mut page, series, best, info)?;
             constants(&mut page, series, best);
             self::candidates(&mut page, series, candidates);
             texts(&mut page, series, best);
         }
         None => page.push_str("<section class=\"law\">\n<p>No law found.</p>\n</section>\n"),
     }
+    let notes: Vec<&str> = info.notes.iter().map(String::as_str).collect();
+    items(&mut page, "Notes", &notes);
     let warnings: Vec<&str> = warnings(series, info).collect();
-    if !warnings.is_empty() {
-        page.push_str("<section>\n<h2>Warnings</h2>\n<ul class=\"warnings\">\n");
-        for warning in warnings {
-            put(&mut page, format_args!("<li>{}</li>\n", escaped(warning)));
-        }
-        page.push_str("</ul>\n</section>\n");
-    }
+    items(&mut page, "Warnings", &warnings);
     put(
         &mut page,
         format_args!(
@@ -141,6 +137,21 @@ pub fn html(series: &Series, candidates: &[Candidate], info: &RunInfo) -> Result
         ),
     );
     Ok(page)
+}
+
+/// A list under a title, if it has anything.
+fn items(page: &mut String, title: &str, list: &[&str]) {
+    if list.is_empty() {
+        return;
+    }
+    put(
+        page,
+        format_args!("<section>\n<h2>{title}</h2>\n<ul class=\"warnings\">\n"),
+    );
+    for item in list {
+        put(page, format_args!("<li>{}</li>\n", escaped(item)));
+    }
+    page.push_str("</ul>\n</section>\n");
 }
 
 /// Writing to a string does not fail.
@@ -218,8 +229,13 @@ fn law(page: &mut String, series: &Series, best: &Candidate) {
     );
 }
 
-fn picture(page: &mut String, series: &Series, best: &Candidate) -> Result<(), String> {
-    let svg = plot::svg(series, best)?;
+fn picture(
+    page: &mut String,
+    series: &Series,
+    best: &Candidate,
+    info: &RunInfo,
+) -> Result<(), String> {
+    let svg = plot::svg(series, best, info)?;
     put(
         page,
         format_args!(

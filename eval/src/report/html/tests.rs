@@ -33,6 +33,7 @@ fn everything_is_on_the_page() {
         seed: 7,
         checkpoint: Some("data/checkpoints/small".into()),
         warnings: vec!["a warning".into()],
+        ..RunInfo::default()
     };
     let page = html(&series, &[candidate.clone(), candidate], &info).unwrap();
     for text in [

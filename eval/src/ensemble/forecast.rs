@@ -1,0 +1,154 @@
+//! Solutions beyond the last observation, with a band.
+
+use nsode_generator::Trajectory;
+
+use super::Ensemble;
+use super::quantile::quantiles;
+
+/// Times of a forecast.
+const POINTS: usize = 101;
+
+/// Why there is no forecast.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForecastError {
+    /// The horizon is not beyond the first observation of any trajectory.
+    #[error("{horizon} is not beyond the first observation, at {first}")]
+    Horizon {
+        /// The horizon.
+        horizon: f64,
+        /// The time of the first observation.
+        first: f64,
+    },
+    /// The level is no share.
+    #[error("{0} is no level: it must be above 0 and below 1")]
+    Level(f64),
+}
+
+/// The solutions to come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Probability that the band has by its model.
+    pub level: f64,
+    /// Draws that it is made of.
+    pub draws: usize,
+    /// One a trajectory.
+    pub bands: Vec<Band>,
+}
+
+/// The solutions to come of one trajectory; infinite where more draws than the level leaves out grow beyond
+/// all bounds, NaN where no draw has a solution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    /// Times, in the data's units.
+    pub times: Vec<f64>,
+    /// Medians, one row of states a time.
+    pub median: Vec<Vec<f64>>,
+    /// Lower ends of the band.
+    pub lower: Vec<Vec<f64>>,
+    /// Upper ends of the band.
+    pub upper: Vec<Vec<f64>>,
+    /// Share of the draws whose solution ends before the last time.
+    pub lost: f64,
+}
+
+pub(super) fn forecast(
+    ensemble: &Ensemble,
+    trajectories: &[Trajectory],
+    horizon: f64,
+    level: f64,
+) -> Result<Forecast, ForecastError> {
+    if !(level > 0.0 && level < 1.0) {
+        return Err(ForecastError::Level(level));
+    }
+    let firsts = trajectories.iter().filter_map(|path| path.times().first());
+    let first = firsts.copied().fold(f64::INFINITY, f64::min);
+    let reached = |path: &Trajectory| path.times().first().is_some_and(|first| horizon > *first);
+    if !horizon.is_finite() || !trajectories.iter().all(reached) {
+        return Err(ForecastError::Horizon { horizon, first });
+    }
+    let bands = (0..ensemble.problem.normalised().len())
+        .map(|number| band(ensemble, number, horizon, level))
+        .collect();
+    Ok(Forecast {
+        level,
+        draws: ensemble.len(),
+        bands,
+    })
+}
+
+fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
+    let problem = ensemble.problem;
+    let scaling = problem.scaling();
+    let d = problem.dimension();
+    let observed = problem
+        .normalised()
+        .get(number)
+        .map_or(&[][..], |p| p.times());
+    let first = observed.first().copied().unwrap_or(0.0);
+    let last = observed.last().copied().unwrap_or(1.0);
+    let end = (horizon - scaling.origin) / scaling.time;
+    // Rounding in the change of units may put the end a little before the last observation.
+    let beyond = end > last;
+    let start = if beyond { last } else { first };
+    let times: Vec<f64> = (0..POINTS)
+        .map(|i| start + (end - start) * i as f64 / (POINTS - 1) as f64)
+        .collect();
+    let mut lost = 0.0;
+    let mut cells: Vec<Vec<(f64, f64)>> = vec![Vec::new(); POINTS * d];
+    for member in &ensemble.members {
+        let from = if beyond {
+            &member.draw.last
+        } else {
+            &member.draw.initial
+        };
+        let (Some(from), Some(law)) = (from.get(number), ensemble.posteriors.get(member.posterior))
+        else {
+            continue;
+        };
+        let mut states = law.solve(&member.draw.constants, from, &times);
+        if states.len() < POINTS * d {
+            lost += member.share;
+            // A state that ran away is beyond all bounds from then on; of the others nothing is known.
+            let ends: Vec<f64> = states.iter().rev().take(d).rev().copied().collect();
+            while states.len() < POINTS * d {
+                let end = ends.get(states.len() % d).copied().unwrap_or(f64::NAN);
+                states.push(match end.abs() > 1e3 {
+                    true => end.signum() * f64::INFINITY,
+                    false => f64::NAN,
+                });
+            }
+        }
+        for (cell, u) in cells.iter_mut().zip(states) {
+            cell.push((u, member.share));
+        }
+    }
+    let mut band = Band {
+        times: times
+            .iter()
+            .map(|t| scaling.origin + t * scaling.time)
+            .collect(),
+        median: Vec::new(),
+        lower: Vec::new(),
+        upper: Vec::new(),
+        lost,
+    };
+    if let (Some(time), true) = (band.times.last_mut(), beyond) {
+        *time = horizon;
+    }
+    let tail = (1.0 - level) / 2.0;
+    for row in cells.chunks_mut(d) {
+        let mut sets = [Vec::new(), Vec::new(), Vec::new()];
+        for (cell, unit) in row.iter_mut().zip(&scaling.states) {
+            let found = quantiles(cell, [0.5, tail, 1.0 - tail]);
+            for (set, value) in sets.iter_mut().zip(found) {
+                set.push(value * unit);
+            }
+        }
+        let [median, lower, upper] = sets;
+        band.median.push(median);
+        band.lower.push(lower);
+        band.upper.push(upper);
+    }
+    band
+}

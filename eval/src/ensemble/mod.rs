@@ -1,0 +1,167 @@
+//! What may be true beside the best fit: draws of laws, constants and initial states, and the bands that they
+//! make.
+//!
+//! A draw chooses a candidate by its posterior probability, then constants and initial states around its fit
+//! (`posterior`). Forecasts go on from each draw's own state at the last observation (`forecast`); bands of the
+//! right-hand side are the draws' slopes (`slopes`). Bands are of the solution, not of future measurements,
+//! whose noise comes on top.
+
+mod forecast;
+mod posterior;
+mod quantile;
+mod slopes;
+#[cfg(test)]
+mod tests;
+
+use nsode_generator::Trajectory;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::discover::Candidate;
+use crate::problem::Problem;
+
+pub use forecast::{Band, Forecast, ForecastError};
+use posterior::Draw;
+pub use posterior::Posterior;
+pub use slopes::SlopeBand;
+
+/// Draws of an ensemble.
+pub const DRAWS: usize = 200;
+
+/// Candidates below this share of the best one's posterior are not drawn from.
+const NEGLIGIBLE: f64 = 1e-3;
+
+/// Draws from the posteriors of candidates.
+#[derive(Clone, Debug)]
+pub struct Ensemble<'a> {
+    problem: &'a Problem,
+    posteriors: Vec<Posterior>,
+    members: Vec<Member>,
+}
+
+/// A draw, whose law it is of, and its share.
+#[derive(Clone, Debug)]
+struct Member {
+    posterior: usize,
+    draw: Draw,
+    /// Shares add up to 1.
+    share: f64,
+}
+
+impl<'a> Ensemble<'a> {
+    /// `count` draws from `candidates`, which come from `problem`, best first; the same for the same `seed`.
+    /// `None` where no candidate's fit can be repeated.
+    pub fn new(
+        problem: &'a Problem,
+        candidates: &[Candidate],
+        count: usize,
+        seed: u64,
+    ) -> Option<Ensemble<'a>> {
+        let best = candidates.iter().map(|c| c.posterior).fold(0.0, f64::max);
+        let mut posteriors = Vec::new();
+        let mut shares: Vec<f64> = Vec::new();
+        for candidate in candidates {
+            if candidate.posterior > NEGLIGIBLE * best
+                && let Some(posterior) = Posterior::of(problem, candidate)
+            {
+                posteriors.push(posterior);
+                shares.push(candidate.posterior);
+            }
+        }
+        let total: f64 = shares.iter().sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut members = Vec::with_capacity(count);
+        for (posterior, (law, share)) in posteriors.iter().zip(&shares).enumerate() {
+            // As many as its share, rounded by chance, so that small shares are neither lost nor doubled.
+            let exact = share / total * count as f64;
+            let chance = f64::from(random.next_u32()) / f64::from(u32::MAX);
+            let draws = exact as usize + usize::from(chance < exact.fract());
+            let made = (0..draws).filter_map(|_| law.draw(problem, &mut random));
+            let made: Vec<Draw> = made.collect();
+            let weights = weights(&made);
+            for (draw, weight) in made.into_iter().zip(weights) {
+                members.push(Member {
+                    posterior,
+                    draw,
+                    share: weight * draws as f64,
+                });
+            }
+        }
+        members.retain(|member| member.share > 0.0);
+        let sum: f64 = members.iter().map(|member| member.share).sum();
+        if sum.is_nan() || sum <= 0.0 {
+            // No draw has a solution: the fits alone are left.
+            members = posteriors
+                .iter()
+                .enumerate()
+                .zip(&shares)
+                .filter_map(|((posterior, law), share)| {
+                    let draw = law.centre(problem)?;
+                    let share = share / total;
+                    Some(Member {
+                        posterior,
+                        draw,
+                        share,
+                    })
+                })
+                .collect();
+        } else {
+            members.iter_mut().for_each(|member| member.share /= sum);
+        }
+        Some(Ensemble {
+            problem,
+            posteriors,
+            members,
+        })
+    }
+
+    /// Number of draws that have a solution.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The band of the solutions from the last observation of each trajectory (or from its first one, where
+    /// `horizon` is not beyond the last) to the time `horizon`.
+    ///
+    /// # Errors
+    /// [`ForecastError`] for a horizon that is not beyond the first observation, a level outside of 0 to 1.
+    pub fn forecast(
+        &self,
+        trajectories: &[Trajectory],
+        horizon: f64,
+        level: f64,
+    ) -> Result<Forecast, ForecastError> {
+        forecast::forecast(self, trajectories, horizon, level)
+    }
+
+    /// The band of the right-hand side over the states that `fitted` visits.
+    pub fn slopes(&self, fitted: &[Trajectory], level: f64) -> SlopeBand {
+        slopes::slopes(self, fitted, level)
+    }
+}
+
+/// Weights of draws from one law, with mean 1: none so large that it outweighs all others together.
+fn weights(draws: &[Draw]) -> Vec<f64> {
+    let top = draws
+        .iter()
+        .map(|d| d.weight)
+        .fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return vec![0.0; draws.len()];
+    }
+    let raw: Vec<f64> = draws.iter().map(|d| (d.weight - top).exp()).collect();
+    let n = raw.len() as f64;
+    // Truncated importance sampling: at most the mean times the square root of their number.
+    let mean = raw.iter().sum::<f64>() / n;
+    let cut: Vec<f64> = raw.iter().map(|w| w.min(mean * n.sqrt())).collect();
+    let mean = cut.iter().sum::<f64>() / n;
+    cut.iter().map(|w| w / mean).collect()
+}

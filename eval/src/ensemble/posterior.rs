@@ -1,0 +1,259 @@
+//! One law's constants and initial states as the data leave them open: a normal distribution around the fit, from
+//! which draws are made and weighed by how well they really follow the data.
+
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+use crate::discover::Candidate;
+use crate::flow::{Flow, Run};
+use crate::parametrised::{Fitted, Parametrised, Setting, first_deviations};
+use crate::problem::{FLOOR, Problem};
+use crate::rank::independence;
+
+/// Largest |u| that a draw may reach, in the units in which data have 1.
+const LIMIT: f64 = 1e6;
+
+/// Most steps of one solution.
+const STEPS: usize = 20_000;
+
+/// The posterior of one law.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    model: Parametrised,
+    settings: Vec<Setting>,
+    centre: Fitted,
+    /// Square root of the covariance of constants and initial states.
+    root: DMatrix<f64>,
+    deviations: Vec<f64>,
+    variance: f64,
+}
+
+/// Constants and initial states that may be the true ones.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// Constants, in the data's units.
+    pub constants: Vec<f64>,
+    /// Initial states, normalised, one a trajectory.
+    pub initial: Vec<Vec<f64>>,
+    /// Logarithm of the weight that corrects the normal distribution; −∞ where there is no solution.
+    pub weight: f64,
+    /// States at the last observation, normalised, one a trajectory.
+    pub last: Vec<Vec<f64>>,
+}
+
+impl Posterior {
+    /// That of `candidate`, in the form in which it is reported. `None` where its solution can't be repeated.
+    pub fn of(problem: &Problem, candidate: &Candidate) -> Option<Posterior> {
+        let template = candidate.skeleton.template();
+        let (rhs, settings, constants): (_, Vec<Setting>, Vec<f64>) = match &candidate.form {
+            Some(form) => (
+                form.rhs.as_slice(),
+                form.settings.clone(),
+                form.constants.iter().map(|k| k.constant.value).collect(),
+            ),
+            None => (
+                template.rhs(),
+                vec![Setting::FREE; candidate.constants.len()],
+                candidate.constants.iter().map(|c| c.value).collect(),
+            ),
+        };
+        let units = &problem.scaling().states;
+        let initial: Vec<Vec<f64>> = candidate
+            .initial
+            .iter()
+            .map(|y| y.iter().zip(units).map(|(y, unit)| y / unit).collect())
+            .collect();
+        let model = Parametrised::new(problem, rhs, settings.clone())?;
+        let mut deviations = first_deviations(problem);
+        let mut centre = model.at(problem, &deviations, &constants, &initial)?;
+        if problem.dimension() > 1 && !problem.knows_noise() {
+            let each = centre.sse.iter().zip(problem.cells());
+            deviations = each
+                .map(|(sse, n)| (sse / *n as f64).sqrt().max(FLOOR))
+                .collect();
+            centre = model.at(problem, &deviations, &constants, &initial)?;
+        }
+        let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);
+        let freedom = problem
+            .observed()
+            .saturating_sub(centre.jacobian.ncols())
+            .max(1) as f64;
+        let variance = match problem.knows_noise() {
+            true => 1.0,
+            // Residuals that drift together say less than their number.
+            false => {
+                let share = share(problem, &model, &centre).unwrap_or(1.0);
+                (centre.cost / freedom / share).max((FLOOR / least).powi(2))
+            }
+        };
+        let spread = model.spread(&centre, variance);
+        let eigen = SymmetricEigen::new(spread.covariance);
+        let roots = eigen.eigenvalues.map(|value| value.max(0.0).sqrt());
+        let root = &eigen.eigenvectors * DMatrix::from_diagonal(&roots);
+        root.iter().all(|v| v.is_finite()).then_some(Posterior {
+            model,
+            settings,
+            centre,
+            root,
+            deviations,
+            variance,
+        })
+    }
+
+    /// Mean square of the residuals in units of the noise that weighs them: 1 where the noise is as large as it
+    /// was said to be.
+    pub fn misfit(&self, problem: &Problem) -> f64 {
+        let freedom = problem
+            .observed()
+            .saturating_sub(self.centre.jacobian.ncols());
+        self.centre.cost / freedom.max(1) as f64
+    }
+
+    /// The fitted constants.
+    pub fn constants(&self) -> &[f64] {
+        &self.centre.constants
+    }
+
+    /// The fit itself.
+    pub fn centre(&self, problem: &Problem) -> Option<Draw> {
+        let constants = self.centre.constants.clone();
+        self.weighed(problem, constants, self.centre.initial.clone(), 0.0)
+    }
+
+    /// One draw. A constant that leaves its bounds is moved back to them.
+    pub fn draw(&self, problem: &Problem, random: &mut ChaCha8Rng) -> Option<Draw> {
+        let count = self.root.ncols();
+        let normal: Vec<f64> = (0..count).map(|_| normal(random)).collect();
+        let square: f64 = normal.iter().map(|z| z * z).sum();
+        let moved = &self.root * DVector::from_vec(normal);
+        let all = self.centre.constants.len();
+        let constants = (self.centre.constants.iter().zip(moved.iter()))
+            .zip(&self.settings)
+            .map(|((value, step), setting)| match setting {
+                Setting::Fixed(value) => *value,
+                Setting::Free { low, high } => (value + step).clamp(*low, *high),
+            })
+            .collect();
+        let d = problem.dimension();
+        let initial = self
+            .centre
+            .initial
+            .iter()
+            .enumerate()
+            .map(|(number, states)| {
+                let steps = moved.iter().skip(all + number * d);
+                states.iter().zip(steps).map(|(u, step)| u + step).collect()
+            })
+            .collect();
+        self.weighed(problem, constants, initial, square)
+    }
+
+    /// A draw with its weight; `square` is that of its distance from the centre in standard deviations.
+    fn weighed(
+        &self,
+        problem: &Problem,
+        constants: Vec<f64>,
+        initial: Vec<Vec<f64>>,
+        square: f64,
+    ) -> Option<Draw> {
+        let d = problem.dimension();
+        let mut cost = 0.0;
+        let mut last = Vec::new();
+        for (number, (path, start)) in problem.normalised().iter().zip(&initial).enumerate() {
+            let states = self.solve(&constants, start, path.times());
+            let weights = problem.weights(number);
+            for ((cell, y), w) in path.states().iter().enumerate().zip(weights) {
+                if *w > 0.0 {
+                    let u = states.get(cell).copied().unwrap_or(f64::INFINITY);
+                    let deviation = self.deviations.get(cell % d)?;
+                    cost += (w * (u - y) / deviation).powi(2);
+                }
+            }
+            let rows = path.len();
+            let end = states.get((rows - 1) * d..).unwrap_or(&[]);
+            last.push(match end.len() == d {
+                true => end.to_vec(),
+                false => vec![f64::NAN; d],
+            });
+        }
+        let weight = -0.5 * (cost - self.centre.cost) / self.variance + 0.5 * square;
+        Some(Draw {
+            constants,
+            initial,
+            weight: if weight.is_finite() {
+                weight
+            } else {
+                f64::NEG_INFINITY
+            },
+            last,
+        })
+    }
+
+    /// States at `times`, normalised and row-major, from `initial` at the first of them, as far as there is a
+    /// solution.
+    pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Vec<f64> {
+        let mut flow = Flow::new(self.model.law());
+        flow.limit = LIMIT;
+        flow.max_steps = STEPS;
+        let slots = self.model.slots(constants);
+        let mut states = Vec::with_capacity(times.len() * initial.len());
+        let run = flow.run(&slots, initial, times, None, false, |_, u, _| {
+            states.extend_from_slice(u);
+        });
+        debug_assert!(run != Run::Complete || states.len() == times.len() * initial.len());
+        states
+    }
+
+    /// The right-hand sides at states in the data's units, with these constants, at normalised time `time`.
+    pub fn slopes(
+        &self,
+        problem: &Problem,
+        constants: &[f64],
+        time: f64,
+        states: &[f64],
+    ) -> Vec<f64> {
+        let scaling = problem.scaling();
+        let law = self.model.law();
+        let each = states.iter().zip(&scaling.states);
+        let normalised: Vec<f64> = each.map(|(y, unit)| y / unit).collect();
+        let (mut scratch, mut out) = (law.value().scratch(), vec![0.0; law.dimension()]);
+        let slots = self.model.slots(constants);
+        law.value()
+            .eval(time, &normalised, &slots, &mut scratch, &mut out);
+        let each = out.iter().zip(&scaling.states);
+        each.map(|(f, unit)| f * unit / scaling.time).collect()
+    }
+}
+
+/// The share of independent information in the residuals; `None` for residuals of the integrator's size, which
+/// are never independent.
+fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64> {
+    const NOISY: f64 = 1e-3;
+    let d = problem.dimension();
+    let each = fitted.sse.iter().zip(problem.cells());
+    if each
+        .into_iter()
+        .any(|(sse, n)| (sse / *n as f64).sqrt() < NOISY)
+    {
+        return None;
+    }
+    let mut series = vec![Vec::new(); d];
+    for (number, (path, initial)) in problem.normalised().iter().zip(&fitted.initial).enumerate() {
+        let states = model.solve(&fitted.constants, initial, path.times())?;
+        let weights = problem.weights(number);
+        for (cell, ((y, u), w)) in path.states().iter().zip(&states).zip(weights).enumerate() {
+            if *w > 0.0 {
+                series.get_mut(cell % d)?.push(w * (u - y));
+            }
+        }
+    }
+    Some(independence(&series))
+}
+
+/// A standard normal number, by the method of Box and Muller.
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let mut uniform = || (f64::from(random.next_u32()) + 0.5) / 4_294_967_296.0;
+    let radius = (-2.0 * uniform().ln()).sqrt();
+    radius * (std::f64::consts::TAU * uniform()).cos()
+}
