@@ -61,6 +61,7 @@ fn the_examples_work() {
     }
     for made in [
         "yeast.svg",
+        "yeast.py",
         "spring.csv",
         "out/corpus/manifest.json",
         "out/tiny/model.safetensors",

@@ -1,6 +1,7 @@
 //! End to end: the built program, as a user runs it. What is inside is tested in the crates.
 
 mod bad_input;
+mod beliefs;
 mod checkpoints;
 mod eval;
 mod generate;

@@ -5,7 +5,7 @@ use nsode_generator::Trajectory;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
 use super::origins::Origins;
-use crate::guess::Form;
+use crate::guess::{Form, Guessed};
 use crate::law::Law;
 use crate::prior::log_prior;
 use crate::problem::Problem;
@@ -61,15 +61,13 @@ pub struct Candidate {
 impl Candidate {
     /// The same candidate in the user's form, if there is one.
     #[must_use]
-    pub(super) fn in_form(mut self, form: Option<&Form>) -> Candidate {
-        if let Some(form) = form {
-            self.form = Some(form.clone());
+    pub(super) fn in_form(mut self, guessed: Option<&Guessed>) -> Candidate {
+        if let Some(guessed) = guessed {
+            self.form = Some(guessed.form.clone());
             self.source = ProposerKind::Guess;
-            self.sources.retain(|source| *source != ProposerKind::Guess);
             // Others proposed the shape with all of its constants free.
-            if form.constants.iter().any(|c| c.fixed && c.name.is_some()) {
-                self.sources.clear();
-            }
+            self.sources
+                .retain(|source| guessed.free && *source != ProposerKind::Guess);
             self.sources.insert(0, ProposerKind::Guess);
         }
         self

@@ -151,7 +151,7 @@ pub fn discover(
                 return None;
             }
             let candidate = restored(problem, refined, &origins, *posterior)?;
-            Some(candidate.in_form(guess.map(|guess| &guess.form)))
+            Some(candidate.in_form(guess))
         })
         .collect();
     Ok(Discovery {

@@ -106,18 +106,9 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
         else {
             continue;
         };
-        let mut states = law.solve(&member.draw.constants, from, &times);
-        if states.len() < POINTS * d {
+        let (states, whole) = law.course(&member.draw.constants, from, &times);
+        if !whole {
             lost += member.share;
-            // A state that ran away is beyond all bounds from then on; of the others nothing is known.
-            let ends: Vec<f64> = states.iter().rev().take(d).rev().copied().collect();
-            while states.len() < POINTS * d {
-                let end = ends.get(states.len() % d).copied().unwrap_or(f64::NAN);
-                states.push(match end.abs() > 1e3 {
-                    true => end.signum() * f64::INFINITY,
-                    false => f64::NAN,
-                });
-            }
         }
         for (cell, u) in cells.iter_mut().zip(states) {
             cell.push((u, member.share));

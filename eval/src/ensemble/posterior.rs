@@ -161,7 +161,7 @@ impl Posterior {
         let mut cost = 0.0;
         let mut last = Vec::new();
         for (number, (path, start)) in problem.normalised().iter().zip(&initial).enumerate() {
-            let states = self.solve(&constants, start, path.times());
+            let (states, _) = self.solve(&constants, start, path.times());
             let weights = problem.weights(number);
             for ((cell, y), w) in path.states().iter().enumerate().zip(weights) {
                 if *w > 0.0 {
@@ -191,8 +191,35 @@ impl Posterior {
     }
 
     /// States at `times`, normalised and row-major, from `initial` at the first of them, as far as there is a
-    /// solution.
-    pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Vec<f64> {
+    /// solution, and then infinite for a state that ran away, NaN for others.
+    pub fn course(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> (Vec<f64>, bool) {
+        let (mut states, run) = self.solve(constants, initial, times);
+        let whole = run == Run::Complete;
+        let d = initial.len();
+        let mut beyond = vec![f64::NAN; d];
+        if let Run::Diverged { .. } = run {
+            // The one that is fastest where it was last seen.
+            let rows = states.len() / d;
+            let last = states.get((rows.max(1) - 1) * d..).unwrap_or(initial);
+            let law = self.model.law().value();
+            let (mut scratch, mut slopes) = (law.scratch(), vec![0.0; d]);
+            let time = times.get(rows.max(1) - 1).copied().unwrap_or(0.0);
+            let slots = self.model.slots(constants);
+            law.eval(time, last, &slots, &mut scratch, &mut slopes);
+            let fastest = slopes.iter().map(|f| f.abs()).fold(0.0, f64::max);
+            for (end, slope) in beyond.iter_mut().zip(&slopes) {
+                if slope.abs() == fastest {
+                    *end = slope.signum() * f64::INFINITY;
+                }
+            }
+        }
+        while !whole && states.len() < times.len() * d {
+            states.extend(&beyond);
+        }
+        (states, whole)
+    }
+
+    fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> (Vec<f64>, Run) {
         let mut flow = Flow::new(self.model.law());
         flow.limit = LIMIT;
         flow.max_steps = STEPS;
@@ -201,8 +228,7 @@ impl Posterior {
         let run = flow.run(&slots, initial, times, None, false, |_, u, _| {
             states.extend_from_slice(u);
         });
-        debug_assert!(run != Run::Complete || states.len() == times.len() * initial.len());
-        states
+        (states, run)
     }
 
     /// The right-hand sides at states in the data's units, with these constants, at normalised time `time`.

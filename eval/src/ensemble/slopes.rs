@@ -43,8 +43,7 @@ pub(super) fn slopes(ensemble: &Ensemble, fitted: &[Trajectory], level: f64) -> 
             points.push((y, 0.0, vec![y]));
         }
     } else if let Some(path) = fitted.first() {
-        let stride = path.len().div_ceil(POINTS).max(1);
-        for (row, time) in path.times().iter().enumerate().step_by(stride) {
+        for (row, time) in path.times().iter().enumerate() {
             let normalised = (time - scaling.origin) / scaling.time;
             points.push((*time, normalised, path.state(row).to_vec()));
         }
