@@ -14,7 +14,7 @@ use crate::hash::sha256;
 use crate::network::Network;
 use crate::parameters::Layout;
 use crate::vocabulary::Vocabulary;
-use crate::{Device, Error};
+use crate::{Device, Error, device as devices};
 
 impl Stored {
     fn dtype(self) -> Dtype {
@@ -53,7 +53,7 @@ struct WeightsRecord {
 pub(crate) struct Loaded {
     /// Its tokens.
     pub(crate) vocabulary: Vocabulary,
-    /// The network, for use and not for training, in 32 bits on a CPU and 16 on a GPU.
+    /// The network, for use and not for training; its products in [`devices::fast_kind`].
     pub(crate) network: Network,
     /// Step at which it was written.
     pub(crate) step: u64,
@@ -71,10 +71,7 @@ pub(crate) fn load(dir: &Path, device: Device) -> Result<Loaded, Error> {
     let bytes = read(&file, COPY)?;
     let layout = Network::layout(&config, vocabulary.size());
     let values = read_weights(&bytes, &manifest.weights, &layout).map_err(wrong(&file, COPY))?;
-    let kind = match device {
-        Device::Cpu => tch::Kind::Float,
-        Device::Cuda => tch::Kind::BFloat16,
-    };
+    let kind = devices::fast_kind(device);
     let device = device.open()?;
     let network = Network::new(config, vocabulary.size(), &values, device, kind, false)?;
     Ok(Loaded {

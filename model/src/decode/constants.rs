@@ -12,6 +12,7 @@ use nsode_parser::skeleton::Skeleton;
 
 use super::search::masked;
 use super::{ScoresError, StepModel};
+use crate::twohot::TwoHot;
 use crate::vocabulary::{FIRST_BIN, Symbol, Vocabulary};
 
 /// A skeleton with constants.
@@ -119,14 +120,7 @@ impl Sequence<'_> {
             self.grammar.push(token);
             return Ok(Symbol::token(token));
         }
-        let bins = row.get(usize::from(FIRST_BIN)..).unwrap_or(&[]);
-        let pair = vocabulary.bins().read(bins).ok_or_else(|| {
-            let bad = bins.iter().position(|s| s.is_nan()).unwrap_or(0);
-            ScoresError::NotFinite {
-                id: usize::from(FIRST_BIN) + bad,
-                value: bins.get(bad).copied().unwrap_or(f32::NAN),
-            }
-        })?;
+        let pair = read(row, vocabulary)?;
         self.result.constants.push(vocabulary.bins().decode(pair));
         Ok(Symbol::constant(pair))
     }
@@ -136,14 +130,28 @@ impl Sequence<'_> {
     }
 }
 
+/// The constant that a row of scores tells.
+///
+/// # Errors
+/// [`ScoresError::NotFinite`] for NaN or +∞ among the scores of the bins.
+pub(super) fn read(row: &[f32], vocabulary: &Vocabulary) -> Result<TwoHot, ScoresError> {
+    let bins = row.get(usize::from(FIRST_BIN)..).unwrap_or(&[]);
+    vocabulary.bins().read(bins).ok_or_else(|| {
+        let bad = bins.iter().position(|s| s.is_nan()).unwrap_or(0);
+        ScoresError::NotFinite {
+            id: usize::from(FIRST_BIN) + bad,
+            value: bins.get(bad).copied().unwrap_or(f32::NAN),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use nsode_parser::token::Token;
 
     use super::*;
-    use crate::decode::search::{Search, Strategy, search};
+    use crate::decode::search::{Search, Strategy, search, spell};
     use crate::decode::table::Table;
-    use crate::twohot::TwoHot;
 
     #[test]
     fn constants_are_read_and_fed_back_in_slot_order() {
@@ -190,6 +198,46 @@ mod tests {
                     assert_eq!(vocabulary.bins().decode(pair), constant);
                     fed.push(Symbol::constant(pair));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn constants_that_are_read_while_searching_are_the_same() {
+        for (seed, width) in [(11, 40), (12, 3), (13, 400)] {
+            for strategy in [Strategy::Beam, Strategy::Sample { seed }] {
+                let dimensions = [1, 2, 1];
+                let options = Search {
+                    width,
+                    max_tokens: 7,
+                    strategy,
+                };
+                let mut table = Table::new(seed, dimensions.len(), Token::ALL);
+                let vocabulary = table.vocabulary;
+                let searched = search(&mut table, &dimensions, &options).expect("finite");
+                let steps = table.steps.len();
+                let skeletons: Vec<Vec<&Skeleton>> = searched
+                    .iter()
+                    .map(|outcome| outcome.found.iter().map(|f| &f.skeleton).collect())
+                    .collect();
+                let completed = complete(&mut table, &skeletons, 7, &vocabulary).expect("finite");
+                let alone = steps + table.steps.len();
+                let spelt = spell(&mut table, &dimensions, &options, &vocabulary).expect("finite");
+                assert!(table.steps.len() < alone);
+                let mut constants = 0;
+                for ((spelt, searched), completed) in spelt.iter().zip(&searched).zip(completed) {
+                    assert_eq!(spelt.certified, searched.certified);
+                    assert_eq!(spelt.found.len(), searched.found.len());
+                    let found = spelt.found.iter().zip(&searched.found).zip(completed);
+                    for ((spelt, searched), completed) in found {
+                        assert_eq!(spelt.skeleton, searched.skeleton);
+                        assert_eq!(spelt.log_probability, searched.log_probability);
+                        assert_eq!(spelt.constants, completed.constants);
+                        assert!(searched.constants.is_empty());
+                        constants += completed.constants.len();
+                    }
+                }
+                assert!(constants > width);
             }
         }
     }

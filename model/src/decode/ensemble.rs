@@ -13,6 +13,10 @@ use crate::network::{Memory, Network};
 use crate::parameters::to_host;
 use crate::vocabulary::{BOS, Symbol};
 
+/// Rows of a memory are filled up to a multiple of this: the library for the matrix products makes code for each new
+/// number of rows, which takes longer than the products.
+const TOGETHER: usize = 8;
+
 /// A network that is decoding.
 pub(crate) struct Ensemble<'a> {
     network: &'a Network,
@@ -68,10 +72,11 @@ impl<'a> Ensemble<'a> {
         let upper = Tensor::f_from_slice(&upper)
             .and_then(column)
             .map_err(&torch)?;
-        let logits = to_host(&self.network.step(cache, &ids, &upper)).map_err(&torch)?;
+        let mut logits = to_host(&self.network.step(cache, &ids, &upper)).map_err(&torch)?;
 
         let columns = self.network.vocabulary();
         if self.memories() == 1 {
+            logits.truncate(self.rows.len() * columns); // what is left are copies
             return Ok(Scores::new(columns, logits));
         }
         let mut values = vec![0.0; self.rows.len() * columns];
@@ -114,7 +119,8 @@ impl StepModel for Ensemble<'_> {
             rows.push((problem, children[problem].len()));
             children[problem].push((place, symbol));
         }
-        let stride = children.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let stride = children.iter().map(Vec::len).max().unwrap_or(0);
+        let stride = stride.max(1).next_multiple_of(TOGETHER);
         let (mut order, mut symbols) = (Vec::new(), Vec::new());
         for (problem, children) in children.iter().enumerate() {
             let filler = children.first().copied().unwrap_or((0, Symbol::plain(BOS)));

@@ -11,7 +11,7 @@ use crate::decode::Proposal;
 use crate::decode::constants::{Completed, complete};
 use crate::decode::ensemble::Ensemble;
 use crate::decode::merge::{canonical, merge};
-use crate::decode::search::{Search, search};
+use crate::decode::search::{Search, spell};
 use crate::inputs::{self, EncoderBatch};
 use crate::network::Network;
 use crate::vocabulary::Vocabulary;
@@ -95,22 +95,16 @@ impl Served {
             max_tokens,
             strategy: options.strategy,
         };
-        let outcomes = search(&mut model, &dimensions, &options)?;
-        let skeletons: Vec<Vec<&Skeleton>> = outcomes
-            .iter()
-            .map(|outcome| outcome.found.iter().map(|found| &found.skeleton).collect())
-            .collect();
-        let completed = complete(&mut model, &skeletons, max_tokens, &self.vocabulary)?;
-        let lists = outcomes.iter().zip(completed).map(|(outcome, completed)| {
+        let outcomes = spell(&mut model, &dimensions, &options, &self.vocabulary)?;
+        let lists = outcomes.iter().map(|outcome| {
             let spelt = outcome.found.len();
             let possible: Vec<Proposal> = outcome
                 .found
                 .iter()
-                .zip(completed)
-                .filter_map(|(found, with)| {
+                .filter_map(|found| {
                     canonical(
                         &found.skeleton,
-                        &with.constants,
+                        &found.constants,
                         found.log_probability,
                         max_tokens,
                     )

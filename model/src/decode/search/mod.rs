@@ -19,7 +19,7 @@ use nsode_parser::token::Token;
 
 use self::pool::Pool;
 use super::{ScoresError, StepModel};
-use crate::vocabulary::{FIRST_BIN, FIRST_TOKEN};
+use crate::vocabulary::{FIRST_BIN, FIRST_TOKEN, Vocabulary};
 
 /// How prefixes are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Found {
     pub skeleton: Skeleton,
     /// Its masked, renormalised log-probability.
     pub log_probability: f64,
+    /// Its constants, one after the other the most probable, in slot order; none where they were not asked for.
+    pub constants: Vec<f64>,
 }
 
 /// What a search found for one problem.
@@ -74,7 +76,31 @@ pub fn search<M: StepModel>(
     dimensions: &[usize],
     options: &Search,
 ) -> Result<Vec<Outcome>, M::Error> {
-    let columns = usize::from(FIRST_BIN);
+    walk(model, dimensions, options, None)
+}
+
+/// [`search`], and the constants of what it finds: a finished skeleton stays among the model's rows and goes on
+/// with its constants, beside the prefixes that are still open. That takes half of the steps of a search and of
+/// [`complete`](super::constants::complete) after it, and gives the same.
+///
+/// # Errors
+/// The model's own, and [`ScoresError`].
+pub fn spell<M: StepModel>(
+    model: &mut M,
+    dimensions: &[usize],
+    options: &Search,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<Outcome>, M::Error> {
+    walk(model, dimensions, options, Some(vocabulary))
+}
+
+fn walk<M: StepModel>(
+    model: &mut M,
+    dimensions: &[usize],
+    options: &Search,
+    constants: Option<&Vocabulary>,
+) -> Result<Vec<Outcome>, M::Error> {
+    let columns = constants.map_or(usize::from(FIRST_BIN), Vocabulary::size);
     let mut pools: Vec<Pool> = dimensions
         .iter()
         .enumerate()
@@ -84,8 +110,11 @@ pub fn search<M: StepModel>(
     loop {
         let (mut parents, mut fed) = (Vec::new(), Vec::new());
         for pool in &mut pools {
+            if let Some(vocabulary) = constants {
+                pool.read(&scores, vocabulary)?;
+            }
             pool.expand(&scores)?;
-            pool.feed(&mut parents, &mut fed);
+            pool.feed(&mut parents, &mut fed, constants.is_some());
         }
         if parents.is_empty() {
             return Ok(pools.into_iter().map(Pool::outcome).collect());

@@ -9,8 +9,8 @@ use nsode_parser::token::Token;
 
 use super::noise::Noise;
 use super::{Found, Outcome, Search, Strategy, masked};
-use crate::decode::{Scores, ScoresError};
-use crate::vocabulary::Symbol;
+use crate::decode::{Scores, ScoresError, constants};
+use crate::vocabulary::{Symbol, Vocabulary};
 
 /// A prefix that may still grow.
 struct Open {
@@ -59,6 +59,18 @@ struct Leaf {
     skeleton: Option<Skeleton>,
     log_probability: f64,
     key: f64,
+    /// What it feeds next, if its constants are wanted: its last token, then each constant but the last.
+    next: Option<Symbol>,
+    /// Its row in the model; until it is fed, its parent's.
+    row: usize,
+    /// So far.
+    constants: Vec<f64>,
+}
+
+impl Leaf {
+    fn slots(&self) -> usize {
+        self.skeleton.as_ref().map_or(0, Skeleton::slots)
+    }
 }
 
 /// The search for one problem.
@@ -186,14 +198,52 @@ impl Pool {
                 skeleton,
                 log_probability: child.log_probability,
                 key: child.key,
+                next: Some(Symbol::token(child.token)),
+                row: parent.row,
+                constants: Vec::new(),
             };
             self.leaves.insert(place, leaf);
             self.leaves.truncate(self.width);
         }
     }
 
-    /// Appends what each open prefix feeds to the model: the row that it continues, and its last token.
-    pub(super) fn feed(&mut self, parents: &mut Vec<usize>, fed: &mut Vec<Symbol>) {
+    /// Reads a constant for each leaf that lacks one: all of them, since each is fed at every step until it has
+    /// all of its own.
+    pub(super) fn read(
+        &mut self,
+        scores: &Scores,
+        vocabulary: &Vocabulary,
+    ) -> Result<(), ScoresError> {
+        for leaf in &mut self.leaves {
+            if leaf.constants.len() == leaf.slots() {
+                continue;
+            }
+            let pair = constants::read(scores.row(leaf.row), vocabulary)?;
+            leaf.constants.push(vocabulary.bins().decode(pair));
+            leaf.next = Some(Symbol::constant(pair));
+        }
+        Ok(())
+    }
+
+    /// Appends what each open prefix feeds to the model: the row that it continues, and its last token. Each leaf
+    /// too, if its constants are wanted and not all read.
+    pub(super) fn feed(
+        &mut self,
+        parents: &mut Vec<usize>,
+        fed: &mut Vec<Symbol>,
+        constants: bool,
+    ) {
+        if constants {
+            for leaf in &mut self.leaves {
+                if leaf.constants.len() == leaf.slots() {
+                    continue;
+                }
+                if let Some(next) = leaf.next.take() {
+                    parents.push(std::mem::replace(&mut leaf.row, parents.len()));
+                    fed.push(next);
+                }
+            }
+        }
         for open in &mut self.open {
             if let Some(&last) = open.tokens.last() {
                 parents.push(std::mem::replace(&mut open.row, parents.len()));
@@ -214,6 +264,7 @@ impl Pool {
                 outcome.found.push(Found {
                     skeleton,
                     log_probability: leaf.log_probability,
+                    constants: leaf.constants,
                 });
             }
         }
