@@ -132,8 +132,10 @@ fn judge(
         }
         None => discover(&problem, proposers, &options),
     };
-    let candidates = found.ok()?.candidates;
-    let ensemble = Ensemble::new(&problem, &candidates, DRAWS, 0)?;
+    let found = found.ok()?;
+    let problem = problem.with_noise(found.noise);
+    // Draws of their own for each case: shared ones would share their luck.
+    let ensemble = Ensemble::new(&problem, &found.candidates, DRAWS, number)?;
     let horizon = *truth.times().last()?;
     let mut counts = Counts::default();
     let mut lost = false;

@@ -64,6 +64,11 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     };
     let found = discover(&problem, &proposers, &options)?;
     let candidates = &found.candidates;
+    // What is said of the fits goes by the weights that they were made with.
+    let problem = match problem.knows_noise() {
+        true => problem,
+        false => problem.with_noise(found.noise),
+    };
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
     info.notes = notes(&problem, &series.names, candidates);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::guess::{self, Guess};
-use crate::problem::Problem;
+use crate::problem::{Noise, Problem};
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use crate::rank::softmax;
 use crate::refine::Refined;
@@ -76,6 +76,8 @@ pub struct Discovery {
     pub refined: usize,
     /// Whether the time was over before the search was: then the result depends on the machine.
     pub late: bool,
+    /// The noise by which the laws were fitted last, one a state; none where nothing was sought.
+    pub noise: Vec<Noise>,
 }
 
 /// Searches laws for `problem`.
@@ -159,6 +161,7 @@ pub fn discover(
         warnings,
         refined,
         late,
+        noise: problem.noise().to_vec(),
     })
 }
 

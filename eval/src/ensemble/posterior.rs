@@ -125,7 +125,14 @@ impl Posterior {
     pub fn draw(&self, problem: &Problem, random: &mut ChaCha8Rng) -> Option<Draw> {
         let count = self.root.ncols();
         let normal: Vec<f64> = (0..count).map(|_| normal(random)).collect();
-        let square: f64 = normal.iter().map(|z| z * z).sum();
+        // Directions that the fit holds, as of fixed constants, are none that a draw moves along.
+        let moves = self.root.column_iter().map(|column| column.norm() > 0.0);
+        let square: f64 = normal
+            .iter()
+            .zip(moves)
+            .filter(|(_, moves)| *moves)
+            .map(|(z, _)| z * z)
+            .sum();
         let moved = &self.root * DVector::from_vec(normal);
         let all = self.centre.constants.len();
         let constants = (self.centre.constants.iter().zip(moved.iter()))
