@@ -13,13 +13,11 @@ pub(super) fn text(law: &Words) -> String {
     let states: Vec<&str> = law.states.iter().map(String::as_str).collect();
     body += &read(&states, "state");
     body += &read(&law.constant_names(), "constants");
-    for unused in [
-        (!law.uses_time()).then_some(law.time.as_str()),
-        (p == 0).then_some("constants"),
-    ] {
-        if let Some(name) = unused {
-            body += &format!("    (void){name};\n");
-        }
+    if !law.uses_time() {
+        body += &format!("    (void){};\n", law.time);
+    }
+    if p == 0 {
+        body += "    (void)constants;\n";
     }
     for (i, rhs) in law.rhs.iter().enumerate() {
         body += &format!("    slope[{i}] = {rhs};\n");

@@ -116,7 +116,7 @@ fn horizons_and_levels_are_checked() {
         ));
     }
     for level in [0.0, 1.0, f64::NAN] {
-        assert_eq!(forecast(9.0, level).is_err(), true);
+        assert!(forecast(9.0, level).is_err());
     }
     // Within the data, the band begins at their start.
     assert_eq!(forecast(5.0, 0.9).unwrap().bands[0].times[0], 0.0);
