@@ -12,34 +12,47 @@ use nsode_parser::{Binary, Expr, Skeleton, Unary};
 /// What a law may be made of beside sums, products and whole powers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
-    Sin,
-    Cos,
-    Tan,
-    Tanh,
-    Exp,
-    Log,
-    Sqrt,
-    Abs,
+    Function(Unary),
     Divide,
     Power,
 }
 
-use Operation::{Abs, Cos, Divide, Exp, Log, Power, Sin, Sqrt, Tan, Tanh};
+use Operation::{Divide, Function, Power};
+
+impl Operation {
+    /// Its place in a set.
+    fn bit(self) -> u16 {
+        match self {
+            Function(function) => 1 << function as u16,
+            Divide => 1 << Unary::ALL.len(),
+            Power => 2 << Unary::ALL.len(),
+        }
+    }
+}
+
+const SIN: Operation = Function(Unary::Sin);
+const COS: Operation = Function(Unary::Cos);
+const TAN: Operation = Function(Unary::Tan);
+const TANH: Operation = Function(Unary::Tanh);
+const EXP: Operation = Function(Unary::Exp);
+const LOG: Operation = Function(Unary::Log);
+const SQRT: Operation = Function(Unary::Sqrt);
+const ABS: Operation = Function(Unary::Abs);
 
 /// Names and what they stand for. `polynomial` has nothing beside what is always allowed.
 const NAMES: [(&str, &[Operation]); 13] = [
-    ("sin", &[Sin]),
-    ("cos", &[Cos]),
-    ("tan", &[Tan]),
-    ("tanh", &[Tanh]),
-    ("exp", &[Exp]),
-    ("log", &[Log]),
-    ("sqrt", &[Sqrt]),
-    ("abs", &[Abs]),
+    ("sin", &[SIN]),
+    ("cos", &[COS]),
+    ("tan", &[TAN]),
+    ("tanh", &[TANH]),
+    ("exp", &[EXP]),
+    ("log", &[LOG]),
+    ("sqrt", &[SQRT]),
+    ("abs", &[ABS]),
     ("/", &[Divide]),
     ("^", &[Power]),
-    ("trig", &[Sin, Cos, Tan]),
-    ("functions", &[Sin, Cos, Tan, Tanh, Exp, Log, Sqrt, Abs]),
+    ("trig", &[SIN, COS, TAN]),
+    ("functions", &[SIN, COS, TAN, TANH, EXP, LOG, SQRT, ABS]),
     ("polynomial", &[]),
 ];
 
@@ -49,7 +62,7 @@ pub struct Operations(u16);
 
 impl Operations {
     fn of(list: &[Operation]) -> Operations {
-        Operations(list.iter().fold(0, |set, one| set | 1 << *one as u16))
+        Operations(list.iter().fold(0, |set, one| set | one.bit()))
     }
 
     /// Whether there is none: the set of polynomials.
@@ -68,17 +81,8 @@ impl Operations {
         let mut set = Operations::default();
         let mut add = |one| set = set.and(Operations::of(&[one]));
         expr.visit(&mut |node| match node {
-            Expr::Unary(function, _) => match function {
-                Unary::Neg => {}
-                Unary::Sin => add(Sin),
-                Unary::Cos => add(Cos),
-                Unary::Tan => add(Tan),
-                Unary::Tanh => add(Tanh),
-                Unary::Exp => add(Exp),
-                Unary::Log => add(Log),
-                Unary::Sqrt => add(Sqrt),
-                Unary::Abs => add(Abs),
-            },
+            Expr::Unary(Unary::Neg, _) => {}
+            Expr::Unary(function, _) => add(Function(*function)),
             Expr::Binary(Binary::Div, _, below) if varies(below) => add(Divide),
             Expr::Binary(Binary::Pow, base, exponent) if varies(base) => {
                 let value = match exponent.as_ref() {
@@ -87,7 +91,7 @@ impl Operations {
                     _ => None,
                 };
                 match value {
-                    Some(value) if value.abs() == 0.5 => add(Sqrt),
+                    Some(value) if value.abs() == 0.5 => add(SQRT),
                     Some(value) if value.fract() == 0.0 => {}
                     _ => add(Power),
                 }

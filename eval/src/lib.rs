@@ -6,10 +6,12 @@
 //! language of equations is `nsode-parser`'s, integration `nsode-generator`'s, the network `nsode-model`'s.
 
 pub mod bench;
+pub mod covariance;
 pub mod discover;
 pub mod emit;
 pub mod ensemble;
 pub mod error;
+pub mod explained;
 pub mod figures;
 pub mod filter;
 pub mod flow;
@@ -30,6 +32,7 @@ pub mod refine;
 pub mod report;
 #[cfg(test)]
 mod samples;
+pub mod setting;
 pub mod shooting;
 pub mod smooth;
 pub mod sparse;

@@ -4,101 +4,26 @@
 //! [`crate::refine`] fits skeletons, in which every constant stands once and is free; that is faster and what a
 //! search needs. What is here serves a person's own form, and the joint uncertainty of any fit, constants and
 //! initial states together. Solutions and sensitivities are [`crate::flow`]'s, Levenberg–Marquardt is
-//! MINPACK's. Bounds are kept by fitting an unbounded number in the constant's place (the transformations of
-//! F. James and M. Roos, *MINUIT*, Computer Physics Communications 10, 1975): between two bounds
-//! `a + (b − a)·(sin φ + 1)/2`, above one `a − 1 + √(φ² + 1)`, below one `b + 1 − √(φ² + 1)`.
+//! MINPACK's; bounds are kept by [`crate::setting`].
 
 use std::cell::RefCell;
 
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::storage::Owned;
-use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
+use nalgebra::{DMatrix, DVector, Dyn};
 use nsode_parser::{Expr, System};
 
+use crate::covariance::Inverse;
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
-use crate::problem::{FLOOR, Problem};
+use crate::problem::Problem;
+use crate::setting::Setting;
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
 
 /// A constant is at a bound if it is nearer to it than this share of its standard error, all else being fixed.
 const AT_BOUND: f64 = 0.05;
-
-/// What may become of a constant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Setting {
-    /// It is fitted, between these bounds; infinite where there is none.
-    Free {
-        /// Lower bound.
-        low: f64,
-        /// Upper bound, above the lower one.
-        high: f64,
-    },
-    /// It has this value.
-    Fixed(f64),
-}
-
-impl Setting {
-    /// Fitted without bounds.
-    pub const FREE: Setting = Setting::Free {
-        low: f64::NEG_INFINITY,
-        high: f64::INFINITY,
-    };
-
-    /// The value at the inner, unbounded number, and its slope there.
-    fn outward(self, inner: f64) -> (f64, f64) {
-        match self {
-            Setting::Fixed(value) => (value, 0.0),
-            Setting::Free { low, high } => match (low.is_finite(), high.is_finite()) {
-                (false, false) => (inner, 1.0),
-                (true, true) => {
-                    let half = (high - low) / 2.0;
-                    (low + half * (inner.sin() + 1.0), half * inner.cos())
-                }
-                (true, false) => {
-                    let root = (inner * inner + 1.0).sqrt();
-                    (low - 1.0 + root, inner / root)
-                }
-                (false, true) => {
-                    let root = (inner * inner + 1.0).sqrt();
-                    (high + 1.0 - root, -inner / root)
-                }
-            },
-        }
-    }
-
-    /// The inner number of a value; a value at or beyond a bound is moved a little inside, since the slope at
-    /// the bound is 0.
-    fn inward(self, value: f64) -> f64 {
-        let Setting::Free { low, high } = self else {
-            return 0.0;
-        };
-        match (low.is_finite(), high.is_finite()) {
-            (false, false) => value,
-            (true, true) => {
-                let share = ((value - low) / (high - low)).clamp(0.01, 0.99);
-                (2.0 * share - 1.0).asin()
-            }
-            (true, false) => above(value - low, low),
-            (false, true) => above(high - value, high),
-        }
-    }
-
-    /// How far a value is from the nearest bound.
-    fn gap(self, value: f64) -> f64 {
-        match self {
-            Setting::Fixed(_) => f64::INFINITY,
-            Setting::Free { low, high } => (value - low).min(high - value),
-        }
-    }
-}
-
-/// The inner number of a value so far from its only bound, a little inside at least.
-fn above(gap: f64, bound: f64) -> f64 {
-    let gap = gap.max(1e-3 * bound.abs().max(1e-3));
-    ((gap + 1.0).powi(2) - 1.0).sqrt()
-}
 
 /// A law whose constants are to be fitted, compiled for one problem.
 #[derive(Clone, Debug)]
@@ -125,6 +50,13 @@ pub struct Fitted {
     pub sse: Vec<f64>,
     /// Derivatives of the weighted residuals by the free constants, then the initial states.
     pub jacobian: DMatrix<f64>,
+}
+
+impl Fitted {
+    /// Root mean square of each state's weighted residuals.
+    pub fn deviations(&self, problem: &Problem) -> Vec<f64> {
+        problem.deviations(&self.sse)
+    }
 }
 
 /// What a fit leaves open.
@@ -255,21 +187,11 @@ impl Parametrised {
         strengths: &[f64],
         evaluations: usize,
     ) -> Option<Fitted> {
-        let (constants, initial) = start;
-        let inner = self.inner(constants);
-        let numbers = inner.iter().chain(initial.iter().flatten()).copied();
-        let parameters = DVector::from_vec(numbers.collect());
+        let mut target = self.target(problem, deviations, start);
+        let parameters = &target.parameters;
         if problem.observed() <= parameters.len() || !parameters.iter().all(|v| v.is_finite()) {
             return None;
         }
-        let mut target = Target {
-            model: self,
-            problem,
-            deviations,
-            flow: RefCell::new(flow(problem, &self.law)),
-            strength: 0.0,
-            parameters,
-        };
         for strength in strengths {
             target.strength = *strength;
             target.evaluate(false)?;
@@ -294,6 +216,16 @@ impl Parametrised {
         constants: &[f64],
         initial: &[Vec<f64>],
     ) -> Option<Fitted> {
+        self.target(problem, deviations, (constants, initial))
+            .finish()
+    }
+
+    fn target<'a>(
+        &'a self,
+        problem: &'a Problem,
+        deviations: &'a [f64],
+        (constants, initial): (&[f64], &[Vec<f64>]),
+    ) -> Target<'a> {
         let inner = self.inner(constants);
         let numbers = inner.iter().chain(initial.iter().flatten()).copied();
         Target {
@@ -304,7 +236,6 @@ impl Parametrised {
             strength: 0.0,
             parameters: DVector::from_vec(numbers.collect()),
         }
-        .finish()
     }
 
     /// The normalised solution at `times`, normalised, from `initial` at the first of them; `None` where it fails.
@@ -338,56 +269,16 @@ impl Parametrised {
         let at_bound = |k: &usize| self.is_at_bound(fitted, *k);
         let mut places: Vec<usize> = self.free.clone();
         places.extend(all..all + states);
-        let held: Vec<bool> = self
-            .free
-            .iter()
-            .map(at_bound)
-            .chain(std::iter::repeat_n(false, states))
-            .collect();
-        let mut jacobian = fitted.jacobian.clone();
-        let mut scale = Vec::new();
-        for (mut column, held) in jacobian.column_iter_mut().zip(&held) {
-            let norm = if *held { 0.0 } else { column.norm() };
-            let unit = if norm > 0.0 && norm.is_finite() {
-                1.0 / norm
-            } else {
-                0.0
-            };
-            column *= unit;
-            scale.push(unit);
-        }
-        let eigen = SymmetricEigen::new(jacobian.tr_mul(&jacobian));
-        let top = eigen.eigenvalues.iter().copied().fold(0.0, f64::max);
-        let n = scale.len();
-        let mut inverse = DMatrix::zeros(n, n);
-        let mut unknown: Vec<bool> = scale
-            .iter()
-            .zip(&held)
-            .map(|(unit, held)| *unit == 0.0 && !held)
-            .collect();
-        let mut rank = 0;
-        for (value, vector) in eigen
-            .eigenvalues
-            .iter()
-            .zip(eigen.eigenvectors.column_iter())
-        {
-            if *value > 1e-11 * top {
-                inverse += vector * vector.transpose() / *value;
-                rank += 1;
-            } else {
-                for ((flag, part), held) in unknown.iter_mut().zip(vector.iter()).zip(&held) {
-                    *flag |= part.abs() > 1e-2 && !held;
-                }
-            }
-        }
+        let held: Vec<bool> = self.free.iter().map(at_bound).collect();
+        let inverse = Inverse::new(fitted.jacobian.clone(), &held);
         let mut covariance = DMatrix::zeros(all + states, all + states);
         for (i, a) in places.iter().enumerate() {
             for (j, b) in places.iter().enumerate() {
-                covariance[(*a, *b)] = variance * inverse[(i, j)] * scale[i] * scale[j];
+                covariance[(*a, *b)] = variance * inverse.matrix[(i, j)];
             }
         }
         let mut determined = vec![true; all];
-        for (k, unknown) in self.free.iter().zip(&unknown) {
+        for (k, unknown) in self.free.iter().zip(&inverse.unknown) {
             if let Some(flag) = determined.get_mut(*k) {
                 *flag = !unknown;
             }
@@ -395,7 +286,7 @@ impl Parametrised {
         Spread {
             covariance,
             determined,
-            rank,
+            rank: inverse.rank,
         }
     }
 }
@@ -408,17 +299,6 @@ fn flow<'a>(problem: &Problem, law: &'a Law) -> Flow<'a> {
     flow.relative = (1e-3 * least).clamp(1e-7, 1e-5);
     flow.absolute = 0.1 * flow.relative;
     flow
-}
-
-/// Standard deviations that weigh the states' residuals at first.
-pub fn first_deviations(problem: &Problem) -> Vec<f64> {
-    let each = problem.noise().iter().map(|n| n.deviation);
-    let most = each.clone().fold(0.0, f64::max);
-    each.map(|deviation| match problem.knows_noise() {
-        true => deviation.max(FLOOR),
-        false => deviation.max(0.3 * most).max(1e-3),
-    })
-    .collect()
 }
 
 struct Target<'a> {
@@ -514,16 +394,7 @@ impl Target<'_> {
                 column /= *slope;
             }
         }
-        let mut sse = vec![0.0; d];
-        let mut rows = residuals.iter();
-        for number in 0..self.problem.normalised().len() {
-            for (cell, w) in self.problem.weights(number).iter().enumerate() {
-                if *w > 0.0 {
-                    let deviation = self.deviations.get(cell % d)?;
-                    *sse.get_mut(cell % d)? += (rows.next()? * deviation).powi(2);
-                }
-            }
-        }
+        let sse = self.problem.sums_of_squares(&residuals, self.deviations)?;
         Some(Fitted {
             constants,
             initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
@@ -559,33 +430,5 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_> {
 
     fn jacobian(&self) -> Option<DMatrix<f64>> {
         self.evaluate(true).map(|(_, jacobian)| jacobian)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn bounds_hold_and_are_undone(inner in -50.0..50.0f64, low in -10.0..10.0f64, wide in 0.1..10.0f64) {
-            let high = low + wide;
-            let none = f64::INFINITY;
-            for (low, high) in [(low, high), (low, none), (-none, high), (-none, none)] {
-                let setting = Setting::Free { low, high };
-                let (value, slope) = setting.outward(inner);
-                prop_assert!(value >= low - 1e-9 && value <= high + 1e-9);
-                let step = 1e-6;
-                let around = setting.outward(inner + step).0 - setting.outward(inner - step).0;
-                prop_assert!((around / (2.0 * step) - slope).abs() < 1e-4 * (1.0 + slope.abs()));
-                // Not at the bounds themselves, where a start is moved inside.
-                let inside = (value - low) > 0.05 * wide && (high - value) > 0.05 * wide;
-                if inside {
-                    let back = setting.outward(setting.inward(value)).0;
-                    prop_assert!((back - value).abs() < 1e-6 * (1.0 + value.abs()), "{value} {back}");
-                }
-            }
-        }
     }
 }

@@ -4,9 +4,11 @@
 //! ([`crate::shooting`]). A fit whose constants simplify the law (a zero, a whole exponent) is fitted again as
 //! the simpler law. Everything here is in normalised units.
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::DMatrix;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
+use crate::covariance::Inverse;
+use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
 use crate::problem::{FLOOR, Noise, Problem};
@@ -91,7 +93,9 @@ fn refine_to(
         system,
         skeleton: shape,
         constants: values,
-        r2: r2(problem, &shooter, &fit)?,
+        r2: r2(problem, &fit.initial, |u, times| {
+            shooter.solve(&fit.constants, u, times)
+        })?,
         bic: bic(problem, &fit.sse, shooter.parameters()),
         parameters: shooter.parameters(),
         initial: fit.initial,
@@ -237,34 +241,10 @@ fn uncertainty(
         true => 1.0_f64.max(floor * floor),
         false => (fit.weighted_sse / freedom).max(floor * floor),
     };
-    let scale: Vec<f64> = fit.jacobian.column_iter().map(|c| c.norm()).collect();
-    let unit = |i: usize| {
-        scale
-            .get(i)
-            .map_or(0.0, |s| if *s > 0.0 { s.recip() } else { 0.0 })
-    };
-    let mut scaled = fit.jacobian.clone();
-    for (i, mut column) in scaled.column_iter_mut().enumerate() {
-        column *= unit(i);
-    }
-    let eigen = SymmetricEigen::new(scaled.tr_mul(&scaled));
-    let top = eigen.eigenvalues.iter().copied().fold(0.0, f64::max);
-    let mut inverse = DMatrix::zeros(all, all);
-    let mut unknown: Vec<bool> = scale.iter().map(|s| *s == 0.0 || !s.is_finite()).collect();
-    for (value, vector) in eigen
-        .eigenvalues
-        .iter()
-        .zip(eigen.eigenvectors.column_iter())
-    {
-        if *value > 1e-11 * top {
-            inverse += vector * vector.transpose() / *value;
-        } else {
-            for (flag, part) in unknown.iter_mut().zip(vector.iter()) {
-                *flag |= part.abs() > 1e-2;
-            }
-        }
-    }
-    let covariance = DMatrix::from_fn(p, p, |i, j| variance * inverse[(i, j)] * unit(i) * unit(j));
+    let Inverse {
+        matrix, unknown, ..
+    } = Inverse::new(fit.jacobian.clone(), &[]);
+    let covariance = DMatrix::from_fn(p, p, |i, j| variance * matrix[(i, j)]);
     let errors: Vec<Option<f64>> = (0..p)
         .map(|i| {
             let known = unknown.get(i) == Some(&false);
@@ -275,27 +255,4 @@ fn uncertainty(
         .collect();
     let complete = errors.iter().all(Option::is_some);
     (errors, complete.then_some(covariance))
-}
-
-/// Averaged over states: 1 − residual over total sum of squares, on the observed cells, unweighted.
-fn r2(problem: &Problem, shooter: &Shooter, fit: &Fit) -> Option<f64> {
-    let d = problem.dimension();
-    let mut residual = vec![0.0; d];
-    let mut cells: Vec<Vec<f64>> = vec![Vec::new(); d];
-    for (path, initial) in problem.normalised().iter().zip(&fit.initial) {
-        let states = shooter.solve(&fit.constants, initial, path.times())?;
-        for (cell, (y, u)) in path.states().iter().zip(&states).enumerate() {
-            if !y.is_nan() {
-                *residual.get_mut(cell % d)? += (y - u).powi(2);
-                cells.get_mut(cell % d)?.push(*y);
-            }
-        }
-    }
-    let mut sum = 0.0;
-    for (residual, values) in residual.iter().zip(&cells) {
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let total: f64 = values.iter().map(|y| (y - mean).powi(2)).sum();
-        sum += 1.0 - residual / total.max(f64::MIN_POSITIVE);
-    }
-    Some(sum / d as f64)
 }

@@ -40,11 +40,7 @@ pub struct Fit {
 impl Fit {
     /// Root mean square of each state's weighted residuals.
     pub fn deviations(&self, problem: &Problem) -> Vec<f64> {
-        self.sse
-            .iter()
-            .zip(problem.cells())
-            .map(|(sse, n)| (sse / *n as f64).sqrt())
-            .collect()
+        problem.deviations(&self.sse)
     }
 }
 
@@ -66,20 +62,11 @@ impl<'a> Shooter<'a> {
     /// A shooter for one law on one problem.
     pub fn new(problem: &'a Problem, law: &'a Law) -> Shooter<'a> {
         let mut flow = Flow::new(law);
-        // The smoother may take the noise of a short series for signal, or overlook it in one state.
         let most = problem
             .noise()
             .iter()
             .map(|n| n.deviation)
             .fold(0.0, f64::max);
-        let deviations: Vec<f64> = problem
-            .noise()
-            .iter()
-            .map(|n| match problem.knows_noise() {
-                true => n.deviation.max(FLOOR),
-                false => n.deviation.max(0.3 * most).max(1e-3),
-            })
-            .collect();
         let least = problem
             .noise()
             .iter()
@@ -92,7 +79,7 @@ impl<'a> Shooter<'a> {
             problem,
             law,
             flow: RefCell::new(flow),
-            deviations,
+            deviations: problem.first_deviations(),
         }
     }
 
@@ -185,17 +172,7 @@ impl<'a> Shooter<'a> {
         let (residuals, jacobian) = target.evaluate(true)?;
         let (constants, initial) = target.parameters.as_slice().split_at(self.law.constants());
         let d = self.problem.dimension();
-        let mut sse = vec![0.0; d];
-        let mut rows = residuals.iter();
-        for number in 0..self.problem.normalised().len() {
-            for (cell, w) in self.problem.weights(number).iter().enumerate() {
-                if *w > 0.0 {
-                    let residual = rows.next()?;
-                    let state = cell % d;
-                    *sse.get_mut(state)? += (residual * self.deviations.get(state)?).powi(2);
-                }
-            }
-        }
+        let sse = self.problem.sums_of_squares(&residuals, &self.deviations)?;
         Some(Fit {
             constants: constants.to_vec(),
             initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),

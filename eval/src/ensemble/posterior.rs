@@ -7,9 +7,10 @@ use rand_chacha::rand_core::Rng;
 
 use crate::discover::Candidate;
 use crate::flow::{Flow, Run};
-use crate::parametrised::{Fitted, Parametrised, Setting, first_deviations};
+use crate::parametrised::{Fitted, Parametrised};
 use crate::problem::{FLOOR, Problem};
 use crate::rank::independence;
+use crate::setting::Setting;
 
 /// Largest |u| that a draw may reach, in the units in which data have 1.
 const LIMIT: f64 = 1e6;
@@ -65,13 +66,11 @@ impl Posterior {
             .map(|y| y.iter().zip(units).map(|(y, unit)| y / unit).collect())
             .collect();
         let model = Parametrised::new(problem, rhs, settings.clone())?;
-        let mut deviations = first_deviations(problem);
+        let mut deviations = problem.first_deviations();
         let mut centre = model.at(problem, &deviations, &constants, &initial)?;
         if problem.dimension() > 1 && !problem.knows_noise() {
-            let each = centre.sse.iter().zip(problem.cells());
-            deviations = each
-                .map(|(sse, n)| (sse / *n as f64).sqrt().max(FLOOR))
-                .collect();
+            let own = centre.deviations(problem).into_iter();
+            deviations = own.map(|d| d.max(FLOOR)).collect();
             centre = model.at(problem, &deviations, &constants, &initial)?;
         }
         let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);
@@ -264,11 +263,7 @@ impl Posterior {
 fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64> {
     const NOISY: f64 = 1e-3;
     let d = problem.dimension();
-    let each = fitted.sse.iter().zip(problem.cells());
-    if each
-        .into_iter()
-        .any(|(sse, n)| (sse / *n as f64).sqrt() < NOISY)
-    {
+    if fitted.deviations(problem).iter().any(|d| *d < NOISY) {
         return None;
     }
     let mut series = vec![Vec::new(); d];

@@ -4,10 +4,12 @@ use nalgebra::DMatrix;
 
 use super::{Form, Guess, Known, free, start};
 use crate::discover::Constant;
-use crate::parametrised::{Fitted, Parametrised, Setting, Spread, first_deviations};
+use crate::explained::r2;
+use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{FLOOR, Problem};
 use crate::rank::bic;
 use crate::refine::Refined;
+use crate::setting::Setting;
 
 /// Pulls towards the data where the fit fails without, in inverse spans of time.
 const PULLS: [f64; 7] = [100.0, 40.0, 16.0, 6.0, 2.5, 1.0, 0.0];
@@ -89,41 +91,38 @@ impl Guess {
         }
         let initial: Vec<Vec<f64>> = problem.curves().iter().map(|c| c.at(0).to_vec()).collect();
         let starts = start::starts(problem, &model, &unknown, STARTS);
-        let deviations = first_deviations(problem);
-        let mut best: Option<Fitted> = None;
-        let mut take = |fit: Option<Fitted>| {
-            if let Some(fit) = fit
-                && best.as_ref().is_none_or(|b| fit.cost < b.cost)
-            {
-                best = Some(fit);
-            }
+        let deviations = problem.first_deviations();
+        let fits = |best: Option<Fitted>, strengths: &[f64]| {
+            let fit = |start| {
+                model.fit(
+                    problem,
+                    &deviations,
+                    (start, &initial),
+                    strengths,
+                    EVALUATIONS,
+                )
+            };
+            let found = starts
+                .iter()
+                .filter_map(|start: &Vec<f64>| fit(start.as_slice()));
+            best.into_iter()
+                .chain(found)
+                .reduce(|best, fit| if fit.cost < best.cost { fit } else { best })
         };
-        for start in &starts {
-            take(model.fit(problem, &deviations, (start, &initial), &[0.0], EVALUATIONS));
-        }
+        let mut best = fits(None, &[0.0]);
         let spread = problem.spread();
         let follows = |fit: &Fitted| {
-            let each = fit.sse.iter().zip(problem.cells()).zip(&spread);
-            each.into_iter()
-                .all(|((sse, n), spread)| (sse / *n as f64).sqrt() < 0.3 * spread)
+            let each = fit.deviations(problem).into_iter().zip(&spread);
+            each.into_iter().all(|(found, spread)| found < 0.3 * spread)
         };
         if !best.as_ref().is_some_and(follows) {
-            for start in &starts {
-                let fit = model.fit(problem, &deviations, (start, &initial), &PULLS, EVALUATIONS);
-                if let Some(fit) = fit
-                    && best.as_ref().is_none_or(|b| fit.cost < b.cost)
-                {
-                    best = Some(fit);
-                }
-            }
+            best = fits(best, &PULLS);
         }
         let mut fit = best?;
         if problem.dimension() > 1 && !problem.knows_noise() {
             // Each state's own residuals decide its weight, as in every other fit.
-            let each = fit.sse.iter().zip(problem.cells());
-            let own: Vec<f64> = each
-                .map(|(sse, n)| (sse / *n as f64).sqrt().max(FLOOR))
-                .collect();
+            let own = fit.deviations(problem).into_iter().map(|d| d.max(FLOOR));
+            let own: Vec<f64> = own.collect();
             let start = (fit.constants.as_slice(), fit.initial.as_slice());
             fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
         }
@@ -177,7 +176,9 @@ impl Guess {
             initial: fitted.initial.clone(),
             covariance: finite.then_some(covariance),
             errors,
-            r2: r2(problem, model, fitted)?,
+            r2: r2(problem, &fitted.initial, |u, times| {
+                model.solve(&fitted.constants, u, times)
+            })?,
             bic: bic(problem, &fitted.sse, spread.rank),
             sse: fitted.sse.clone(),
             parameters: spread.rank,
@@ -194,42 +195,7 @@ pub(crate) fn variance(problem: &Problem, fitted: &Fitted) -> f64 {
         .observed()
         .saturating_sub(fitted.jacobian.ncols())
         .max(1) as f64;
-    let deviations = first_deviations(problem);
+    let deviations = problem.first_deviations();
     let least = deviations.into_iter().fold(f64::INFINITY, f64::min);
     (fitted.cost / freedom).max((FLOOR / least).powi(2))
-}
-
-/// Averaged over states: 1 − residual over total sum of squares, on the observed cells, unweighted.
-fn r2(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64> {
-    let d = problem.dimension();
-    let mut sums = vec![(0.0, 0.0); d];
-    let means = means(problem);
-    for (path, initial) in problem.normalised().iter().zip(&fitted.initial) {
-        let states = model.solve(&fitted.constants, initial, path.times())?;
-        for (cell, (y, u)) in path.states().iter().zip(&states).enumerate() {
-            if !y.is_nan() {
-                let (residual, total) = sums.get_mut(cell % d)?;
-                *residual += (y - u).powi(2);
-                *total += (y - means.get(cell % d)?).powi(2);
-            }
-        }
-    }
-    let each = sums
-        .iter()
-        .map(|(r, t): &(f64, f64)| 1.0 - r / t.max(f64::MIN_POSITIVE));
-    Some(each.sum::<f64>() / d as f64)
-}
-
-fn means(problem: &Problem) -> Vec<f64> {
-    let mean = |state: usize| {
-        let all = problem
-            .normalised()
-            .iter()
-            .flat_map(|path| path.column(state));
-        let (sum, n) = all
-            .filter(|y| !y.is_nan())
-            .fold((0.0, 0.0), |(sum, n), y| (sum + y, n + 1.0));
-        sum / n
-    };
-    (0..problem.dimension()).map(mean).collect()
 }

@@ -7,8 +7,8 @@ use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Binary, Expr, Unary};
 
 use super::Unknown;
-use crate::parametrised::Setting;
 use crate::problem::Problem;
+use crate::setting::Setting;
 
 /// Points at which derivatives are compared.
 const POINTS: usize = 60;

@@ -17,10 +17,10 @@ use nsode_parser::{CanonicalSystem, Expr, Names, ParseError, Skeleton, System};
 
 use crate::discover::Constant;
 use crate::error::Error;
-use crate::parametrised::Setting;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use crate::refine::Refined;
+use crate::setting::Setting;
 
 pub use constraint::{Bounds, ConstraintError, Fix};
 pub use fit::Guessed;

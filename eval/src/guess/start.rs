@@ -8,8 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::Unknown;
-use crate::parametrised::{Parametrised, Setting};
+use crate::parametrised::Parametrised;
 use crate::problem::Problem;
+use crate::setting::Setting;
 
 /// Nodes of the curves that are matched, or a few more.
 const NODES: usize = 120;

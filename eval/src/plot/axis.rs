@@ -1,7 +1,7 @@
 //! Ranges and ticks: round numbers, as many as there is room for, with a common power of ten where they
-//! are large or small.
+//! are large or small; and how they are drawn.
 
-use super::shapes::{fitted, text_width};
+use super::shapes::{Anchor, FAINT, GRID, INK, Scene, fitted, text_width};
 
 /// Size of the numbers at ticks, in logical pixels.
 pub(super) const TICK_SIZE: f64 = 11.0;
@@ -28,6 +28,31 @@ impl Span {
     /// Whether a value is inside, ends included.
     pub(super) fn holds(&self, value: f64) -> bool {
         value >= self.low && value <= self.high
+    }
+}
+
+/// Draws lines across at the `marks` of the vertical axis, with their texts beside.
+pub(super) fn beside(scene: &mut Scene, marks: &[(f64, String)], x: Span, y: Span) {
+    for (value, text) in marks.iter().filter(|(v, _)| y.holds(*v)) {
+        let at = y.pixel(*value);
+        scene.path(vec![(x.from, at), (x.to, at)], 1.0, GRID);
+        let place = (x.from - 6.0, at);
+        scene.text(place, text.clone(), TICK_SIZE, Anchor::End, INK);
+    }
+}
+
+/// Draws the `marks` of the horizontal axis below it, leaving out texts that would touch the one before.
+pub(super) fn under(scene: &mut Scene, marks: &[(f64, String)], x: Span, y: Span) {
+    let mut end = f64::NEG_INFINITY;
+    for (value, text) in marks.iter().filter(|(v, _)| x.holds(*v)) {
+        let at = x.pixel(*value);
+        scene.path(vec![(at, y.from), (at, y.from + 4.0)], 1.0, FAINT);
+        let half = text_width(text, TICK_SIZE) / 2.0;
+        if at - half > end {
+            let place = (at, y.from + 12.0);
+            scene.text(place, text.clone(), TICK_SIZE, Anchor::Middle, INK);
+            end = at + half + 4.0;
+        }
     }
 }
 
@@ -131,6 +156,14 @@ impl Ticks {
             3 => few,
             _ => Ticks::new(-wide, wide, 5),
         }
+    }
+
+    /// Ticks of a horizontal axis that begins at pixel `left`, and the pixel where it ends: its last number may stand
+    /// right below its end, and half of that, or `least` pixels, must fit before `edge`.
+    pub(super) fn below(low: f64, high: f64, left: f64, edge: f64, least: f64) -> (Ticks, f64) {
+        let ticks = Ticks::side_by_side(low, high, edge - left);
+        let right = edge - (ticks.width() / 2.0).max(least);
+        (Ticks::side_by_side(low, high, right - left), right)
     }
 
     /// As many ticks as fit side by side in `room` logical pixels.

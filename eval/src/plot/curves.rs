@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use super::axis::{Span, TICK_SIZE, Ticks, extent, padded, with_power};
+use super::axis::{Span, TICK_SIZE, Ticks, beside, extent, padded, under, with_power};
 use super::panel::Frame;
-use super::shapes::{Anchor, FAINT, GRID, INK, Scene, distinct, fitted, text_width};
+use super::shapes::{Anchor, FAINT, INK, Scene, distinct, fitted, text_width};
 use super::{PlotError, format, write};
 
 /// Sizes in logical pixels.
@@ -139,22 +139,8 @@ fn draw(scene: &mut Scene, chart: &Chart, frame: Frame) {
     };
     let (x, y) = (span(x_range, left, right), span(y_range, bottom, top));
 
-    for (value, text) in y_ticks.marks.iter().filter(|(v, _)| y.holds(*v)) {
-        let at = y.pixel(*value);
-        scene.path(vec![(left, at), (right, at)], 1.0, GRID);
-        scene.text((left - 6.0, at), text.clone(), TICK_SIZE, Anchor::End, INK);
-    }
-    let mut end = f64::NEG_INFINITY;
-    for (value, text) in x_ticks.marks.iter().filter(|(v, _)| x.holds(*v)) {
-        let at = x.pixel(*value);
-        scene.path(vec![(at, bottom), (at, bottom + 4.0)], 1.0, FAINT);
-        let half = text_width(text, TICK_SIZE) / 2.0;
-        if at - half > end {
-            let place = (at, bottom + 12.0);
-            scene.text(place, text.clone(), TICK_SIZE, Anchor::Middle, INK);
-            end = at + half + 4.0;
-        }
-    }
+    beside(scene, &y_ticks.marks, x, y);
+    under(scene, &x_ticks.marks, x, y);
     scene.path(
         vec![(left, top), (left, bottom), (right, bottom)],
         1.0,

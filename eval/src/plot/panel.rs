@@ -96,10 +96,7 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
     let (start, end) = times.unwrap_or((0.0, 1.0));
     let margin = 0.02 * (end - start);
     let (start, end) = (start - margin, end + margin);
-    let time_ticks = Ticks::side_by_side(start, end, frame.left + frame.width - left);
-    // The last number may stand right below the end.
-    let right = frame.left + frame.width - (time_ticks.width() / 2.0).max(10.0);
-    let time_ticks = Ticks::side_by_side(start, end, right - left);
+    let (time_ticks, right) = Ticks::below(start, end, left, frame.left + frame.width, 10.0);
     let x = Span {
         low: start,
         high: end,

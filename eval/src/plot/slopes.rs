@@ -42,9 +42,7 @@ pub(super) fn draw(scene: &mut Scene, panel: &Slopes, frame: Frame, top: f64) {
     let (start, end) = extent(band.places.iter().copied()).unwrap_or((0.0, 1.0));
     let margin = 0.02 * (end - start).max(f64::MIN_POSITIVE);
     let (start, end) = (start - margin, end + margin);
-    let places = Ticks::side_by_side(start, end, frame.left + frame.width - left);
-    let right = frame.left + frame.width - (places.width() / 2.0).max(10.0);
-    let places = Ticks::side_by_side(start, end, right - left);
+    let (places, right) = Ticks::below(start, end, left, frame.left + frame.width, 10.0);
     let x = Span {
         low: start,
         high: end,

@@ -7,6 +7,7 @@
 mod curve;
 mod noise;
 
+use nalgebra::DVector;
 use nsode_generator::Trajectory;
 use nsode_parser::Scaling;
 
@@ -214,6 +215,45 @@ impl Problem {
                 (square / cells as f64).sqrt()
             })
             .collect()
+    }
+
+    /// Standard deviations that weigh the states' residuals at first. The smoother may take the noise of a short
+    /// series for signal, or overlook it in one state; a known noise is what it is.
+    pub fn first_deviations(&self) -> Vec<f64> {
+        let each = self.noise.iter().map(|n| n.deviation);
+        let most = each.clone().fold(0.0, f64::max);
+        each.map(|deviation| match self.knows_noise() {
+            true => deviation.max(FLOOR),
+            false => deviation.max(0.3 * most).max(1e-3),
+        })
+        .collect()
+    }
+
+    /// Sum of squared residuals a state, each over its relative variance, from the weighted `residuals` of the
+    /// observed cells, in their order; `deviations` are those that weighed them. `None` for too few of either.
+    pub fn sums_of_squares(
+        &self,
+        residuals: &DVector<f64>,
+        deviations: &[f64],
+    ) -> Option<Vec<f64>> {
+        let d = self.dimension;
+        let mut sums = vec![0.0; d];
+        let mut rows = residuals.iter();
+        for weights in &self.weights {
+            for (cell, w) in weights.iter().enumerate() {
+                if *w > 0.0 {
+                    let deviation = deviations.get(cell % d)?;
+                    *sums.get_mut(cell % d)? += (rows.next()? * deviation).powi(2);
+                }
+            }
+        }
+        Some(sums)
+    }
+
+    /// Root mean squares a state of such sums.
+    pub fn deviations(&self, sums: &[f64]) -> Vec<f64> {
+        let each = sums.iter().zip(&self.cells);
+        each.map(|(sum, n)| (sum / *n as f64).sqrt()).collect()
     }
 
     /// Observed cells of each state.

@@ -1,8 +1,8 @@
 //! Small charts with one axis below and one on the left: their frame, and bars in it.
 
-use super::super::axis::{Span, TICK_SIZE};
+use super::super::axis::{Span, TICK_SIZE, beside, under};
 use super::super::panel::Frame;
-use super::super::shapes::{Anchor, Color, FAINT, GRID, INK, Scene, fitted, text_width};
+use super::super::shapes::{Anchor, Color, FAINT, INK, Scene, fitted, text_width};
 
 /// Colour of bars.
 pub(super) const BAR: Color = Color(0x4c, 0x92, 0xc3, 1.0);
@@ -56,22 +56,8 @@ impl Chart<'_> {
             to: top,
         };
         title(scene, self.title, frame);
-        for (value, text) in self.y_marks.iter().filter(|(v, _)| y.holds(*v)) {
-            let at = y.pixel(*value);
-            scene.path(vec![(left, at), (right, at)], 1.0, GRID);
-            scene.text((left - 6.0, at), text.clone(), TICK_SIZE, Anchor::End, INK);
-        }
-        let mut end = f64::NEG_INFINITY;
-        for (value, text) in self.x_marks.iter().filter(|(v, _)| x.holds(*v)) {
-            let at = x.pixel(*value);
-            scene.path(vec![(at, bottom), (at, bottom + 4.0)], 1.0, FAINT);
-            let half = text_width(text, TICK_SIZE) / 2.0;
-            if at - half > end {
-                let place = (at, bottom + 12.0);
-                scene.text(place, text.clone(), TICK_SIZE, Anchor::Middle, INK);
-                end = at + half + 4.0;
-            }
-        }
+        beside(scene, &self.y_marks, x, y);
+        under(scene, &self.x_marks, x, y);
         scene.path(vec![(left, bottom), (right, bottom)], 1.0, FAINT);
         let label = fitted(self.label, TICK_SIZE, right - left);
         let place = ((left + right) / 2.0, bottom + 30.0);

@@ -5,7 +5,7 @@ use nsode_generator::row::signed;
 use nsode_parser::Names;
 use nsode_parser::print::infix_rounded;
 
-use super::super::axis::{Span, TICK_SIZE, Ticks, extent, padded, with_power};
+use super::super::axis::{Span, TICK_SIZE, Ticks, beside, extent, padded, with_power};
 use super::super::panel::Frame;
 use super::super::shapes::{Anchor, Color, FAINT, GRID, INK, Scene, distinct, text_width, wrapped};
 use super::PATHS;
@@ -98,9 +98,7 @@ fn chart(scene: &mut Scene, sample: &Sample, frame: Frame) {
     let names = Names::default_for(dimension);
     let label = 20.0;
     let left = frame.left + label + values.width() + 8.0;
-    let times = Ticks::side_by_side(start, end, frame.left + frame.width - left);
-    let right = frame.left + frame.width - (times.width() / 2.0).max(6.0);
-    let times = Ticks::side_by_side(start, end, right - left);
+    let (times, right) = Ticks::below(start, end, left, frame.left + frame.width, 6.0);
     let (top, bottom) = (frame.top + 4.0, frame.top + frame.height - BELOW);
     let x = Span {
         low: start,
@@ -114,11 +112,7 @@ fn chart(scene: &mut Scene, sample: &Sample, frame: Frame) {
         from: bottom,
         to: top,
     };
-    for (value, text) in &values.marks {
-        let at = y.pixel(*value);
-        scene.path(vec![(left, at), (right, at)], 1.0, GRID);
-        scene.text((left - 6.0, at), text.clone(), TICK_SIZE, Anchor::End, INK);
-    }
+    beside(scene, &values.marks, x, y);
     for (value, text) in &times.marks {
         let at = x.pixel(*value);
         scene.path(vec![(at, top), (at, bottom)], 1.0, GRID);
