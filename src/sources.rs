@@ -18,14 +18,14 @@ use crate::cli::DeviceArgument;
 use crate::fault::Fault;
 use crate::locate;
 
-/// Skeletons of the control unless somebody says otherwise.
-const FREQUENT: usize = 50;
+/// Frequent skeletons unless somebody says otherwise: beyond these, a skeleton has a share below 1 in 10,000.
+const FREQUENT: usize = 800;
 
 /// The options that name proposers and the network, as they are typed.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
-    /// Who proposes laws: transformer, sparse (regression), local (variants of the best), all three by default;
-    /// frequent (common formulas, whatever the data); guess (the --guess alone). NAME:K asks for K laws
+    /// Who proposes laws: transformer, sparse (regression), frequent (common formulas, whatever the data), local
+    /// (variants of the best), all four by default; guess (the --guess alone). NAME:K asks for K laws
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     proposers: Vec<Choice>,
     /// Laws asked of each proposer that has no number of its own

@@ -1,5 +1,5 @@
-//! What a reader must know before relying on an answer: that several laws fit equally well, and where they part;
-//! that the data leave a constant open; that residuals and a given noise do not agree.
+//! What a reader must know before relying on an answer: that perhaps none of the laws is right; that several fit
+//! equally well, and where they part; that the data leave a constant open; that residuals and a given noise do not agree.
 
 use nsode_parser::Names;
 
@@ -22,12 +22,23 @@ const PLACES: usize = 600;
 /// Where the mean square of the residuals, in units of a given noise, is beyond these, one of the two is wrong.
 const EXPECTED: (f64, f64) = (0.3, 3.0);
 
-/// Notes on `candidates`, which were found for `problem`, best first.
-pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate]) -> Vec<String> {
+/// A probability that no law is right which is worth a word.
+const DOUBTED: f64 = 0.2;
+
+/// Notes on `candidates`, which were found for `problem`, best first; `none` is the probability that none of them
+/// is right.
+pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f64) -> Vec<String> {
     let Some(best) = candidates.first() else {
         return Vec::new();
     };
-    let mut notes: Vec<String> = rivals(problem, names, candidates).into_iter().collect();
+    let mut notes = Vec::new();
+    if none > DOUBTED {
+        notes.push(format!(
+            "with probability {none:.2} none of these laws is right: what the best one leaves over has a pattern, \
+             where noise has none"
+        ));
+    }
+    notes.extend(rivals(problem, names, candidates));
     for (i, candidate) in candidates.iter().enumerate() {
         if i == 0 || candidate.form.is_some() {
             notes.extend(open_constants(i + 1, candidate, names));

@@ -18,7 +18,7 @@ pub enum ProposerKind {
     Sparse,
     /// Variants of the best candidates: terms dropped, constants snapped.
     Local,
-    /// The most frequent skeletons of the generator, whatever the data: the control for the others.
+    /// The most frequent skeletons of the generator, whatever the data: alone, the control for the others.
     Frequent,
     /// The user.
     Guess,
@@ -35,9 +35,10 @@ impl ProposerKind {
     ];
 
     /// Those that are asked unless somebody says otherwise.
-    pub const USUAL: [ProposerKind; 3] = [
+    pub const USUAL: [ProposerKind; 4] = [
         ProposerKind::Transformer,
         ProposerKind::Sparse,
+        ProposerKind::Frequent,
         ProposerKind::Local,
     ];
 

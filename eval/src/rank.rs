@@ -1,41 +1,23 @@
 //! Which of the refined laws to believe: evidence of the fit, together with the prior of [`crate::prior`].
 //!
 //! Evidence is the BIC approximation of the marginal likelihood with Gaussian residuals of unknown variance a
-//! state, the variance floored at the integrator's accuracy.
+//! state, the variance floored at the integrator's accuracy. docs/ranking.md says what was measured.
 
-use crate::problem::{FLOOR, Problem};
-
-/// The share of independent information in the residuals of the best law, from their correlation between
-/// neighbours in time: `(1 − ρ)/(1 + ρ)`, not below 0.3. Residuals that drift together are no separate
-/// witnesses, and evidence that counts them so is overconfident.
-pub fn independence(residuals: &[Vec<f64>]) -> f64 {
-    let (mut cross, mut square) = (0.0, 0.0);
-    for series in residuals {
-        for pair in series.windows(2) {
-            if let [a, b] = pair {
-                cross += a * b;
-                square += (a * a + b * b) / 2.0;
-            }
-        }
-    }
-    if square <= 0.0 {
-        return 1.0;
-    }
-    let rho = (cross / square).clamp(0.0, 0.99);
-    ((1.0 - rho) / (1.0 + rho)).max(0.3)
-}
+use crate::problem::{FLOOR, Problem, RESOLUTION};
 
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
 pub const UNDETERMINED: f64 = 3.0;
 
-/// Logarithm of the evidence: −BIC/2 with the number of cells `n` reduced to `share·n`, and with the term
-/// `k·(k + 1)/(n − k − 1)` of Hurvich and Tsai (Biometrika 76, 1989), which keeps short series from
-/// paying for constants with a variance that these have made small.
-pub fn log_evidence(bic: f64, parameters: usize, cells: usize, share: f64) -> f64 {
+/// What the logarithms of weights are multiplied by where there is noise. The evidence takes residuals for
+/// independent and the prior for the truth, and is too sure of both: this is the power at which the probabilities
+/// of laws that were drawn and observed by the generator came out best, in logarithmic score.
+pub const TEMPER: f64 = 0.42;
+
+/// Logarithm of the evidence: −BIC/2, with the term `k·(k + 1)/(n − k − 1)` of Hurvich and Tsai (Biometrika 76,
+/// 1989), which keeps short series from paying for constants with a variance that these have made small.
+pub fn log_evidence(bic: f64, parameters: usize, cells: usize) -> f64 {
     let (k, n) = (parameters as f64, cells as f64);
-    let independent = (share * n).max(2.0);
-    let short = k * (k + 1.0) / (independent - k - 1.0).max(1.0);
-    -0.5 * (share * (bic - k * n.ln()) + k * independent.ln()) - short
+    -0.5 * bic - k * (k + 1.0) / (n - k - 1.0).max(1.0)
 }
 
 /// Bayesian information criterion of a fit in normalised units: `Σ n_i·ln(max(SSE_i/n_i, floor)) + Σ ln v +
@@ -69,7 +51,7 @@ pub fn bic(problem: &Problem, sse: &[f64], parameters: usize) -> f64 {
             total += sse / variance - n + n * variance.ln();
             continue;
         }
-        total += n * (sse / n).max(FLOOR * FLOOR * inverse / n).ln();
+        total += n * (sse / n).max(RESOLUTION * RESOLUTION * inverse / n).ln();
     }
     total
 }

@@ -11,7 +11,7 @@ use crate::covariance::Inverse;
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
-use crate::problem::{FLOOR, Noise, Problem};
+use crate::problem::{FLOOR, Noise, Problem, RESOLUTION};
 use crate::rank::bic;
 use crate::shooting::{Fit, Shooter};
 
@@ -20,6 +20,16 @@ const PULLS: [f64; 9] = [100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7, 0.0];
 
 /// Solutions computed in one fit, at most.
 const EVALUATIONS: usize = 60;
+
+/// Solutions computed in the last fit, at most: it begins at the end.
+const POLISHES: usize = 40;
+
+/// Residuals' standard deviation up to which a law is exact, in normalised units: as far as most integrations
+/// of data go that come from one, and far below what any instrument resolves.
+const EXACT: f64 = 1e-7;
+
+/// Residuals' standard deviation from which a series counts as noisy.
+const NOISY: f64 = 1e-3;
 
 /// Largest number of constants of one law.
 pub const MAX_CONSTANTS: usize = 24;
@@ -49,6 +59,18 @@ pub struct Refined {
     pub parameters: usize,
 }
 
+impl Refined {
+    /// Whether it leaves nothing to explain in any state.
+    pub fn is_exact(&self, problem: &Problem) -> bool {
+        problem.deviations(&self.sse).iter().all(|d| *d < EXACT)
+    }
+
+    /// Whether what it leaves over is of the size of noise in every state.
+    pub fn is_noisy(&self, problem: &Problem) -> bool {
+        problem.deviations(&self.sse).iter().all(|d| *d > NOISY)
+    }
+}
+
 /// Fits `skeleton` to `problem`, from `constants` where given and from the integral form. `None` where no
 /// start leads to a solution that spans the data, or there are more unknowns than data.
 pub fn refine(
@@ -75,21 +97,57 @@ fn refine_to(
     }
     let seed = constants.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()));
     let fit = best_fit(problem, &law, &mut shooter, seed)?;
+    match finished(problem, skeleton, &shooter, fit)? {
+        Finished::Fit(refined) => Some(*refined),
+        Finished::Simpler(shape, values) if simplifications > 0 => {
+            refine_to(problem, &shape, Some(&values), simplifications - 1)
+        }
+        Finished::Simpler(..) => None,
+    }
+}
+
+/// Fits again, from where `refined` is, as accurately as solutions can be computed: of clean data it is the last
+/// digits that tell the law from others that are close. `None` where that leads to another shape or to nothing.
+pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
+    let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
+    let mut shooter = Shooter::new(problem, &law).precise();
+    if problem.dimension() > 1 && !problem.knows_noise() {
+        shooter.weigh(problem.deviations(&refined.sse));
+    }
+    let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], POLISHES)?;
+    match finished(problem, &refined.skeleton, &shooter, fit)? {
+        Finished::Fit(polished) => Some(*polished),
+        Finished::Simpler(..) => None,
+    }
+}
+
+/// What a fit turns out to be.
+enum Finished {
+    /// One of the skeleton that was fitted.
+    Fit(Box<Refined>),
+    /// A simpler law, with its constants.
+    Simpler(Skeleton, Vec<f64>),
+}
+
+/// Puts a fit of `skeleton` into canonical form and adds its figures.
+fn finished(
+    problem: &Problem,
+    skeleton: &Skeleton,
+    shooter: &Shooter,
+    fit: Fit,
+) -> Option<Finished> {
     let system = skeleton.instantiate(&fit.constants).ok()?;
     let (shape, values) = system.parts().ok()?;
     let moved = values
         .iter()
         .zip(&fit.constants)
         .any(|(a, b)| (a - b).abs() > 1e-9 * (a.abs() + b.abs()));
-    if (shape != *skeleton || moved) && simplifications > 0 {
-        return refine_to(problem, &shape, Some(&values), simplifications - 1);
-    }
     // Error bars belong to the constants in the order of the fit.
     if shape != *skeleton || moved {
-        return None;
+        return Some(Finished::Simpler(shape, values));
     }
-    let (errors, covariance) = uncertainty(problem, &law, &shooter, &fit);
-    Some(Refined {
+    let (errors, covariance) = uncertainty(problem, values.len(), shooter, &fit);
+    Some(Finished::Fit(Box::new(Refined {
         system,
         skeleton: shape,
         constants: values,
@@ -102,7 +160,7 @@ fn refine_to(
         errors,
         covariance,
         sse: fit.sse,
-    })
+    })))
 }
 
 /// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.
@@ -220,21 +278,20 @@ fn best_fit(
         .or(Some(fit))
 }
 
-/// Standard errors and covariance of the constants from the weighted Jacobian. Residuals below the floor
-/// count as the floor: they are the integrator's, not the data's.
+/// Standard errors and covariance of the first `p` fitted numbers, the constants, from the weighted Jacobian.
+/// Residuals below the resolution count as that: they are the integrator's, not the data's.
 fn uncertainty(
     problem: &Problem,
-    law: &Law,
+    p: usize,
     shooter: &Shooter,
     fit: &Fit,
 ) -> (Vec<Option<f64>>, Option<DMatrix<f64>>) {
-    let p = law.constants();
     let all = fit.jacobian.ncols();
     let freedom = problem.observed().saturating_sub(all).max(1) as f64;
     let floor = shooter
         .deviations()
         .iter()
-        .map(|d| FLOOR / d)
+        .map(|d| RESOLUTION / d)
         .fold(0.0, f64::max);
     // Weighted by a known noise, the residuals' variance is 1 whatever they are.
     let variance = match problem.knows_noise() {

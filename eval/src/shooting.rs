@@ -14,7 +14,7 @@ use nalgebra::{DMatrix, DVector, Dyn};
 
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
-use crate::problem::{FLOOR, Problem};
+use crate::problem::{Problem, RESOLUTION};
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
@@ -72,7 +72,7 @@ impl<'a> Shooter<'a> {
             .iter()
             .map(|n| n.deviation)
             .fold(f64::INFINITY, f64::min);
-        // A thousandth of the noise is accurate enough, and the floor needs no more than 1e-7.
+        // A thousandth of the noise is accurate enough; the last digits are for `precise`.
         flow.relative = (1e-3 * least.max(0.3 * most)).clamp(1e-7, 1e-5);
         flow.absolute = 0.1 * flow.relative;
         Shooter {
@@ -83,10 +83,22 @@ impl<'a> Shooter<'a> {
         }
     }
 
+    /// The same, for the last digits: solutions good to [`RESOLUTION`], which take several times as long.
+    #[must_use]
+    pub fn precise(self) -> Shooter<'a> {
+        let mut flow = self.flow.borrow_mut();
+        flow.relative = 1e-2 * RESOLUTION;
+        flow.absolute = 0.1 * flow.relative;
+        flow.max_steps *= 4;
+        drop(flow);
+        self
+    }
+
     /// Weighs the states' residuals by these standard deviations from now on.
     pub fn weigh(&mut self, deviations: Vec<f64>) {
         if deviations.len() == self.deviations.len() {
-            self.deviations = deviations.into_iter().map(|d| d.max(FLOOR)).collect();
+            let floored = deviations.into_iter().map(|d| d.max(RESOLUTION));
+            self.deviations = floored.collect();
         }
     }
 

@@ -89,9 +89,12 @@ fn a_guess_is_fitted_in_its_own_form() {
     let candidates = document["candidates"].as_array().unwrap();
     assert_eq!(candidates.len(), 1);
     let best = &candidates[0];
-    assert_eq!(
-        (&best["source"], best["posterior"].as_f64()),
-        (&"guess".into(), Some(1.0))
+    assert_eq!(best["source"], "guess");
+    // Nobody else takes part, but the guess may be wrong.
+    let [posterior, none] = [&best["posterior"], &document["none"]].map(|p| p.as_f64().unwrap());
+    assert!(
+        posterior > 0.8 && (posterior + none - 1.0).abs() < 1e-9,
+        "{posterior}"
     );
     assert_eq!(strings(&best["guess"]), ["r*biomass*(1 - biomass/K)"]);
     assert_eq!(strings(&best["form"]), ["c0*biomass*(1 - biomass/c1)"]);

@@ -1,11 +1,15 @@
 //! Propose, refine, rank: from trajectories to laws in the units of the data.
 //!
 //! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`, the fits and their
-//! ranking in `search`; `variants` makes simpler relatives of the best, `reweigh` learns the noise from what
-//! the best law leaves over, and `candidate` puts a fit into the units of the data.
+//! weights in `search`; `variants` makes simpler relatives of the best, `reweigh` learns the noise from what
+//! the best law leaves over, `misfit` whether it leaves over a pattern. `belief` makes probabilities of the weights,
+//! `representative` chooses the law to name first, and `candidate` puts a fit into the units of the data.
 
+mod belief;
 mod candidate;
+mod misfit;
 mod origins;
+mod representative;
 mod reweigh;
 mod search;
 mod variants;
@@ -17,9 +21,9 @@ use crate::filter::Filter;
 use crate::guess::{self, Guess};
 use crate::problem::{Noise, Problem};
 use crate::proposer::{Proposer, ProposerKind, Seed};
-use crate::rank::softmax;
 use crate::refine::Refined;
 
+use belief::Belief;
 pub use candidate::{Candidate, Constant};
 use candidate::{physical, restored};
 use origins::gather;
@@ -68,8 +72,11 @@ impl Default for Options {
 /// What a search found, and what it could not do.
 #[derive(Clone, Debug, Default)]
 pub struct Discovery {
-    /// Laws, best first.
+    /// Laws, the one to name first first; the order is not only by probability (docs/ranking.md).
     pub candidates: Vec<Candidate>,
+    /// Probability that none of the laws is right, by the pattern that the best one leaves over; together with
+    /// the posteriors of all laws it makes 1.
+    pub none: f64,
     /// Proposers that failed and why, a cap that was reached.
     pub warnings: Vec<String>,
     /// Laws that were refined.
@@ -98,7 +105,7 @@ pub fn discover(
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
     let mut search = Search::new(problem, deadline, options.filter.clone());
-    search.refine_all(problem, &seeds, &mut origins);
+    search.refine_until_enough(problem, &seeds, &mut origins);
     if options.local {
         for _ in 0..ROUNDS {
             let variants = search.variants();
@@ -118,6 +125,7 @@ pub fn discover(
     }
     let refined = search.done.len();
     let problem = &search.reweigh(problem, &mut origins);
+    search.polish(problem);
     let late = search.late;
     if late {
         warnings.push(format!(
@@ -141,23 +149,25 @@ pub fn discover(
         );
     }
     warnings.extend(doubts(problem, best));
-    let weights: Vec<f64> = ranked.iter().map(|(weight, _)| *weight).collect();
-    let posteriors = softmax(&weights);
-    let candidates = ranked
-        .iter()
-        .zip(&posteriors)
+    let belief = Belief::new(problem, &ranked);
+    let laws: Vec<&Refined> = ranked.iter().map(|(_, refined)| *refined).collect();
+    let order = representative::order(problem, &laws, &belief.laws);
+    let candidates = order
+        .into_iter()
         .enumerate()
-        .filter_map(|(rank, ((_, refined), posterior))| {
-            let guess = guessed.iter().find(|g| std::ptr::eq(&g.refined, *refined));
+        .filter_map(|(rank, number)| {
+            let refined = *laws.get(number)?;
+            let guess = guessed.iter().find(|g| std::ptr::eq(&g.refined, refined));
             if rank >= options.top && guess.is_none() {
                 return None;
             }
-            let candidate = restored(problem, refined, &origins, *posterior)?;
+            let candidate = restored(problem, refined, &origins, *belief.laws.get(number)?)?;
             Some(candidate.in_form(guess))
         })
         .collect();
     Ok(Discovery {
         candidates,
+        none: belief.none,
         warnings,
         refined,
         late,

@@ -1,24 +1,17 @@
 //! The second round of weights: what the residuals of the best law say of the noise.
 
+use super::misfit::residuals;
 use super::origins::Origins;
 use super::search::Search;
-use crate::law::Law;
 use crate::problem::{Noise, Problem, additive_share};
 use crate::proposer::Seed;
-use crate::rank::independence;
-use crate::refine::Refined;
-use crate::shooting::Shooter;
-
-/// Residuals' standard deviation from which a series counts as noisy, in normalised units.
-const NOISY: f64 = 1e-3;
 
 /// Best laws that are fitted again when the weights change.
 const REPEATED: usize = 24;
 
 impl Search {
-    /// Second round of weights: the noise's additive share, and the independence of the residuals, from those
-    /// of the best law. Where the share changes, the best fits are repeated with the new weights and the
-    /// others dropped.
+    /// Second round of weights: the noise's additive share, from the residuals of the best law. Where it changes,
+    /// the best fits are repeated with the new weights and the others dropped.
     pub fn reweigh(&mut self, problem: &Problem, origins: &mut Origins) -> Problem {
         if problem.knows_noise() {
             return problem.clone();
@@ -30,7 +23,10 @@ impl Search {
         let Some(residuals) = residuals else {
             return problem.clone();
         };
-        let noise: Vec<Noise> = residuals.iter().map(|list| noise(list)).collect();
+        let of_state = |state| residuals.iter().skip(state).step_by(problem.dimension());
+        let noise: Vec<Noise> = (0..problem.dimension())
+            .map(|state| noise(&of_state(state).flatten().copied().collect::<Vec<_>>()))
+            .collect();
         let seeds: Vec<Seed> = ranked
             .into_iter()
             .take(REPEATED)
@@ -39,15 +35,6 @@ impl Search {
                 constants: Some(refined.constants.clone()),
             })
             .collect();
-        // Clean series leave residuals of the integrator, which are never independent.
-        if noise.iter().all(|n| n.deviation > NOISY) {
-            let series: Vec<Vec<f64>> = residuals
-                .iter()
-                .zip(&noise)
-                .map(|(list, n)| list.iter().map(|(u, r)| r / n.shape(*u).sqrt()).collect())
-                .collect();
-            self.share = independence(&series);
-        }
         let same = noise
             .iter()
             .zip(problem.noise())
@@ -68,23 +55,6 @@ impl Search {
         }
         reweighed
     }
-}
-
-/// Values and residuals of a fit, one list a state, in order of time within each trajectory.
-fn residuals(problem: &Problem, refined: &Refined) -> Option<Vec<Vec<(f64, f64)>>> {
-    let d = problem.dimension();
-    let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
-    let shooter = Shooter::new(problem, &law);
-    let mut residuals: Vec<Vec<(f64, f64)>> = vec![Vec::new(); d];
-    for (path, initial) in problem.normalised().iter().zip(&refined.initial) {
-        let states = shooter.solve(&refined.constants, initial, path.times())?;
-        for (cell, (y, u)) in path.states().iter().zip(states).enumerate() {
-            if !y.is_nan() {
-                residuals.get_mut(cell % d)?.push((u, y - u));
-            }
-        }
-    }
-    Some(residuals)
 }
 
 /// The noise that residuals show.

@@ -6,17 +6,27 @@ use std::time::Instant;
 use nsode_parser::Skeleton;
 use rayon::prelude::*;
 
+use super::misfit::{lead, residuals, weighted};
 use super::origins::Origins;
 use crate::filter::Filter;
 use crate::prior::log_prior;
 use crate::problem::Problem;
 use crate::proposer::Seed;
 use crate::rank::{UNDETERMINED, log_evidence};
-use crate::refine::{Refined, refine};
+use crate::refine::{Refined, polish, refine};
 
 /// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
 /// threads.
 const BATCH: usize = 16;
+
+/// Best fits that are finished with full accuracy.
+const POLISHED: usize = 40;
+
+/// Seeds that are fitted whatever the first of them are like.
+const FEWEST_SEEDS: usize = 240;
+
+/// Seeds between looks at whether they are enough.
+const SLICE: usize = 48;
 
 /// What was fitted so far, and how the fits are weighed.
 pub(super) struct Search {
@@ -25,8 +35,6 @@ pub(super) struct Search {
     filter: Filter,
     /// Observed cells.
     cells: usize,
-    /// The share of them that counts as independent.
-    pub share: f64,
     /// The best fit of each skeleton.
     pub done: HashMap<Skeleton, Refined>,
     /// Skeletons whose fit was tried, with success or without.
@@ -42,7 +50,6 @@ impl Search {
             deadline,
             filter,
             cells: problem.observed(),
-            share: 1.0,
             done: HashMap::new(),
             attempted: HashSet::new(),
             late: false,
@@ -82,6 +89,60 @@ impl Search {
         }
     }
 
+    /// Fits the seeds in their order until they or the time are over, or more of them would bring nothing: the best
+    /// law leaves nothing to explain, or nothing but noise.
+    pub fn refine_until_enough(
+        &mut self,
+        problem: &Problem,
+        seeds: &[Seed],
+        origins: &mut Origins,
+    ) {
+        let (first, others) = seeds.split_at(FEWEST_SEEDS.min(seeds.len()));
+        self.refine_all(problem, first, origins);
+        for slice in others.chunks(SLICE) {
+            if self.late || self.is_enough(problem) {
+                return;
+            }
+            self.refine_all(problem, slice, origins);
+        }
+    }
+
+    fn is_enough(&self, problem: &Problem) -> bool {
+        let ranked = self.ranked();
+        let Some((_, best)) = ranked.first() else {
+            return false;
+        };
+        if polish(problem, best).is_some_and(|best| best.is_exact(problem)) {
+            return true;
+        }
+        let pattern = || residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
+        best.is_noisy(problem) && pattern().is_some_and(|lead| lead < 0.0)
+    }
+
+    /// Finishes the best fits with full accuracy, where data are clean enough for it to matter.
+    pub fn polish(&mut self, problem: &Problem) {
+        let ranked = self.ranked();
+        if ranked
+            .first()
+            .is_none_or(|(_, best)| best.is_noisy(problem))
+        {
+            return;
+        }
+        let deadline = self.deadline;
+        let best: Vec<&Refined> = ranked.iter().take(POLISHED).map(|(_, fit)| *fit).collect();
+        let polished: Vec<Option<Refined>> = best
+            .par_iter()
+            .map(|fit| {
+                let time_left = Instant::now() < deadline;
+                time_left.then(|| polish(problem, fit).unwrap_or_else(|| (*fit).clone()))
+            })
+            .collect();
+        self.late |= polished.iter().any(Option::is_none);
+        for fit in polished.into_iter().flatten() {
+            self.keep(fit);
+        }
+    }
+
     fn keep(&mut self, refined: Refined) {
         if !self
             .filter
@@ -101,7 +162,7 @@ impl Search {
     pub fn weight(&self, refined: &Refined) -> f64 {
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let prior = log_prior(&refined.skeleton) - UNDETERMINED * vague;
-        prior + log_evidence(refined.bic, refined.parameters, self.cells, self.share)
+        prior + log_evidence(refined.bic, refined.parameters, self.cells)
     }
 
     /// Fits with their log-weights, best first.

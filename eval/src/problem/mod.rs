@@ -18,8 +18,12 @@ use curve::curves;
 pub use noise::Noise;
 pub(crate) use noise::additive_share;
 
-/// The accuracy, in normalised units, below which residuals say nothing: that of the integration.
+/// The smallest standard deviation, in normalised units, that weighs anything before a law is known.
 pub const FLOOR: f64 = 2e-5;
+
+/// The accuracy, in normalised units, below which residuals say nothing: what is left of a law that the last,
+/// most accurate integration follows as far as it can.
+pub const RESOLUTION: f64 = 1e-8;
 
 /// Fewest observed values a state.
 pub const FEWEST_CELLS: usize = 5;

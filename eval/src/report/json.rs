@@ -25,6 +25,8 @@ struct Document<'a> {
     seed: u64,
     checkpoint: Option<&'a str>,
     candidates: Vec<Law<'a>>,
+    /// Probability that none of the laws is right; together with the posteriors of all laws it makes 1.
+    none: f64,
     warnings: Vec<&'a str>,
     files: &'a [String],
     trajectories: &'a [String],
@@ -106,6 +108,7 @@ pub fn json(
         seed: info.seed,
         checkpoint: info.checkpoint.as_deref(),
         candidates: candidates.iter().map(|c| law(c, names)).collect(),
+        none: info.none,
         warnings: warnings(series, info).collect(),
         files: &series.files,
         trajectories: &series.trajectory_labels,

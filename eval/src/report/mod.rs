@@ -34,6 +34,8 @@ pub struct RunInfo {
     pub warnings: Vec<String>,
     /// What a reader must know before relying on the answer.
     pub notes: Vec<String>,
+    /// Probability that none of the laws is right, by the pattern that the best one leaves over.
+    pub none: f64,
     /// The solutions to come.
     pub forecast: Option<Forecast>,
     /// The right-hand side of the best law with its band, for pictures.

@@ -1,0 +1,111 @@
+//! Which law to name first: one that agrees with the others that may be true.
+//!
+//! In noise no law has most of the probability, and the most probable one may be a shape of its own. A law near
+//! which most of the probability lies is the safer answer, and its right-hand side the better one. Each law is
+//! scored by how well the probable laws agree with it along the data, with some weight on its own probability.
+
+use crate::law::Law;
+use crate::problem::Problem;
+use crate::refine::Refined;
+
+/// Weight of the agreement; the law's own probability, as a share of the largest one, has the rest.
+const AGREEMENT: f64 = 0.7;
+
+/// Distance, as a share of the larger right-hand side's size, at which agreement has fallen to 1/e.
+const NEAR: f64 = 0.3;
+
+/// Laws that are compared, the most probable ones: the others have hardly any probability.
+const COMPARED: usize = 100;
+
+/// Places along the smoothed data at which right-hand sides are compared.
+const PLACES: usize = 50;
+
+/// Positions in `laws`, which are in order of their `probabilities`, the best to name first.
+pub(super) fn order(problem: &Problem, laws: &[&Refined], probabilities: &[f64]) -> Vec<usize> {
+    let compared = laws.len().min(COMPARED);
+    let slopes: Vec<Vec<f64>> = laws
+        .iter()
+        .take(compared)
+        .map(|law| slopes(problem, law))
+        .collect();
+    let top = probabilities.iter().copied().fold(0.0, f64::max);
+    let mut scores: Vec<(f64, usize)> = slopes
+        .iter()
+        .zip(probabilities)
+        .enumerate()
+        .map(|(i, (own, probability))| {
+            let others = slopes.iter().zip(probabilities);
+            let agreement: f64 = others
+                .map(|(other, p)| p * (-distance(problem.dimension(), own, other) / NEAR).exp())
+                .sum();
+            (
+                AGREEMENT * agreement + (1.0 - AGREEMENT) * probability / top,
+                i,
+            )
+        })
+        .collect();
+    // Stable, so that equal laws stay in order of their probabilities.
+    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let first = scores.into_iter().map(|(_, i)| i);
+    first.chain(compared..laws.len()).collect()
+}
+
+/// Right-hand sides along the smoothed data, row-major.
+fn slopes(problem: &Problem, refined: &Refined) -> Vec<f64> {
+    let mut all = Vec::new();
+    let Some(law) = Law::new(&refined.skeleton.template(), refined.constants.len()) else {
+        return all;
+    };
+    let value = law.value();
+    let (mut scratch, mut out) = (value.scratch(), vec![0.0; law.dimension()]);
+    for curve in problem.curves() {
+        let nodes = curve.times.len();
+        for node in (0..nodes).step_by(nodes.div_ceil(PLACES)) {
+            let time = curve.times.get(node).copied().unwrap_or(0.0);
+            value.eval(
+                time,
+                curve.at(node),
+                &refined.constants,
+                &mut scratch,
+                &mut out,
+            );
+            all.extend_from_slice(&out);
+        }
+    }
+    all
+}
+
+/// The largest difference, each state's as a share of its largest size in either; infinite where one of them has
+/// no value.
+fn distance(dimension: usize, a: &[f64], b: &[f64]) -> f64 {
+    let mut worst = 0.0f64;
+    for state in 0..dimension {
+        let (mut apart, mut size) = (0.0f64, 0.0f64);
+        let each = a.iter().zip(b).skip(state).step_by(dimension);
+        for (a, b) in each {
+            if !(a - b).is_finite() {
+                return f64::INFINITY;
+            }
+            apart = apart.max((a - b).abs());
+            size = size.max(a.abs()).max(b.abs());
+        }
+        worst = worst.max(apart / size.max(f64::MIN_POSITIVE));
+    }
+    worst
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_shares_of_the_larger_side() {
+        assert_eq!(distance(1, &[1.0, 2.0], &[1.0, 4.0]), 0.5);
+        assert_eq!(
+            distance(2, &[1.0, 8.0, 2.0, 9.0], &[1.0, 8.0, 1.0, 9.0]),
+            0.5
+        );
+        assert_eq!(distance(1, &[0.0], &[0.0]), 0.0);
+        assert_eq!(distance(1, &[f64::NAN], &[0.0]), f64::INFINITY);
+    }
+}
