@@ -146,6 +146,47 @@ fn a_run_branches_into_a_fall_and_stays_as_it_was() {
     assert_eq!((weights(&trunk), lines(&trunk)), before);
 }
 
+/// A network that is shipped has no state of its training: its weights are what another run begins with.
+#[test]
+fn a_run_begins_with_the_weights_of_a_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let (trained, shipped) = (dir.path().join("trained"), dir.path().join("shipped"));
+    let config = valid(|c| c.log_every = 1);
+    assert!(!run_until(&config, &trained, false, 3));
+    std::fs::create_dir(&shipped).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(trained.join(file), shipped.join(file)).unwrap();
+    }
+    let first_loss = |name: &str, from: Option<&Path>, config: &Valid<TrainConfig>| {
+        let out = dir.path().join(name);
+        let stop = AtomicBool::new(false);
+        let progress = StopAfter {
+            step: 1,
+            stop: &stop,
+        };
+        let options = Options {
+            from: from.map(Path::to_owned),
+            ..options(&out, false)
+        };
+        let done = train(config, &options, &progress, &stop)?;
+        assert_eq!(done.step, 1);
+        match lines(&out).first() {
+            Some(Line::Train(metrics)) => Ok((metrics.loss, metrics.learning_rate)),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (afresh, rate) = first_loss("afresh", None, &config).unwrap();
+    let (on, rate_on) = first_loss("on", Some(&shipped), &config).unwrap();
+    assert!(on < afresh, "{on} {afresh}");
+    assert_eq!(rate, rate_on);
+    let wider = valid(|c| c.model.d_model *= 2);
+    let error: Error = first_loss("wider", Some(&shipped), &wider).unwrap_err();
+    assert!(
+        matches!(error, Error::Resume { field: "model", .. }),
+        "{error}"
+    );
+}
+
 #[test]
 fn lines_after_the_last_save_are_done_again() {
     let dir = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ pub struct Arguments {
     /// Go on with the run in the checkpoint directory
     #[arg(long)]
     resume: bool,
-    /// Begin with the run in this directory, which stays as it is, instead of afresh
+    /// Begin with the run in this directory, which stays as it is, or with a network's weights, if it has no run
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     from: Option<PathBuf>,
     /// Let the learning rate fall to zero over so many steps from here, and end there

@@ -67,10 +67,7 @@ pub(crate) struct Loaded {
 /// [`Error::Checkpoint`] for whatever is wrong with the directory, [`Error::NoCuda`], [`Error::Torch`].
 pub(crate) fn load(dir: &Path, device: Device) -> Result<Loaded, Error> {
     let (manifest, config, vocabulary) = read_manifest(dir)?;
-    let file = dir.join(WEIGHTS);
-    let bytes = read(&file, COPY)?;
-    let layout = Network::layout(&config, vocabulary.size());
-    let values = read_weights(&bytes, &manifest.weights, &layout).map_err(wrong(&file, COPY))?;
+    let values = values(dir, &manifest, &config, &vocabulary)?;
     let kind = devices::fast_kind(device);
     let device = device.open()?;
     let network = Network::new(config, vocabulary.size(), &values, device, kind, false)?;
@@ -80,6 +77,28 @@ pub(crate) fn load(dir: &Path, device: Device) -> Result<Loaded, Error> {
         step: manifest.step,
         sha256: manifest.weights.sha256,
     })
+}
+
+/// Reads the weights in `dir`, flat, and the shape that they are of.
+///
+/// # Errors
+/// [`Error::Checkpoint`] for whatever is wrong with the directory.
+pub(crate) fn load_values(dir: &Path) -> Result<(ModelConfig, Vec<f32>), Error> {
+    let (manifest, config, vocabulary) = read_manifest(dir)?;
+    let values = values(dir, &manifest, &config, &vocabulary)?;
+    Ok((manifest.model, values))
+}
+
+fn values(
+    dir: &Path,
+    manifest: &Manifest,
+    config: &ModelConfig,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<f32>, Error> {
+    let file = dir.join(WEIGHTS);
+    let bytes = read(&file, COPY)?;
+    let layout = Network::layout(config, vocabulary.size());
+    read_weights(&bytes, &manifest.weights, &layout).map_err(wrong(&file, COPY))
 }
 
 fn read_manifest(dir: &Path) -> Result<(Manifest, Valid<ModelConfig>, Vocabulary), Error> {

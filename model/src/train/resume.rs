@@ -1,5 +1,7 @@
 //! Whether and from where a run goes on: what is in its directory, held against its configuration.
 
+use std::path::Path;
+
 use crate::Error;
 use crate::checkpoint::files::{DELETE, replace, wrong};
 use crate::checkpoint::{self, CONFIG, METRICS, State, TRAINING};
@@ -13,13 +15,22 @@ use super::{Event, Options, Progress};
 /// What to do where there is nothing to go on from.
 const AFRESH: &str = "leave out --resume to start afresh";
 
-/// The state to go on from, if that is wanted, checked against the configuration.
-/// States that are damaged are told of and passed over.
-pub(super) fn resumed(
+/// Where a run begins.
+pub(super) enum Origin {
+    /// With weights by chance.
+    Afresh,
+    /// With the weights of a network that came without the state of its training: as a run of its own.
+    Weights(Vec<f32>),
+    /// Where another session, or another run, was.
+    State(Box<State>),
+}
+
+/// Where to begin, checked against the configuration. States that are damaged are told of and passed over.
+pub(super) fn origin(
     config: &TrainConfig,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<Option<State>, Error> {
+) -> Result<Origin, Error> {
     let own = options.out.as_path();
     if !options.resume {
         let occupied = [TRAINING, CONFIG]
@@ -33,10 +44,13 @@ pub(super) fn resumed(
     }
     let out = match &options.from {
         Some(other) if !options.resume => other.as_path(),
-        None if !options.resume => return Ok(None),
+        None if !options.resume => return Ok(Origin::Afresh),
         _ => own,
     };
     let file = out.join(TRAINING);
+    if !options.resume && options.decay.is_none() && !file.exists() && out.join(CONFIG).exists() {
+        return weights(config, out).map(Origin::Weights);
+    }
     let Some((mut state, damaged)) = checkpoint::load_state(out)? else {
         return Err(wrong(&file, AFRESH)(CheckpointProblem::Missing));
     };
@@ -100,5 +114,27 @@ pub(super) fn resumed(
             Err(error) => return Err(Error::io(&out.join(METRICS))(error)),
         }
     }
-    Ok(Some(state))
+    Ok(Origin::State(Box::new(state)))
+}
+
+/// The weights in `directory`, which must be of the configured shape. What its rates were scaled from is no matter.
+fn weights(config: &TrainConfig, directory: &Path) -> Result<Vec<f32>, Error> {
+    let (model, values) = checkpoint::load_values(directory)?;
+    let shape = |model: &ModelConfig| {
+        let bare = ModelConfig {
+            base: None,
+            ..model.clone()
+        };
+        serde_json::to_string(&bare).unwrap_or_default()
+    };
+    let (was, now) = (shape(&model), shape(&config.model));
+    match was == now {
+        true => Ok(values),
+        false => Err(Error::Resume {
+            dir: directory.to_owned(),
+            field: "model",
+            was,
+            now,
+        }),
+    }
 }

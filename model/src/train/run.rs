@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use super::gradient::gradient;
 use super::means::Window;
-use super::resume::resumed;
+use super::resume::{Origin, origin};
 use super::samples::Samples;
 use super::unseen::unseen;
 use super::{Event, Options, Progress, Summary};
@@ -75,7 +75,7 @@ impl<'a> Run<'a> {
         // where: directory, device, threads
         let out = options.out.as_path();
         std::fs::create_dir_all(out).map_err(Error::io(out))?;
-        let resumed = resumed(config, options, progress)?;
+        let origin = origin(config, options, progress)?;
         let device = options.device.open()?;
         device::set_threads(config.threads);
         let torch = Error::torch("training");
@@ -93,31 +93,36 @@ impl<'a> Run<'a> {
             .map_or_else(|| samples.identity(), Shuffled::identity);
 
         // how fast: number type and yardstick
-        let wanted = resumed
-            .as_ref()
-            .map_or(config.precision, |state| state.run.precision);
+        let wanted = match &origin {
+            Origin::State(state) => state.run.precision,
+            _ => config.precision,
+        };
         let (precision, kind, peak) = speed::choose(wanted, device).map_err(&torch)?;
 
         let settings = Settings::new(&model, &config.optimizer, config.batch, config.steps);
 
-        // from where: fresh weights, or those of the run
+        // from where: fresh weights, those of a network, or those of the run
         let build = |values: &[f32]| {
             Network::new(model.clone(), vocabulary.size(), values, device, kind, true)
         };
-        let (network, optimizer, mean, decay, best, step, seconds_before) = match resumed {
-            None => {
-                let network =
-                    build(&Network::layout(&model, vocabulary.size()).initial(config.seed))?;
+        let (network, optimizer, mean, decay, best, step, seconds_before) = match origin {
+            Origin::Afresh | Origin::Weights(_) => {
+                let values = match origin {
+                    Origin::Weights(values) => values,
+                    _ => Network::layout(&model, vocabulary.size()).initial(config.seed),
+                };
+                let network = build(&values)?;
                 let optimizer = AdamW::new(settings, network.parameters())?;
                 (network, optimizer, None, None, None, 0, 0.0)
             }
-            Some(State {
-                run,
-                weights,
-                first,
-                second,
-                average,
-            }) => {
+            Origin::State(state) => {
+                let State {
+                    run,
+                    weights,
+                    first,
+                    second,
+                    average,
+                } = *state;
                 if run.source != source {
                     progress.event(&Event::Warning(
                         "the samples are not drawn as they were when the run was saved".to_owned(),
