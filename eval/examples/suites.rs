@@ -1,6 +1,9 @@
 //! Writes the random suites: `large`, and those of unseen skeletons, constants and initial values.
 //!
-//! `cargo run --release -p nsode-eval --example suites -- data/configs/scalar.toml data/suites`
+//! `cargo run --release -p nsode-eval --example suites -- data/configs/train-small.toml data/suites`
+//!
+//! The configuration is that of the training of the network that is shipped: its generator and its seed say what
+//! the network has seen.
 //!
 //! Each has one system of each skeleton number that is fit for it, in order, until there are a thousand. Laws are
 //! rounded to six digits before anything is checked: the file is the truth. The first initial state is the
@@ -25,9 +28,6 @@ use rayon::prelude::*;
 
 /// Systems of a suite.
 const SIZE: usize = 1000;
-
-/// The seed that networks are trained with: of what they have seen, other initial values are drawn.
-const TRAINING: u64 = 0;
 
 /// The seed of `large`, far from that of any corpus.
 const LARGE: u64 = 0x006c_6172_6765;
@@ -58,39 +58,49 @@ const NUDGES: [f64; 24] = {
 /// Skeleton numbers that are tried at a time.
 const CHUNK: u64 = 2048;
 
-const SUITES: [(&str, Split, u64, &str); 4] = [
+/// Name, split, seed if it is not that of the training, description.
+const SUITES: [(&str, Split, Option<u64>, &str); 4] = [
     (
         "large",
         Split::Train,
-        LARGE,
+        Some(LARGE),
         "Random laws of one state, as they are trained on, from a seed of its own",
     ),
     (
         "unseen-skeletons",
         Split::UnseenSkeletons,
-        TRAINING,
+        None,
         "Random laws of one state whose skeletons training never has",
     ),
     (
         "unseen-constants",
         Split::UnseenConstants,
-        TRAINING,
+        None,
         "Random laws of one state whose skeletons training has, with constants that it never has",
     ),
     (
         "unseen-initial-values",
         Split::UnseenInitialStates,
-        TRAINING,
+        None,
         "Random laws of one state that training has, from initial values that it never has",
     ),
 ];
+
+/// What matters here of a configuration of training.
+#[derive(serde::Deserialize)]
+struct Training {
+    seed: u64,
+    generator: toml::Table,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let config = arguments.next().ok_or("no configuration")?;
     let directory = arguments.next().ok_or("no directory")?;
-    let config = Config::from_toml(&fs::read_to_string(config)?)?;
+    let training: Training = toml::from_str(&fs::read_to_string(config)?)?;
+    let config = Config::from_toml(&training.generator.to_string())?;
     for (name, split, seed, description) in SUITES {
+        let seed = seed.unwrap_or(training.seed);
         let sampler = Sampler::new(config.clone(), seed).split(split);
         let mut text = format!(
             "{{\"name\":\"{name}\",\"description\":\"{description}\",\"source\":\"eval/examples/suites.rs\"}}\n"
