@@ -12,6 +12,7 @@ mod quantile;
 mod slopes;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use nsode_generator::Trajectory;
 use rand_chacha::ChaCha8Rng;
@@ -24,9 +25,13 @@ pub use forecast::{Band, Forecast, ForecastError};
 use posterior::Draw;
 pub use posterior::Posterior;
 pub use slopes::SlopeBand;
+use walk::walk;
 
 /// Draws of an ensemble.
 pub const DRAWS: usize = 200;
+
+/// Draws from the normal distribution do if their weights say as much as this share of them would.
+const ENOUGH: f64 = 0.4;
 
 /// Candidates below this share of the best one's posterior are not drawn from.
 const NEGLIGIBLE: f64 = 1e-3;
@@ -80,8 +85,12 @@ impl<'a> Ensemble<'a> {
             let chance = f64::from(random.next_u32()) / f64::from(u32::MAX);
             let draws = exact as usize + usize::from(chance < exact.fract());
             let made = (0..draws).filter_map(|_| law.draw(problem, &mut random));
-            let made: Vec<Draw> = made.collect();
-            let weights = weights(&made);
+            let mut made: Vec<Draw> = made.collect();
+            let mut weights = weights(&made);
+            if effective(&weights) < ENOUGH * made.len() as f64 {
+                made = walk(law, problem, draws, &mut random);
+                weights = vec![1.0; made.len()];
+            }
             for (draw, weight) in made.into_iter().zip(weights) {
                 members.push(Member {
                     posterior,
@@ -145,6 +154,17 @@ impl<'a> Ensemble<'a> {
     /// The band of the right-hand side over the states that `fitted` visits.
     pub fn slopes(&self, fitted: &[Trajectory], level: f64) -> SlopeBand {
         slopes::slopes(self, fitted, level)
+    }
+}
+
+/// The number of equal weights that would say as much.
+fn effective(weights: &[f64]) -> f64 {
+    let sum: f64 = weights.iter().sum();
+    let squares: f64 = weights.iter().map(|w| w * w).sum();
+    if squares > 0.0 {
+        sum * sum / squares
+    } else {
+        0.0
     }
 }
 

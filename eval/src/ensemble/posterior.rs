@@ -14,6 +14,9 @@ use crate::setting::Setting;
 /// Largest |u| that a draw may reach, in the units in which data have 1.
 const LIMIT: f64 = 1e6;
 
+/// Eigenvalues of the correlations below this are rounding.
+const SINGULAR: f64 = 1e-14;
+
 /// Most steps of one solution.
 const STEPS: usize = 20_000;
 
@@ -86,9 +89,26 @@ impl Posterior {
             }
         };
         let spread = model.spread(&centre, variance);
-        let eigen = SymmetricEigen::new(spread.covariance);
-        let roots = eigen.eigenvalues.map(|value| value.max(0.0).sqrt());
-        let root = &eigen.eigenvectors * DMatrix::from_diagonal(&roots);
+        // Correlations, so that the units of the constants decide nothing.
+        let units = spread.covariance.diagonal().map(|v| v.max(0.0).sqrt());
+        let unit = |i: usize| if units[i] > 0.0 { units[i] } else { 1.0 };
+        let n = units.len();
+        let correlation =
+            DMatrix::from_fn(n, n, |i, j| spread.covariance[(i, j)] / (unit(i) * unit(j)));
+        let eigen = SymmetricEigen::new(correlation);
+        // What the fit holds, as fixed constants, is no direction that a draw moves along.
+        let roots = eigen
+            .eigenvalues
+            .iter()
+            .zip(eigen.eigenvectors.column_iter());
+        let roots = roots.filter(|(value, _)| **value > SINGULAR);
+        let columns: Vec<DVector<f64>> = roots
+            .map(|(value, vector)| vector.component_mul(&units) * value.sqrt())
+            .collect();
+        let root = match columns.is_empty() {
+            true => DMatrix::zeros(units.len(), 0),
+            false => DMatrix::from_columns(&columns),
+        };
         root.iter().all(|v| v.is_finite()).then_some(Posterior {
             model,
             settings,
@@ -121,17 +141,20 @@ impl Posterior {
 
     /// One draw. A constant that leaves its bounds is moved back to them.
     pub fn draw(&self, problem: &Problem, random: &mut ChaCha8Rng) -> Option<Draw> {
-        let count = self.root.ncols();
-        let normal: Vec<f64> = (0..count).map(|_| normal(random)).collect();
-        // Directions that the fit holds, as of fixed constants, are none that a draw moves along.
-        let moves = self.root.column_iter().map(|column| column.norm() > 0.0);
-        let square: f64 = normal
-            .iter()
-            .zip(moves)
-            .filter(|(_, moves)| *moves)
-            .map(|(z, _)| z * z)
-            .sum();
-        let moved = &self.root * DVector::from_vec(normal);
+        let place = DVector::from_fn(self.directions(), |_, _| normal(random));
+        let square = place.norm_squared();
+        self.at(problem, &place, square)
+    }
+
+    /// Directions in which constants and initial states are open.
+    pub(super) fn directions(&self) -> usize {
+        self.root.ncols()
+    }
+
+    /// The draw at `place`, in standard deviations of the normal distribution along the directions. Its weight is
+    /// the logarithm of how well it follows the data, plus half of `square`.
+    pub(super) fn at(&self, problem: &Problem, place: &DVector<f64>, square: f64) -> Option<Draw> {
+        let moved = &self.root * place;
         let all = self.centre.constants.len();
         let constants = (self.centre.constants.iter().zip(moved.iter()))
             .zip(&self.settings)
@@ -298,7 +321,7 @@ fn independence(residuals: &[Vec<f64>]) -> f64 {
 }
 
 /// A standard normal number, by the method of Box and Muller.
-fn normal(random: &mut ChaCha8Rng) -> f64 {
+pub(super) fn normal(random: &mut ChaCha8Rng) -> f64 {
     let mut uniform = || (f64::from(random.next_u32()) + 0.5) / 4_294_967_296.0;
     let radius = (-2.0 * uniform().ln()).sqrt();
     radius * (std::f64::consts::TAU * uniform()).cos()
