@@ -31,7 +31,7 @@ use crate::{Outcome, stop};
 /// A problem with a suite, a file, the network.
 pub fn run(config: Config) -> Result<Outcome, Fault> {
     if let Task::Table(runs) = &config.task {
-        return side_by_side(runs, config.json);
+        return side_by_side(runs, config.json, config.out.as_deref());
     }
     let all: Vec<Case> = config
         .suites

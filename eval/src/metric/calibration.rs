@@ -14,12 +14,16 @@ pub struct Bin {
     pub right: f64,
 }
 
+/// The bin of a stated probability.
+pub fn bin(stated: f64) -> usize {
+    ((stated.clamp(0.0, 1.0) * BINS as f64) as usize).min(BINS - 1)
+}
+
 /// The cases `(probability, right)` in bins `[0, 0.1), … [0.9, 1]`.
 pub fn bins(cases: &[(f64, bool)]) -> [Bin; BINS] {
     let mut bins = [Bin::default(); BINS];
     for (stated, right) in cases {
-        let place = (stated.clamp(0.0, 1.0) * BINS as f64) as usize;
-        if let Some(bin) = bins.get_mut(place.min(BINS - 1)) {
+        if let Some(bin) = bins.get_mut(bin(*stated)) {
             bin.cases += 1;
             bin.stated += stated;
             bin.right += f64::from(u8::from(*right));

@@ -1,5 +1,5 @@
 //! How good the answers are, against what makes them hard: noise, dropping, number of points, complexity of the
-//! true law, and the time that was taken.
+//! true law, and the time that was taken; and against the probabilities that they are given with.
 //!
 //! A picture is drawn of each axis on which the records have more than one value. Of one system under test, each
 //! figure has a line; of several, each system has one, and each figure a panel. Bars are the 95 % intervals.
@@ -12,6 +12,7 @@ use super::{Format, PlotError, write};
 use crate::bench::summary::share;
 use crate::bench::{Figure, Record};
 use crate::metric::bootstrap::quantile;
+use crate::metric::calibration::{self, BINS};
 
 /// Sizes in logical pixels.
 const MARGIN: f64 = 16.0;
@@ -31,6 +32,9 @@ const FIGURES: [Figure; 4] = [
     Figure::Skeleton,
     Figure::Law10,
 ];
+
+/// Fewest answers of about the same stated probability whose share is drawn.
+const FEWEST: usize = 10;
 
 /// Complexities that count as one, by the largest of each.
 const COMPLEXITIES: [usize; 5] = [4, 7, 10, 14, usize::MAX];
@@ -168,7 +172,65 @@ fn pictures(records: &[&Record]) -> Vec<Picture> {
     if values(records.iter().copied(), |r| r.system.clone()).len() > 1 {
         all.push(time(records));
     }
+    let reliability = calibration(records);
+    if reliability.2.iter().any(|panel| panel.lines.len() > 1) {
+        all.push(reliability);
+    }
     all
+}
+
+/// The reliability diagram: the share of true skeletons among answers of about the same stated probability, a line a
+/// system and the line on which these are equal, a panel a condition.
+fn calibration(records: &[&Record]) -> Picture {
+    let systems = values(records.iter().copied(), |r| r.system.clone());
+    let equal = |x: f64| Point {
+        x,
+        share: x,
+        low: x,
+        high: x,
+    };
+    let panel = |condition: &String| {
+        let mut lines: Vec<Line> = Vec::new();
+        for (name, system) in systems.iter().enumerate() {
+            let here = records
+                .iter()
+                .filter(|r| r.system == *system && r.condition == *condition);
+            let stated: Vec<(f64, &Record)> =
+                here.filter_map(|r| Some((r.posterior?, *r))).collect();
+            let points: Vec<Point> = (0..BINS)
+                .filter_map(|bin| {
+                    let inside = stated.iter().filter(|(p, _)| calibration::bin(*p) == bin);
+                    let (stated, inside): (Vec<f64>, Vec<&Record>) = inside.copied().unzip();
+                    let share = share(&inside, Figure::Skeleton)?;
+                    (inside.len() >= FEWEST).then(|| Point {
+                        x: stated.iter().sum::<f64>() / stated.len() as f64,
+                        share: share.share,
+                        low: share.low,
+                        high: share.high,
+                    })
+                })
+                .collect();
+            if points.len() > 1 {
+                lines.push(Line { name, points });
+            }
+        }
+        lines.push(Line {
+            name: systems.len(),
+            points: vec![equal(0.0), equal(1.0)],
+        });
+        Panel {
+            title: format!("skeleton ({condition})"),
+            label: "stated probability of the first law, %".to_string(),
+            ticks: (0..=5)
+                .map(|i| (f64::from(i) / 5.0, (20 * i).to_string()))
+                .collect(),
+            lines,
+        }
+    };
+    let conditions = values(records.iter().copied(), |r| r.condition.clone());
+    let panels = conditions.iter().map(panel).collect();
+    let names = systems.iter().cloned().chain(["as stated".to_string()]);
+    ("calibration", names.collect(), panels)
 }
 
 /// Panels of shares along an axis whose places have these texts; `place` says at which a record is.

@@ -103,8 +103,8 @@ pub struct Arguments {
     /// Do not answer: judge the answers of another program, lines {"case", "rhs", "seconds"}
     #[arg(long, value_name = "F.jsonl", conflicts_with = "proposers")]
     score: Option<PathBuf>,
-    /// Do not run anything: print the results of these runs side by side, in Markdown
-    #[arg(long, value_name = "DIR|F.jsonl", num_args = 1.., conflicts_with_all = ["suite", "score", "export", "out"])]
+    /// Do not run anything: print the results of these runs side by side, in Markdown, and draw them in --out
+    #[arg(long, value_name = "DIR|F.jsonl", num_args = 1.., conflicts_with_all = ["suite", "score", "export"])]
     table: Vec<PathBuf>,
 }
 

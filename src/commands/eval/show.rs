@@ -67,14 +67,17 @@ pub fn show(
     stdout(|out| out.write_all(text.as_bytes()))
 }
 
-/// Prints the results of several runs.
+/// Prints the results of several runs, and draws them in `out`, if there is one.
 ///
 /// # Errors
-/// A run that can't be read.
-pub fn side_by_side(runs: &[PathBuf], as_json: bool) -> Result<Outcome, Fault> {
+/// A run that can't be read, a picture that can't be written.
+pub fn side_by_side(runs: &[PathBuf], as_json: bool, out: Option<&Path>) -> Result<Outcome, Fault> {
     let mut records = Vec::new();
     for run in runs {
         records.extend(read_results(run)?);
+    }
+    if let Some(out) = out {
+        accuracy::plots(out, &records)?;
     }
     let mut groups = summarise(&records);
     // By suite and condition, in the order in which these first occur, so that rivals stand together.
