@@ -12,7 +12,7 @@ use nsode_parser::print::number;
 use serde::Serialize;
 
 use super::BenchError;
-use crate::metric::Reference;
+use super::run::truth;
 use crate::suite::Case;
 use crate::whole;
 
@@ -44,14 +44,8 @@ pub fn export(cases: &[Case], seed: u64, directory: &Path) -> Result<(), BenchEr
     fs::create_dir_all(directory).map_err(|e| BenchError::io(directory, e))?;
     let mut list = Vec::new();
     for case in cases {
-        let points = case.condition.points;
-        let reference = Reference::new(case.system, case.start, points).map_err(|source| {
-            BenchError::Truth {
-                case: case.id(),
-                source,
-            }
-        })?;
-        let observed = case.observe(&reference.own, seed);
+        let (reference, runs) = truth(case)?;
+        let observed = case.observe(&runs, seed);
         let names = &case.system.names;
         let file = case.id().replace('/', "_") + ".csv";
         let path = directory.join(&file);
@@ -65,7 +59,7 @@ pub fn export(cases: &[Case], seed: u64, directory: &Path) -> Result<(), BenchEr
             noise: case.condition.noise,
             drop: case.condition.drop,
             points: reference.own.len(),
-            observed: observed.len(),
+            observed: observed.iter().map(Trajectory::len).sum(),
             dimension: names.dimension(),
             time: &names.time,
             states: &names.states,
@@ -78,20 +72,34 @@ pub fn export(cases: &[Case], seed: u64, directory: &Path) -> Result<(), BenchEr
     whole::write(&path, &list).map_err(|e| BenchError::io(&path, e))
 }
 
-/// A table with a header, numbers with all their digits, missing cells blank.
-pub fn csv(names: &Names, path: &Trajectory) -> Vec<u8> {
+/// The column that tells runs apart, where there are several.
+pub const RUN: &str = "run";
+
+/// A table with a header, numbers with all their digits, missing cells blank. Of several runs, the last column,
+/// [`RUN`], has the number.
+pub fn csv(names: &Names, runs: &[Trajectory]) -> Vec<u8> {
     let mut out = Vec::new();
+    let several = runs.len() > 1;
     // Writing to memory does not fail.
-    let _ = writeln!(out, "{},{}", names.time, names.states.join(","));
-    for (i, time) in path.times().iter().enumerate() {
-        let _ = write!(out, "{}", number(*time));
-        for value in path.state(i) {
-            let _ = match value.is_nan() {
-                true => write!(out, ","),
-                false => write!(out, ",{}", number(*value)),
+    let _ = write!(out, "{},{}", names.time, names.states.join(","));
+    let _ = match several {
+        true => writeln!(out, ",{RUN}"),
+        false => writeln!(out),
+    };
+    for (run, path) in runs.iter().enumerate() {
+        for (i, time) in path.times().iter().enumerate() {
+            let _ = write!(out, "{}", number(*time));
+            for value in path.state(i) {
+                let _ = match value.is_nan() {
+                    true => write!(out, ","),
+                    false => write!(out, ",{}", number(*value)),
+                };
+            }
+            let _ = match several {
+                true => writeln!(out, ",{}", run + 1),
+                false => writeln!(out),
             };
         }
-        let _ = writeln!(out);
     }
     out
 }

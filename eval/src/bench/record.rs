@@ -123,7 +123,7 @@ pub struct Listed {
 pub fn judge(
     case: &Case,
     who: &str,
-    observed: &Trajectory,
+    observed: &[Trajectory],
     reference: &Reference,
     answer: &Answer,
     top: usize,
@@ -165,7 +165,7 @@ pub fn judge(
         noise: case.condition.noise,
         drop: case.condition.drop,
         points: reference.own.len(),
-        observed: observed.len(),
+        observed: observed.iter().map(Trajectory::len).sum(),
         time: names.time.clone(),
         states: names.states.clone(),
         truth: texts(&case.system.law, names),

@@ -20,7 +20,7 @@ use crate::proposer::Proposer;
 use crate::suite::Case;
 
 /// Somebody who is asked about a case and what was seen of it. Each worker has one of its own.
-pub type Asker<'a> = Box<dyn FnMut(&Case, &Trajectory) -> Answer + Send + 'a>;
+pub type Asker<'a> = Box<dyn FnMut(&Case, &[Trajectory]) -> Answer + Send + 'a>;
 
 /// Checks that the true law of every case can be solved, before any time is spent.
 ///
@@ -30,20 +30,27 @@ pub fn check(cases: &[Case]) -> Result<(), BenchError> {
     let mut runs: Vec<&Case> = cases.iter().collect();
     // The conditions of a run differ in what is seen, not in the truth.
     runs.dedup_by(|a, b| {
-        std::ptr::eq(a.system, b.system)
-            && a.start == b.start
-            && a.condition.points == b.condition.points
+        let size = |case: &Case| (case.start, case.condition.points, case.condition.runs);
+        std::ptr::eq(a.system, b.system) && size(a) == size(b)
     });
     runs.par_iter().try_for_each(|case| truth(case).map(drop))
 }
 
-fn truth(case: &Case) -> Result<Reference, BenchError> {
-    Reference::new(case.system, case.start, case.condition.points).map_err(|source| {
-        BenchError::Truth {
-            case: case.id(),
-            source,
-        }
-    })
+/// The truth of a case, and all of its runs, clean.
+pub(super) fn truth(case: &Case) -> Result<(Reference, Vec<Trajectory>), BenchError> {
+    let wrong = |source| BenchError::Truth {
+        case: case.id(),
+        source,
+    };
+    let condition = case.condition;
+    let reference = Reference::new(case.system, case.start, condition.points).map_err(wrong)?;
+    let mut runs = vec![reference.own.clone()];
+    runs.extend(
+        reference
+            .between(case.system, condition.runs.saturating_sub(1))
+            .map_err(wrong)?,
+    );
+    Ok((reference, runs))
 }
 
 /// Asks one worker an asker about all `cases`, and hands each record to `each` as it comes, in any order. Ends
@@ -73,8 +80,8 @@ pub fn run(
                         let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) else {
                             break;
                         };
-                        let record = truth(case).map(|reference| {
-                            let observed = case.observe(&reference.own, seed);
+                        let record = truth(case).map(|(reference, runs)| {
+                            let observed = case.observe(&runs, seed);
                             let answer = asker(case, &observed);
                             judge(case, who, &observed, &reference, &answer, top)
                         });
@@ -98,10 +105,10 @@ pub fn run(
 
 /// Asks `proposers`, on the threads of the caller's pool. The time is that of the whole discovery, smoothing
 /// included; reading files and loading a network are not.
-pub fn ask(observed: &Trajectory, proposers: &[Box<dyn Proposer>], options: &Options) -> Answer {
+pub fn ask(observed: &[Trajectory], proposers: &[Box<dyn Proposer>], options: &Options) -> Answer {
     let started = Instant::now();
-    let found = Problem::new(vec![observed.clone()])
-        .and_then(|problem| discover(&problem, proposers, options));
+    let found =
+        Problem::new(observed.to_vec()).and_then(|problem| discover(&problem, proposers, options));
     let seconds = started.elapsed().as_secs_f64();
     match found {
         Ok(found) => Answer {

@@ -159,6 +159,33 @@ impl Reference {
         Ok(reference)
     }
 
+    /// Clean runs beside the own one, `count` of them, from initial states that divide the way to the other run's
+    /// evenly; none where there is no other run.
+    ///
+    /// # Errors
+    /// [`ReferenceError::NoSolution`] where one of them has no solution.
+    pub fn between(
+        &self,
+        system: &KnownSystem,
+        count: usize,
+    ) -> Result<Vec<Trajectory>, ReferenceError> {
+        let Some(other) = &self.other else {
+            return Ok(Vec::new());
+        };
+        let ends = || self.own.state(0).iter().zip(other.state(0));
+        let run = |i: usize| {
+            let share = (i + 1) as f64 / (count + 1) as f64;
+            let y0: Vec<f64> = ends().map(|(a, b)| a + share * (b - a)).collect();
+            solve(&system.law, &y0, self.own.times(), &self.scaling, f64::MAX).map_err(|outcome| {
+                ReferenceError::NoSolution {
+                    run: i + 3,
+                    outcome,
+                }
+            })
+        };
+        (0..count).map(run).collect()
+    }
+
     /// Whether the true law's constants are known, so that laws can be compared as functions.
     pub fn known(&self) -> bool {
         self.known

@@ -21,8 +21,10 @@ pub struct Condition {
     pub noise: f64,
     /// Share of the points that are dropped at random.
     pub drop: f64,
-    /// Points before any is dropped.
+    /// Points of a run before any is dropped.
     pub points: usize,
+    /// Runs that are observed together: that of the case, and others from initial states between it and the next.
+    pub runs: usize,
 }
 
 /// Points of the named conditions.
@@ -37,7 +39,8 @@ pub const NAMED: [(&str, f64, f64); 4] = [
 ];
 
 impl fmt::Display for Condition {
-    /// The name, or the numbers; then the number of points where it is not [`POINTS`].
+    /// The name, or the numbers; then the number of points where it is not [`POINTS`], and of runs where it is
+    /// not 1.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let named = NAMED
             .iter()
@@ -47,8 +50,12 @@ impl fmt::Display for Condition {
             None => write!(f, "noise={}+drop={}", self.noise, self.drop)?,
         }
         match self.points {
-            POINTS => Ok(()),
-            points => write!(f, "+points={points}"),
+            POINTS => {}
+            points => write!(f, "+points={points}")?,
+        }
+        match self.runs {
+            1 => Ok(()),
+            runs => write!(f, "+runs={runs}"),
         }
     }
 }
@@ -68,6 +75,7 @@ impl FromStr for Condition {
             noise: *noise,
             drop: *drop,
             points: POINTS,
+            runs: 1,
         })
     }
 }
@@ -124,10 +132,10 @@ impl Case<'_> {
         }
     }
 
-    /// What is seen of `clean`, the solution at all times of the grid.
-    pub fn observe(&self, clean: &Trajectory, seed: u64) -> Trajectory {
+    /// What is seen of `clean`, the solutions at all times of the grid, one a run.
+    pub fn observe(&self, clean: &[Trajectory], seed: u64) -> Vec<Trajectory> {
         if let Runs::Measured(series) = &self.system.runs {
-            return series.clone();
+            return vec![series.clone()];
         }
         let observer = Observer {
             noise: self.condition.noise,
@@ -136,7 +144,8 @@ impl Case<'_> {
         };
         let name = format!("{seed}/{}", self.id());
         let mut rng = ChaCha8Rng::from_seed(Sha256::digest(name.as_bytes()).into());
-        observer.observe(clean, &mut rng)
+        let seen = clean.iter().map(|path| observer.observe(path, &mut rng));
+        seen.collect()
     }
 }
 
@@ -155,8 +164,9 @@ mod tests {
             noise: 0.1,
             drop: 0.0,
             points: 50,
+            runs: 3,
         };
-        assert_eq!(other.to_string(), "noise=0.1+drop=0+points=50");
+        assert_eq!(other.to_string(), "noise=0.1+drop=0+points=50+runs=3");
         assert!("tidy".parse::<Condition>().is_err());
     }
 }

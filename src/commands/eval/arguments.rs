@@ -59,6 +59,10 @@ pub struct Arguments {
     /// Points before any is dropped
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [POINTS])]
     points: Vec<usize>,
+    /// Runs that are observed together and explained by one law; those beyond the first start between the suite's
+    /// initial states
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1])]
+    runs: Vec<usize>,
     #[command(flatten)]
     sources: SourceArguments,
     /// Laws of an answer that are judged
@@ -228,6 +232,7 @@ impl Arguments {
                         noise,
                         drop,
                         points: POINTS,
+                        runs: 1,
                     });
                 }
             }
@@ -237,6 +242,7 @@ impl Arguments {
                 noise,
                 drop,
                 points: POINTS,
+                runs: 1,
             });
             conditions.extend(named);
         }
@@ -260,11 +266,22 @@ impl Arguments {
                 "Give numbers from 5 to 100000.",
             ));
         }
+        if let Some(runs) = self.runs.iter().find(|n| !(1..=20).contains(*n)) {
+            return Err(Fault::new(
+                format!("--runs {runs} is out of range"),
+                "Give numbers from 1 to 20.",
+            ));
+        }
+        let sizes = || {
+            let points = self.points.iter();
+            points.flat_map(|points| self.runs.iter().map(move |runs| (*points, *runs)))
+        };
         let mut all: Vec<Condition> = Vec::new();
         for condition in conditions {
-            for &points in &self.points {
+            for (points, runs) in sizes() {
                 let condition = Condition {
                     points,
+                    runs,
                     ..condition
                 };
                 if !all.contains(&condition) {

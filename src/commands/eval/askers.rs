@@ -139,7 +139,7 @@ fn infer(
     config: &Config,
     sources: &Sources,
     case: &Case,
-    observed: &nsode_generator::Trajectory,
+    observed: &[nsode_generator::Trajectory],
 ) -> Result<Answer, String> {
     let place = tempfile::tempdir().map_err(|e| e.to_string())?;
     let file = place.path().join("observed.csv");
@@ -147,6 +147,9 @@ fn infer(
     std::fs::write(&file, export::csv(names, observed)).map_err(|e| e.to_string())?;
     let mut command = Command::new(program);
     command.arg("infer").arg(&file).arg("--json");
+    if observed.len() > 1 {
+        command.args(["--group", export::RUN]);
+    }
     command.args(["--top", &config.top.to_string()]);
     command.args(["--seconds", &config.seconds.to_string()]);
     command.args(["--seed", &config.seed.to_string()]);
