@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::guess::{self, Guess};
 use crate::problem::{Noise, Problem};
-use crate::proposer::{Proposer, ProposerKind, Seed};
+use crate::proposer::{Proposer, ProposerKind};
 use crate::refine::Refined;
 
 use belief::Belief;
@@ -105,14 +105,14 @@ pub fn discover(
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
     let mut search = Search::new(problem, deadline, options.filter.clone());
-    search.refine_until_enough(problem, &seeds, &mut origins);
+    if options.local {
+        search.seed(|search| search.refine_until_enough(problem, &seeds, &mut origins));
+    } else {
+        search.refine_until_enough(problem, &seeds, &mut origins);
+    }
     if options.local {
         for _ in 0..ROUNDS {
-            let variants = search.variants();
-            let fresh: Vec<Seed> = variants
-                .into_iter()
-                .filter(|seed| !search.attempted.contains(&seed.skeleton))
-                .collect();
+            let fresh = search.variants();
             if fresh.is_empty() {
                 break;
             }

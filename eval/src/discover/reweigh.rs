@@ -44,12 +44,15 @@ impl Search {
         }
         let reweighed = problem.with_noise(noise);
         let before = std::mem::take(&mut self.done);
+        let was_late = std::mem::take(&mut self.late);
         self.refine_all(&reweighed, &seeds, origins);
+        let cut_short = self.late;
+        self.late |= was_late;
         // A round that was cut short, or that lost the best law, would give its share to its rivals.
         let best_kept = seeds
             .first()
             .is_some_and(|best| self.done.contains_key(&best.skeleton));
-        if self.late || !best_kept {
+        if cut_short || !best_kept {
             self.done = before;
             return problem.clone();
         }

@@ -22,11 +22,15 @@ const BATCH: usize = 16;
 /// Best fits that are finished with full accuracy.
 const POLISHED: usize = 40;
 
-/// Seeds that are fitted whatever the first of them are like.
+/// Seeds of laws of one state that are fitted whatever the first of them are like.
 const FEWEST_SEEDS: usize = 240;
 
-/// Seeds between looks at whether they are enough.
+/// Seeds between looks at whether they are enough; of systems, whose fits take ten times as long and whose seeds come
+/// from regression, best first, also the fewest.
 const SLICE: usize = 48;
+
+/// The share of the time that seeds may take where variants come after them.
+const SEEDING: f64 = 0.6;
 
 /// What was fitted so far, and how the fits are weighed.
 pub(super) struct Search {
@@ -97,7 +101,11 @@ impl Search {
         seeds: &[Seed],
         origins: &mut Origins,
     ) {
-        let (first, others) = seeds.split_at(FEWEST_SEEDS.min(seeds.len()));
+        let fewest = match problem.dimension() {
+            1 => FEWEST_SEEDS,
+            _ => SLICE,
+        };
+        let (first, others) = seeds.split_at(fewest.min(seeds.len()));
         self.refine_all(problem, first, origins);
         for slice in others.chunks(SLICE) {
             if self.late || self.is_enough(problem) {
@@ -105,6 +113,14 @@ impl Search {
             }
             self.refine_all(problem, slice, origins);
         }
+    }
+
+    /// Leaves part of the time for what comes after the seeds, while `seeding`.
+    pub fn seed(&mut self, seeding: impl FnOnce(&mut Search)) {
+        let (now, end) = (Instant::now(), self.deadline);
+        self.deadline = now + end.saturating_duration_since(now).mul_f64(SEEDING);
+        seeding(self);
+        self.deadline = end;
     }
 
     fn is_enough(&self, problem: &Problem) -> bool {
