@@ -11,7 +11,7 @@ use crate::covariance::Inverse;
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
-use crate::problem::{FLOOR, Noise, Problem, RESOLUTION};
+use crate::problem::{FLOOR, Problem, RESOLUTION};
 use crate::rank::bic;
 use crate::shooting::{Fit, Shooter};
 
@@ -65,10 +65,30 @@ impl Refined {
         problem.deviations(&self.sse).iter().all(|d| *d < EXACT)
     }
 
+    /// Whether it leaves no more over than the smoother takes for noise, in any state.
+    pub fn reaches_noise(&self, problem: &Problem) -> bool {
+        let found = problem.deviations(&self.sse);
+        found
+            .iter()
+            .zip(levels(problem))
+            .all(|(d, level)| *d < level)
+    }
+
     /// Whether what it leaves over is of the size of noise in every state.
     pub fn is_noisy(&self, problem: &Problem) -> bool {
         problem.deviations(&self.sse).iter().all(|d| *d > NOISY)
     }
+}
+
+/// How hard to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// What fails from every start, or of a system does not reach the noise, is tried again with solutions that are
+    /// pulled towards the data.
+    Whole,
+    /// Starts only: for systems of which a law is known that explains the data, most of the time goes otherwise
+    /// into those that never will.
+    Starts,
 }
 
 /// Fits `skeleton` to `problem`, from `constants` where given and from the integral form. `None` where no
@@ -77,14 +97,16 @@ pub fn refine(
     problem: &Problem,
     skeleton: &Skeleton,
     constants: Option<&[f64]>,
+    effort: Effort,
 ) -> Option<Refined> {
-    refine_to(problem, skeleton, constants, 2)
+    refine_to(problem, skeleton, constants, effort, 2)
 }
 
 fn refine_to(
     problem: &Problem,
     skeleton: &Skeleton,
     constants: Option<&[f64]>,
+    effort: Effort,
     simplifications: usize,
 ) -> Option<Refined> {
     if skeleton.dimension() != problem.dimension() || skeleton.slots() > MAX_CONSTANTS {
@@ -96,11 +118,11 @@ fn refine_to(
         return None;
     }
     let seed = constants.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()));
-    let fit = best_fit(problem, &law, &mut shooter, seed)?;
+    let fit = best_fit(problem, &law, &mut shooter, seed, effort)?;
     match finished(problem, skeleton, &shooter, fit)? {
         Finished::Fit(refined) => Some(*refined),
         Finished::Simpler(shape, values) if simplifications > 0 => {
-            refine_to(problem, &shape, Some(&values), simplifications - 1)
+            refine_to(problem, &shape, Some(&values), effort, simplifications - 1)
         }
         Finished::Simpler(..) => None,
     }
@@ -191,11 +213,20 @@ fn starts(problem: &Problem, law: &Law, seed: Option<&[f64]>) -> Vec<Vec<f64>> {
     starts
 }
 
+/// Residuals' standard deviations, one a state, up to which a fit is at the level of the noise.
+fn levels(problem: &Problem) -> Vec<f64> {
+    let each = problem.noise().iter().map(|n| n.deviation);
+    let most = each.clone().fold(0.0, f64::max);
+    each.map(|deviation| 1.4 * deviation.max(0.3 * most).max(5.0 * FLOOR))
+        .collect()
+}
+
 fn best_fit(
     problem: &Problem,
     law: &Law,
     shooter: &mut Shooter,
     seed: Option<&[f64]>,
+    effort: Effort,
 ) -> Option<Fit> {
     let initial = shooter.smoothed_initial();
     if !initial.iter().flatten().all(|u| u.is_finite()) {
@@ -210,15 +241,7 @@ fn best_fit(
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
     // Good: at the level of the noise, and following the data, as the noise may be overrated.
     let spread = problem.spread();
-    let levels: Vec<f64> = {
-        let most = problem
-            .noise()
-            .iter()
-            .map(|n| n.deviation)
-            .fold(0.0, f64::max);
-        let level = |n: &Noise| 1.4 * n.deviation.max(0.3 * most).max(5.0 * FLOOR);
-        problem.noise().iter().map(level).collect()
-    };
+    let levels = levels(problem);
     let follows = |fit: &Fit| {
         let found = fit.deviations(problem);
         found
@@ -256,7 +279,7 @@ fn best_fit(
     }
     let lost = match &best {
         None => true,
-        Some(fit) => problem.dimension() > 1 && !good(fit),
+        Some(fit) => problem.dimension() > 1 && effort == Effort::Whole && !good(fit),
     };
     if lost {
         for start in &starts {

@@ -7,7 +7,7 @@ use common::system;
 use nsode_eval::Problem;
 use nsode_eval::flow::{Flow, Run};
 use nsode_eval::law::Law;
-use nsode_eval::refine::refine;
+use nsode_eval::refine::{Effort, refine};
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Skeleton};
@@ -149,7 +149,8 @@ fn blow_up_and_the_edge_of_a_domain_end_a_run() {
 /// The largest relative error of a refined law's constants, in physical units.
 fn worst(problem: &Problem, rhs: &[&str], start: Option<&[f64]>) -> f64 {
     let (shape, truth) = skeleton(rhs);
-    let refined = refine(problem, &shape, start).unwrap_or_else(|| panic!("{rhs:?}: no fit"));
+    let refined =
+        refine(problem, &shape, start, Effort::Whole).unwrap_or_else(|| panic!("{rhs:?}: no fit"));
     let (found, values) = refined
         .system
         .restored(problem.scaling())
@@ -211,7 +212,7 @@ fn standard_errors_say_how_far_off_constants_are() {
     for run in 0..60 {
         let mut random = Noise(1000 + run);
         let problem = Problem::new(vec![noisy(&clean, &mut random, 0.0, 0.03)]).unwrap();
-        let refined = refine(&problem, &shape, None).unwrap();
+        let refined = refine(&problem, &shape, None, Effort::Whole).unwrap();
         let (_, values) = refined
             .system
             .restored(problem.scaling())
@@ -241,7 +242,7 @@ fn constants_that_the_data_cannot_tell_have_no_standard_error() {
     let path = solve(&rhs, &[1.0], &grid(3.0, 60));
     let problem = Problem::new(vec![path]).unwrap();
     let (shape, _) = skeleton(&["-1.5*y + 0.3*y^1.001"]);
-    if let Some(refined) = refine(&problem, &shape, None) {
+    if let Some(refined) = refine(&problem, &shape, None, Effort::Whole) {
         let vague = refined
             .errors
             .iter()
@@ -272,7 +273,7 @@ fn too_little_data_is_an_error_or_no_fit_never_a_panic() {
     let path = Trajectory::new(1, grid(1.0, 5), vec![1.0, 1.4, 2.1, 2.9, 4.2]).unwrap();
     let problem = Problem::new(vec![path]).unwrap();
     let (large, _) = skeleton(&["1.7*y - 1.1*y^2 + sin(3*y) + exp(2*y) + 0.1*y^3"]);
-    assert!(refine(&problem, &large, None).is_none());
+    assert!(refine(&problem, &large, None, Effort::Whole).is_none());
     let (small, _) = skeleton(&["1.7*y"]);
-    assert!(refine(&problem, &small, Some(&[f64::NAN])).is_some());
+    assert!(refine(&problem, &small, Some(&[f64::NAN]), Effort::Whole).is_some());
 }

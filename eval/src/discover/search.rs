@@ -13,7 +13,7 @@ use crate::prior::log_prior;
 use crate::problem::Problem;
 use crate::proposer::Seed;
 use crate::rank::{UNDETERMINED, log_evidence};
-use crate::refine::{Refined, polish, refine};
+use crate::refine::{Effort, Refined, polish, refine};
 
 /// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
 /// threads.
@@ -71,11 +71,16 @@ impl Search {
                 return;
             }
             let deadline = self.deadline;
+            let effort = match self.explains(problem) {
+                true => Effort::Starts,
+                false => Effort::Whole,
+            };
             let found: Vec<Option<Option<Refined>>> = batch
                 .par_iter()
                 .map(|seed| {
+                    let start = seed.constants.as_deref();
                     let time_left = Instant::now() < deadline;
-                    time_left.then(|| refine(problem, &seed.skeleton, seed.constants.as_deref()))
+                    time_left.then(|| refine(problem, &seed.skeleton, start, effort))
                 })
                 .collect();
             self.late |= found.iter().any(Option::is_none);
@@ -121,6 +126,11 @@ impl Search {
         self.deadline = now + end.saturating_duration_since(now).mul_f64(SEEDING);
         seeding(self);
         self.deadline = end;
+    }
+
+    /// Whether a law is known that leaves nothing but noise.
+    fn explains(&self, problem: &Problem) -> bool {
+        self.done.values().any(|fit| fit.reaches_noise(problem))
     }
 
     fn is_enough(&self, problem: &Problem) -> bool {

@@ -29,7 +29,7 @@ struct Found<'a> {
     place: Option<Option<usize>>,
 }
 
-/// Means over `batches`; a beam over the first `beam` samples of them.
+/// Means over `batches`; a beam over `beam` samples of them, as many of each: batches are cut from sorted lengths.
 ///
 /// # Errors
 /// [`Error::Torch`], and those of decoding.
@@ -38,6 +38,8 @@ pub(super) fn unseen(network: &Network, batches: &[Batch], beam: usize) -> Resul
     let _guard = tch::no_grad_guard();
     let (mut skeleton, mut constants, mut counts) = (0.0, 0.0, [0; 2]);
     let mut found: Vec<Found> = Vec::new();
+    let mut left = beam;
+    let each = beam.div_ceil(batches.len().max(1));
     for batch in batches {
         let memory = network.encode(&batch.encoder);
         let (losses, right) = network.evaluate(&memory, &batch.targets);
@@ -46,7 +48,8 @@ pub(super) fn unseen(network: &Network, batches: &[Batch], beam: usize) -> Resul
         constants += of_constants;
         add(&mut counts, losses.counts);
         let right = to_host(&right).map_err(&torch)?;
-        let places = places(network, batch, beam.saturating_sub(found.len()))?;
+        let places = places(network, batch, each.min(left))?;
+        left -= places.len();
         let places = places.into_iter().map(Some).chain(std::iter::repeat(None));
         let rows = batch.skeletons.iter().zip(right).zip(places);
         found.extend(rows.map(|((skeleton, right), place)| Found {
