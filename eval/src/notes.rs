@@ -13,6 +13,9 @@ use crate::report::named::Named;
 /// A law is a rival of the best from this share of its posterior on, and this posterior.
 const RIVAL: (f64, f64) = (0.1, 0.02);
 
+/// Posteriors of rivals that are told one by one, with that of the best.
+const NAMED: usize = 4;
+
 /// Right-hand sides agree where they differ by less than this share of the best one's largest size.
 const AGREES: f64 = 0.1;
 
@@ -101,10 +104,14 @@ fn rivals(problem: &Problem, names: &Names, candidates: &[Candidate]) -> Option<
         1 => "two laws".to_string(),
         n => format!("{} laws", n + 1),
     };
-    let posteriors: Vec<String> = std::iter::once(&best)
+    let mut posteriors: Vec<String> = std::iter::once(&best)
         .chain(&rivals)
         .map(|c| format!("{:.2}", c.posterior))
         .collect();
+    if posteriors.len() > NAMED {
+        posteriors.truncate(NAMED);
+        posteriors.push("…".to_string());
+    }
     let mut note = format!(
         "{count} explain the data about equally well (posteriors {})",
         posteriors.join(", ")

@@ -25,6 +25,10 @@ const POLISHED: usize = 40;
 /// Seeds of laws of one state that are fitted whatever the first of them are like.
 const FEWEST_SEEDS: usize = 240;
 
+/// An exact law is the one that is sought if it has at most so many constants an equation: with more of them, another
+/// law can come as close, and the true one may be among the seeds that are left.
+const FEW: usize = 3;
+
 /// Seeds between looks at whether they are enough; of systems, whose fits take ten times as long and whose seeds come
 /// from regression, best first, also the fewest.
 const SLICE: usize = 48;
@@ -138,7 +142,8 @@ impl Search {
         let Some((_, best)) = ranked.first() else {
             return false;
         };
-        if polish(problem, best).is_some_and(|best| best.is_exact(problem)) {
+        let few = best.constants.len() <= FEW * problem.dimension();
+        if few && polish(problem, best).is_some_and(|best| best.is_exact(problem)) {
             return true;
         }
         let pattern = || residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
