@@ -3,7 +3,7 @@
 //! Evidence is the BIC approximation of the marginal likelihood with Gaussian residuals of unknown variance a
 //! state, the variance floored at the integrator's accuracy. docs/ranking.md says what was measured.
 
-use crate::problem::{FLOOR, Problem, RESOLUTION};
+use crate::problem::{FLOOR, Problem};
 
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
 pub const UNDETERMINED: f64 = 3.0;
@@ -20,27 +20,16 @@ pub fn log_evidence(bic: f64, parameters: usize, cells: usize) -> f64 {
     -0.5 * bic - k * (k + 1.0) / (n - k - 1.0).max(1.0)
 }
 
-/// Bayesian information criterion of a fit in normalised units: `Σ n_i·ln(max(SSE_i/n_i, floor)) + Σ ln v +
+/// Bayesian information criterion of a fit in normalised units: `Σ n_i·ln(max(SSE_i/n_i, floor_i)) + Σ ln v +
 /// k·ln n` over the states, with the relative variances `v` of the cells and `k` fitted numbers. Where the
 /// noise is known, `SSE_i/σ_i² − n_i + n_i·ln σ_i²` stands for the first sum.
 pub fn bic(problem: &Problem, sse: &[f64], parameters: usize) -> f64 {
-    let d = problem.dimension();
-    let mut inverse = vec![0.0; d];
-    let mut logs = 0.0;
-    for number in 0..problem.normalised().len() {
-        for (cell, w) in problem.weights(number).iter().enumerate() {
-            if *w > 0.0 {
-                logs -= 2.0 * w.ln();
-                if let Some(sum) = inverse.get_mut(cell % d) {
-                    *sum += w * w;
-                }
-            }
-        }
-    }
+    let weights = (0..problem.normalised().len()).flat_map(|number| problem.weights(number));
+    let logs: f64 = weights.filter(|w| **w > 0.0).map(|w| -2.0 * w.ln()).sum();
     let mut total = logs + parameters as f64 * (problem.observed() as f64).ln();
-    for (((sse, inverse), n), noise) in sse
+    for (((sse, floor), n), noise) in sse
         .iter()
-        .zip(&inverse)
+        .zip(problem.floors())
         .zip(problem.cells())
         .zip(problem.noise())
     {
@@ -51,7 +40,7 @@ pub fn bic(problem: &Problem, sse: &[f64], parameters: usize) -> f64 {
             total += sse / variance - n + n * variance.ln();
             continue;
         }
-        total += n * (sse / n).max(RESOLUTION * RESOLUTION * inverse / n).ln();
+        total += n * (sse / n).max(floor).ln();
     }
     total
 }

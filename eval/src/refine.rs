@@ -28,6 +28,9 @@ const POLISHES: usize = 40;
 /// of data go that come from one, and far below what any instrument resolves.
 const EXACT: f64 = 1e-7;
 
+/// Residuals up to this many standard deviations of the rounding are rounding.
+const ROUNDED: f64 = 1.3;
+
 /// Residuals' standard deviation from which a series counts as noisy.
 const NOISY: f64 = 1e-3;
 
@@ -62,7 +65,17 @@ pub struct Refined {
 impl Refined {
     /// Whether it leaves nothing to explain in any state.
     pub fn is_exact(&self, problem: &Problem) -> bool {
-        problem.deviations(&self.sse).iter().all(|d| *d < EXACT)
+        self.exact(problem).into_iter().all(|exact| exact)
+    }
+
+    /// Whether it leaves nothing to explain, a state: no more than solutions and the digits of the data resolve.
+    pub fn exact(&self, problem: &Problem) -> Vec<bool> {
+        let found = problem.deviations(&self.sse).into_iter();
+        let floors = problem.floors().into_iter().map(|f| ROUNDED * f.sqrt());
+        found
+            .zip(floors)
+            .map(|(d, floor)| d < EXACT.max(floor))
+            .collect()
     }
 
     /// Whether it leaves no more over than the smoother takes for noise, in any state.
@@ -77,6 +90,11 @@ impl Refined {
     /// Whether what it leaves over is of the size of noise in every state.
     pub fn is_noisy(&self, problem: &Problem) -> bool {
         problem.deviations(&self.sse).iter().all(|d| *d > NOISY)
+    }
+
+    /// Whether what it leaves over is of the size of noise in any state.
+    pub fn has_noise(&self, problem: &Problem) -> bool {
+        problem.deviations(&self.sse).iter().any(|d| *d > NOISY)
     }
 }
 

@@ -71,7 +71,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     };
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
-    info.none = found.none;
+    info.none = candidates.first().map(|_| found.none);
     info.notes = notes(&problem, &series.names, candidates, found.none);
     look_ahead(&config, &series, &problem, candidates, &mut info)?;
     drop(spinner);

@@ -1,5 +1,6 @@
 //! Probabilities of the laws that were fitted, and of none of them.
 
+use super::EXPLAINED;
 use super::misfit::{lead, residuals, weighted};
 use crate::problem::Problem;
 use crate::rank::{TEMPER, softmax};
@@ -26,14 +27,24 @@ impl Belief {
                 none: 1.0,
             };
         };
-        let temper = if best.is_noisy(problem) { TEMPER } else { 1.0 };
+        let temper = if best.has_noise(problem) { TEMPER } else { 1.0 };
         let mut weights: Vec<f64> = ranked.iter().map(|(w, _)| temper * (w - top)).collect();
-        // What an exact law leaves over are errors of the integration, which always have a pattern.
-        let pattern = match best.is_exact(problem) {
-            true => None,
-            false => residuals(problem, best).map(|all| lead(&weighted(problem, &all))),
+        // What an exact law leaves over are errors of the integration and of rounding, which have a pattern of their own.
+        let exact = best.exact(problem);
+        let open = residuals(problem, best).map(|all| {
+            let each = weighted(problem, &all)
+                .into_iter()
+                .zip(exact.iter().cycle());
+            each.filter(|(_, exact)| !**exact)
+                .map(|(list, _)| list)
+                .collect::<Vec<_>>()
+        });
+        let doubt = match open {
+            _ if best.r2 < EXPLAINED => MOST_DOUBT,
+            Some(open) if !open.is_empty() => (temper * lead(&open)).min(MOST_DOUBT),
+            _ => f64::NEG_INFINITY,
         };
-        weights.push(pattern.map_or(f64::NEG_INFINITY, |nats| (temper * nats).min(MOST_DOUBT)));
+        weights.push(doubt);
         let mut laws = softmax(&weights);
         let none = laws.pop().unwrap_or(0.0);
         Belief { laws, none }

@@ -125,7 +125,13 @@ pub fn discover(
     }
     let refined = search.done.len();
     let problem = &search.reweigh(problem, &mut origins);
-    search.polish(problem);
+    search.polish(problem, &[]);
+    if options.local {
+        // To the last digit, more constants turn out to be 0.
+        let fresh = search.variants();
+        search.refine_all(problem, &fresh, &mut origins);
+        search.polish(problem, &fresh);
+    }
     let late = search.late;
     if late {
         warnings.push(format!(

@@ -142,16 +142,16 @@ impl Search {
         let Some((_, best)) = ranked.first() else {
             return false;
         };
-        let few = best.constants.len() <= FEW * problem.dimension();
-        if few && polish(problem, best).is_some_and(|best| best.is_exact(problem)) {
-            return true;
+        if best.is_noisy(problem) {
+            let pattern = residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
+            return pattern.is_some_and(|lead| lead < 0.0);
         }
-        let pattern = || residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
-        best.is_noisy(problem) && pattern().is_some_and(|lead| lead < 0.0)
+        let few = best.constants.len() <= FEW * problem.dimension();
+        few && polish(problem, best).is_some_and(|best| best.is_exact(problem))
     }
 
-    /// Finishes the best fits with full accuracy, where data are clean enough for it to matter.
-    pub fn polish(&mut self, problem: &Problem) {
+    /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
+    pub fn polish(&mut self, problem: &Problem, also: &[Seed]) {
         let ranked = self.ranked();
         if ranked
             .first()
@@ -160,7 +160,11 @@ impl Search {
             return;
         }
         let deadline = self.deadline;
-        let best: Vec<&Refined> = ranked.iter().take(POLISHED).map(|(_, fit)| *fit).collect();
+        let mut best: Vec<&Refined> = ranked.iter().map(|(_, fit)| *fit).collect();
+        best.truncate(POLISHED);
+        for seed in also {
+            best.extend(self.done.get(&seed.skeleton));
+        }
         let polished: Vec<Option<Refined>> = best
             .par_iter()
             .map(|fit| {

@@ -30,6 +30,9 @@ use walk::walk;
 /// Draws of an ensemble.
 pub const DRAWS: usize = 200;
 
+/// Fewest draws from one law.
+const FEWEST: usize = 30;
+
 /// Draws from the normal distribution do if their weights say as much as this share of them would.
 const ENOUGH: f64 = 0.4;
 
@@ -84,18 +87,24 @@ impl<'a> Ensemble<'a> {
             let exact = share / total * count as f64;
             let chance = f64::from(random.next_u32()) / f64::from(u32::MAX);
             let draws = exact as usize + usize::from(chance < exact.fract());
-            let made = (0..draws).filter_map(|_| law.draw(problem, &mut random));
+            if draws == 0 {
+                continue;
+            }
+            // Few draws could not tell whether they represent the posterior.
+            let tries = draws.max(FEWEST);
+            let made = (0..tries).filter_map(|_| law.draw(problem, &mut random));
             let mut made: Vec<Draw> = made.collect();
             let mut weights = weights(&made);
             if effective(&weights) < ENOUGH * made.len() as f64 {
                 made = walk(law, problem, draws, &mut random);
                 weights = vec![1.0; made.len()];
             }
+            let found = made.len() as f64;
             for (draw, weight) in made.into_iter().zip(weights) {
                 members.push(Member {
                     posterior,
                     draw,
-                    share: weight * draws as f64,
+                    share: weight * draws as f64 / found,
                 });
             }
         }

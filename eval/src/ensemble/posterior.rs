@@ -8,7 +8,7 @@ use rand_chacha::rand_core::Rng;
 use crate::discover::Candidate;
 use crate::flow::{Flow, Run};
 use crate::parametrised::{Fitted, Parametrised};
-use crate::problem::{FLOOR, Problem};
+use crate::problem::{Problem, RESOLUTION};
 use crate::setting::Setting;
 
 /// Largest |u| that a draw may reach, in the units in which data have 1.
@@ -72,7 +72,7 @@ impl Posterior {
         let mut centre = model.at(problem, &deviations, &constants, &initial)?;
         if problem.dimension() > 1 && !problem.knows_noise() {
             let own = centre.deviations(problem).into_iter();
-            deviations = own.map(|d| d.max(FLOOR)).collect();
+            deviations = own.map(|d| d.max(RESOLUTION)).collect();
             centre = model.at(problem, &deviations, &constants, &initial)?;
         }
         let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);
@@ -85,7 +85,7 @@ impl Posterior {
             // Residuals that drift together say less than their number.
             false => {
                 let share = share(problem, &model, &centre).unwrap_or(1.0);
-                (centre.cost / freedom / share).max((FLOOR / least).powi(2))
+                (centre.cost / freedom / share).max((RESOLUTION / least).powi(2))
             }
         };
         let spread = model.spread(&centre, variance);

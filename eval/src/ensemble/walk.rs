@@ -31,7 +31,8 @@ pub(super) fn walk(
 ) -> Vec<Draw> {
     let n = law.directions();
     let mut place = DVector::zeros(n);
-    let Some(mut here) = law.at(problem, &place, 0.0) else {
+    let start = law.at(problem, &place, 0.0);
+    let Some(mut here) = start.filter(|draw| draw.weight.is_finite()) else {
         return Vec::new();
     };
     let mut shape = DMatrix::identity(n, n);

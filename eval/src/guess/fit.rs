@@ -6,7 +6,7 @@ use super::{Form, Guess, Known, free, start};
 use crate::discover::Constant;
 use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
-use crate::problem::{FLOOR, Problem};
+use crate::problem::{Problem, RESOLUTION};
 use crate::rank::bic;
 use crate::refine::Refined;
 use crate::setting::Setting;
@@ -121,7 +121,10 @@ impl Guess {
         let mut fit = best?;
         if problem.dimension() > 1 && !problem.knows_noise() {
             // Each state's own residuals decide its weight, as in every other fit.
-            let own = fit.deviations(problem).into_iter().map(|d| d.max(FLOOR));
+            let own = fit
+                .deviations(problem)
+                .into_iter()
+                .map(|d| d.max(RESOLUTION));
             let own: Vec<f64> = own.collect();
             let start = (fit.constants.as_slice(), fit.initial.as_slice());
             fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
@@ -197,5 +200,5 @@ pub(crate) fn variance(problem: &Problem, fitted: &Fitted) -> f64 {
         .max(1) as f64;
     let deviations = problem.first_deviations();
     let least = deviations.into_iter().fold(f64::INFINITY, f64::min);
-    (fitted.cost / freedom).max((FLOOR / least).powi(2))
+    (fitted.cost / freedom).max((RESOLUTION / least).powi(2))
 }

@@ -255,19 +255,26 @@ impl Guess {
     }
 }
 
+/// Two fits of one shape whose R² differ by no more than this differ in the last digits only.
+const SAME: f64 = 1e-6;
+
 /// Puts fitted guesses among the other fits, best first. A guess that is as free as its shape takes the place of
-/// the search's fit of the same shape, unless it is clearly worse, as a fit that got stuck is.
+/// the search's fit of the same shape, with its weight if that is larger, since the search's last digits are the
+/// better ones; unless the guess is clearly worse, as a fit that got stuck is.
 pub(crate) fn enter<'a>(
     guessed: &'a [Guessed],
     ranked: &mut Vec<(f64, &'a Refined)>,
     weight: impl Fn(&Refined) -> f64,
 ) {
     for guess in guessed {
-        let worse = |other: &Refined| guess.refined.bic > other.bic + 2.0;
-        ranked.retain(|(_, other)| {
-            !guess.free || other.skeleton != guess.refined.skeleton || worse(other)
-        });
-        ranked.push((weight(&guess.refined), &guess.refined));
+        let own = &guess.refined;
+        let worse = |other: &Refined| own.bic > other.bic + 2.0 && own.r2 < other.r2 - SAME;
+        let replaces =
+            |other: &Refined| guess.free && other.skeleton == own.skeleton && !worse(other);
+        let inherited = ranked.iter().filter(|(_, other)| replaces(other));
+        let most = inherited.map(|(w, _)| *w).fold(weight(own), f64::max);
+        ranked.retain(|(_, other)| !replaces(other));
+        ranked.push((most, own));
     }
     ranked.retain(|(weight, _)| weight.is_finite());
     ranked.sort_by(|a, b| {

@@ -160,17 +160,19 @@ impl Reference {
     }
 
     /// Clean runs beside the own one, `count` of them, from initial states that divide the way to the other run's
-    /// evenly; none where there is no other run.
+    /// evenly; none of a measured series.
     ///
     /// # Errors
-    /// [`ReferenceError::NoSolution`] where one of them has no solution.
+    /// [`ReferenceError`] where there is no other run, or no solution from one of these states.
     pub fn between(
         &self,
         system: &KnownSystem,
         count: usize,
     ) -> Result<Vec<Trajectory>, ReferenceError> {
-        let Some(other) = &self.other else {
-            return Ok(Vec::new());
+        let other = match &self.other {
+            Some(other) => other,
+            None if self.known && count > 0 => return Err(ReferenceError::NoRun { run: 2 }),
+            None => return Ok(Vec::new()),
         };
         let ends = || self.own.state(0).iter().zip(other.state(0));
         let run = |i: usize| {

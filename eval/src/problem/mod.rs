@@ -6,6 +6,7 @@
 
 mod curve;
 mod noise;
+mod quantum;
 
 use nalgebra::DVector;
 use nsode_generator::Trajectory;
@@ -42,6 +43,8 @@ pub struct Problem {
     weights: Vec<Vec<f64>>,
     /// Observed cells of each state.
     cells: Vec<usize>,
+    /// Variance of the rounding of each cell, normalised units; one list a trajectory, row-major.
+    rounding: Vec<Vec<f64>>,
 }
 
 impl Problem {
@@ -105,8 +108,10 @@ impl Problem {
             .map(|path| path.normalised(&scaling))
             .collect::<Result<Vec<_>, _>>()?;
         let (curves, noise) = curves(&normalised, dimension);
+        let rounding = rounding(&trajectories, &scaling);
         let mut problem = Problem {
             dimension,
+            rounding,
             scaling,
             normalised,
             curves,
@@ -254,6 +259,22 @@ impl Problem {
         Some(sums)
     }
 
+    /// Means a state of squared residuals over relative variances below which residuals say nothing: of the accuracy
+    /// of solutions, and of the digits in which the data were written down.
+    pub fn floors(&self) -> Vec<f64> {
+        let d = self.dimension;
+        let mut sums = vec![0.0; d];
+        for (weights, rounding) in self.weights.iter().zip(&self.rounding) {
+            for (cell, (w, variance)) in weights.iter().zip(rounding).enumerate() {
+                if let Some(sum) = sums.get_mut(cell % d) {
+                    *sum += w * w * variance.max(RESOLUTION * RESOLUTION);
+                }
+            }
+        }
+        let each = sums.iter().zip(&self.cells);
+        each.map(|(sum, n)| sum / *n as f64).collect()
+    }
+
     /// Root mean squares a state of such sums.
     pub fn deviations(&self, sums: &[f64]) -> Vec<f64> {
         let each = sums.iter().zip(&self.cells);
@@ -269,4 +290,23 @@ impl Problem {
     pub fn observed(&self) -> usize {
         self.cells.iter().sum()
     }
+}
+
+/// Variance of the rounding of each cell, that of a uniform error within the step, in normalised units.
+fn rounding(trajectories: &[Trajectory], scaling: &Scaling) -> Vec<Vec<f64>> {
+    let d = scaling.states.len();
+    let mut all: Vec<Vec<f64>> = trajectories
+        .iter()
+        .map(|path| vec![0.0; path.states().len()])
+        .collect();
+    for (state, unit) in scaling.states.iter().enumerate() {
+        let values: Vec<f64> = trajectories.iter().flat_map(|p| p.column(state)).collect();
+        let cells = all
+            .iter_mut()
+            .flat_map(|list| list.iter_mut().skip(state).step_by(d));
+        for (cell, step) in cells.zip(quantum::steps(&values)) {
+            *cell = (step / unit).powi(2) / 12.0;
+        }
+    }
+    all
 }

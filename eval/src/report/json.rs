@@ -25,8 +25,9 @@ struct Document<'a> {
     seed: u64,
     checkpoint: Option<&'a str>,
     candidates: Vec<Law<'a>>,
-    /// Probability that none of the laws is right; together with the posteriors of all laws it makes 1.
-    none: f64,
+    /// Probability that none of the laws is right; together with the posteriors of all laws it makes 1. Null where
+    /// there is no law.
+    none: Option<f64>,
     warnings: Vec<&'a str>,
     files: &'a [String],
     trajectories: &'a [String],

@@ -35,7 +35,7 @@ pub struct RunInfo {
     /// What a reader must know before relying on the answer.
     pub notes: Vec<String>,
     /// Probability that none of the laws is right, by the pattern that the best one leaves over.
-    pub none: f64,
+    pub none: Option<f64>,
     /// The solutions to come.
     pub forecast: Option<Forecast>,
     /// The right-hand side of the best law with its band, for pictures.
