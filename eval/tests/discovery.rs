@@ -98,6 +98,50 @@ fn made_up_laws_are_found_from_clean_series() {
     }
 }
 
+/// Data that were written down in three to six digits are explained as far as their digits go, without doubt.
+#[test]
+fn rounded_series_have_the_same_law() {
+    let path = solve(&["0.79*y*(1 - y/74.3)"], &[7.3], 10.0, 100);
+    let rounded: [fn(f64) -> String; 4] = [
+        |y| format!("{y:.2e}"),
+        |y| format!("{y:.3e}"),
+        |y| format!("{y:.2}"),
+        |y| format!("{y:.4}"),
+    ];
+    for format in rounded {
+        let states = path.states().iter().map(|y| format(*y).parse().unwrap());
+        let states = states.collect();
+        let found = find(Trajectory::new(1, path.times().to_vec(), states).unwrap());
+        let best = &found.candidates[0];
+        assert_eq!(best.skeleton, skeleton(&["y - y^2"]), "{best:?}");
+        assert!(best.posterior > 0.5 && found.none < 0.1, "{}", found.none);
+    }
+}
+
+/// Laws that have one term more than the true one fit as well to the last digit but one, by the dozen.
+#[test]
+fn lorenz_is_found_without_a_surplus_term() {
+    let rhs = ["10*(x2 - x1)", "x1*(28 - x3) - x2", "x1*x2 - 8/3*x3"];
+    let best = best(solve(&rhs, &[1.0, 1.0, 1.0], 6.0, 200));
+    assert_eq!(best.skeleton, skeleton(&rhs));
+}
+
+/// One state with noise and one without: neither hides what the other says.
+#[test]
+fn states_may_differ_in_noise() {
+    let rhs = ["x2", "-2*x1 - 0.1*x2"];
+    let path = solve(&rhs, &[1.0, 0.0], 10.0, 150);
+    let noisy = |(i, y): (usize, &f64)| match i % 2 {
+        // Far from any law of so few terms.
+        0 => y + 0.08 * (((i * i) as f64 * 0.618_033_988_749_895).fract() - 0.5),
+        _ => *y,
+    };
+    let states = path.states().iter().enumerate().map(noisy).collect();
+    let found = find(Trajectory::new(2, path.times().to_vec(), states).unwrap());
+    assert_eq!(found.candidates[0].skeleton, skeleton(&rhs));
+    assert!(found.none < 0.3, "{}", found.none);
+}
+
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let path = solve(&["0.8 - 1.3*y/(0.4 + y)"], &[0.9], 4.0, 40);

@@ -46,7 +46,7 @@ pub struct Candidate {
     pub bic: f64,
     /// Tokens and constants.
     pub complexity: usize,
-    /// Probability among the candidates that were refined.
+    /// Probability; those of all candidates that were refined and of none of them add up to 1.
     pub posterior: f64,
     /// Initial states, one a trajectory.
     pub initial: Vec<Vec<f64>>,

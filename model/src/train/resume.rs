@@ -15,6 +15,9 @@ use super::{Event, Options, Progress};
 /// What to do where there is nothing to go on from.
 const AFRESH: &str = "leave out --resume to start afresh";
 
+/// What to do where there is nothing to begin with.
+const ELSEWHERE: &str = "name the directory of a run with --from, or of a network; --decay needs a run, whose state is there";
+
 /// Where a run begins.
 pub(super) enum Origin {
     /// With weights by chance.
@@ -49,10 +52,15 @@ pub(super) fn origin(
     };
     let file = out.join(TRAINING);
     if !options.resume && options.decay.is_none() && !file.exists() && out.join(CONFIG).exists() {
-        return weights(config, out).map(Origin::Weights);
+        let values = weights(config, out)?;
+        progress.event(&Event::Warning(
+            "there is no state of a run, so this is a new one that begins with the network's weights".to_owned(),
+        ));
+        return Ok(Origin::Weights(values));
     }
     let Some((mut state, damaged)) = checkpoint::load_state(out)? else {
-        return Err(wrong(&file, AFRESH)(CheckpointProblem::Missing));
+        let remedy = if options.resume { AFRESH } else { ELSEWHERE };
+        return Err(wrong(&file, remedy)(CheckpointProblem::Missing));
     };
     for error in damaged {
         let passed = format!(

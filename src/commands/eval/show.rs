@@ -1,6 +1,7 @@
 //! What a run leaves: summary and pictures in `--out`, the table or JSON on standard output, and runs side by
 //! side.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use nsode_eval::bench::Record;
@@ -72,9 +73,23 @@ pub fn show(
 /// # Errors
 /// A run that can't be read, a picture that can't be written.
 pub fn side_by_side(runs: &[PathBuf], as_json: bool, out: Option<&Path>) -> Result<Outcome, Fault> {
-    let mut records = Vec::new();
+    let mut records: Vec<Record> = Vec::new();
+    let mut known = HashSet::new();
     for run in runs {
-        records.extend(read_results(run)?);
+        for record in read_results(run)? {
+            if !known.insert((record.system.clone(), record.case.clone())) {
+                return Err(Fault::new(
+                    format!(
+                        "{}: case {} of {} is there twice",
+                        run.display(),
+                        record.case,
+                        record.system
+                    ),
+                    "Name each run once; runs of one program are told apart by --system.",
+                ));
+            }
+            records.push(record);
+        }
     }
     if let Some(out) = out {
         accuracy::plots(out, &records)?;
