@@ -53,12 +53,12 @@ pub(super) fn walk(
         if step < LEARNING {
             visited.push(place.clone());
             size += (gain.min(0.0).exp() - SUCCESSES) / ((step + 1) as f64).sqrt();
-            if (step + 1) % SHAPED_EVERY == 0
+            if (step + 1).is_multiple_of(SHAPED_EVERY)
                 && let Some(learned) = spread(visited.get(step / 2..).unwrap_or(&[]))
             {
                 shape = learned;
             }
-        } else if (step + 1 - LEARNING) % BETWEEN == 0 {
+        } else if (step + 1 - LEARNING).is_multiple_of(BETWEEN) {
             draws.push(Draw {
                 weight: 0.0,
                 ..here.clone()
