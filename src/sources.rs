@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use nsode_eval::Proposer;
 use nsode_eval::filter::Filter;
-use nsode_eval::frequent::Frequent;
+use nsode_eval::frequent::{self, Frequent};
 use nsode_eval::proposer::{Choice, ProposerKind};
 use nsode_eval::sparse::Sparse;
 use nsode_eval::transformer::{BEAMS, Transformer};
@@ -17,9 +17,6 @@ use nsode_model::{CheckpointProblem, Device, Error as ModelError};
 use crate::cli::DeviceArgument;
 use crate::fault::Fault;
 use crate::locate;
-
-/// Frequent skeletons unless somebody says otherwise: beyond these, a skeleton has a share below 1 in 10,000.
-const FREQUENT: usize = 800;
 
 /// The options that name proposers and the network, as they are typed.
 #[derive(Debug, Args)]
@@ -209,7 +206,7 @@ impl Sources {
                     }));
                 }
                 ProposerKind::Frequent => {
-                    let count = choice.count.unwrap_or(FREQUENT);
+                    let count = choice.count.unwrap_or(frequent::USUAL);
                     proposers.push(Box::new(Frequent::admitted(count, filter)));
                 }
                 _ => {}

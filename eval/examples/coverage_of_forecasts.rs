@@ -6,7 +6,8 @@
 //! first 60 % of its solution's span are observed at 60 points with the given multiplicative noise; the rest is
 //! forecast from these. At 20 times the truth is compared with the bands of several levels. Two forecasters are
 //! measured: one that is told the law's shape and fits its constants, so that only the noise is in doubt, and the
-//! whole search, which has to find the shape too (by regression and among the frequent skeletons, and by the network where a checkpoint is given).
+//! whole search, which has to find the shape too (by regression and among the frequent skeletons, and by the network
+//! where a checkpoint is given).
 
 use std::error::Error;
 use std::fs;
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nsode_eval::ensemble::{DRAWS, Ensemble};
-use nsode_eval::frequent::Frequent;
+use nsode_eval::frequent::{self, Frequent};
 use nsode_eval::guess::Guess;
 use nsode_eval::sparse::Sparse;
 use nsode_eval::transformer::{BEAMS, Transformer};
@@ -50,8 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::from_toml(&fs::read_to_string(config)?)?;
     let (count, noise): (usize, f64) = (count.parse()?, noise.parse()?);
     let sampler = Sampler::new(config, SEED);
-    let mut proposers: Vec<Box<dyn Proposer>> =
-        vec![Box::new(Sparse::default()), Box::new(Frequent::new(800))];
+    let mut proposers: Vec<Box<dyn Proposer>> = vec![
+        Box::new(Sparse::default()),
+        Box::new(Frequent::new(frequent::USUAL)),
+    ];
     if let Some(checkpoint) = checkpoint.first() {
         let network = Predictor::load(Path::new(checkpoint), Device::Cpu)?;
         proposers.push(Box::new(Transformer::new(Arc::new(network), BEAMS)));

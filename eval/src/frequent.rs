@@ -11,6 +11,9 @@ use crate::prior::most_frequent;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
+/// Skeletons unless somebody says otherwise: beyond these, a skeleton has a share below 1 in 10,000.
+pub const USUAL: usize = 800;
+
 /// Proposes the same skeletons for every problem of one state, the most frequent first.
 #[derive(Clone, Debug)]
 pub struct Frequent {

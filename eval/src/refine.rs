@@ -32,7 +32,7 @@ const EXACT: f64 = 1e-7;
 const ROUNDED: f64 = 1.3;
 
 /// Residuals' standard deviation from which a series counts as noisy.
-const NOISY: f64 = 1e-3;
+pub(crate) const NOISY: f64 = 1e-3;
 
 /// Largest number of constants of one law.
 pub const MAX_CONSTANTS: usize = 24;
@@ -152,7 +152,7 @@ pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
     let mut shooter = Shooter::new(problem, &law).precise();
     if problem.dimension() > 1 && !problem.knows_noise() {
-        shooter.weigh(problem.deviations(&refined.sse));
+        shooter.weigh(problem.last_deviations(&refined.sse));
     }
     let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], POLISHES)?;
     match finished(problem, &refined.skeleton, &shooter, fit)? {
@@ -309,11 +309,10 @@ fn best_fit(
     }
     let fit = best?;
     // Each state's own residuals decide its weight from here on; one state needs no weight.
-    let deviations = fit.deviations(problem);
     if problem.dimension() == 1 || problem.knows_noise() {
         return Some(fit);
     }
-    shooter.weigh(deviations);
+    shooter.weigh(problem.last_deviations(&fit.sse));
     shooter
         .fit(&fit.constants, &fit.initial, &[0.0], EVALUATIONS / 2)
         .or(Some(fit))

@@ -97,8 +97,7 @@ impl<'a> Shooter<'a> {
     /// Weighs the states' residuals by these standard deviations from now on.
     pub fn weigh(&mut self, deviations: Vec<f64>) {
         if deviations.len() == self.deviations.len() {
-            let floored = deviations.into_iter().map(|d| d.max(RESOLUTION));
-            self.deviations = floored.collect();
+            self.deviations = deviations;
         }
     }
 

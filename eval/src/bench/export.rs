@@ -79,14 +79,15 @@ pub const RUN: &str = "run";
 /// [`RUN`], has the number.
 pub fn csv(names: &Names, runs: &[Trajectory]) -> Vec<u8> {
     let mut out = Vec::new();
-    let several = runs.len() > 1;
-    // Writing to memory does not fail.
-    let _ = write!(out, "{},{}", names.time, names.states.join(","));
-    let _ = match several {
-        true => writeln!(out, ",{RUN}"),
-        false => writeln!(out),
+    let last = |cell: &str| match runs.len() {
+        0 | 1 => String::new(),
+        _ => format!(",{cell}"),
     };
+    // Writing to memory does not fail.
+    let (time, states) = (&names.time, names.states.join(","));
+    let _ = writeln!(out, "{time},{states}{}", last(RUN));
     for (run, path) in runs.iter().enumerate() {
+        let last = last(&(run + 1).to_string());
         for (i, time) in path.times().iter().enumerate() {
             let _ = write!(out, "{}", number(*time));
             for value in path.state(i) {
@@ -95,10 +96,7 @@ pub fn csv(names: &Names, runs: &[Trajectory]) -> Vec<u8> {
                     false => write!(out, ",{}", number(*value)),
                 };
             }
-            let _ = match several {
-                true => writeln!(out, ",{}", run + 1),
-                false => writeln!(out),
-            };
+            let _ = writeln!(out, "{last}");
         }
     }
     out

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::guess::{self, Guess};
 use crate::problem::{Noise, Problem};
-use crate::proposer::{Proposer, ProposerKind};
+use crate::proposer::Proposer;
 use crate::refine::Refined;
 
 use belief::Belief;
@@ -105,20 +105,12 @@ pub fn discover(
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
     let mut search = Search::new(problem, deadline, options.filter.clone());
-    if options.local {
-        search.seed(|search| search.refine_until_enough(problem, &seeds, &mut origins));
-    } else {
-        search.refine_until_enough(problem, &seeds, &mut origins);
-    }
+    search.refine_until_enough(problem, &seeds, &mut origins, options.local);
     if options.local {
         for _ in 0..ROUNDS {
             let fresh = search.variants();
             if fresh.is_empty() {
                 break;
-            }
-            for seed in &fresh {
-                let sources = origins.entry(seed.skeleton.clone());
-                sources.or_insert_with(|| vec![ProposerKind::Local]);
             }
             search.refine_all(problem, &fresh, &mut origins);
         }

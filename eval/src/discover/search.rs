@@ -103,13 +103,23 @@ impl Search {
     }
 
     /// Fits the seeds in their order until they or the time are over, or more of them would bring nothing: the best
-    /// law leaves nothing to explain, or nothing but noise.
+    /// law leaves nothing to explain, or nothing but noise. Part of the time is left for variants, if there will be any.
     pub fn refine_until_enough(
         &mut self,
         problem: &Problem,
         seeds: &[Seed],
         origins: &mut Origins,
+        variants: bool,
     ) {
+        let (now, end) = (Instant::now(), self.deadline);
+        if variants {
+            self.deadline = now + end.saturating_duration_since(now).mul_f64(SEEDING);
+        }
+        self.refine_slices(problem, seeds, origins);
+        self.deadline = end;
+    }
+
+    fn refine_slices(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
         let fewest = match problem.dimension() {
             1 => FEWEST_SEEDS,
             _ => SLICE,
@@ -122,14 +132,6 @@ impl Search {
             }
             self.refine_all(problem, slice, origins);
         }
-    }
-
-    /// Leaves part of the time for what comes after the seeds, while `seeding`.
-    pub fn seed(&mut self, seeding: impl FnOnce(&mut Search)) {
-        let (now, end) = (Instant::now(), self.deadline);
-        self.deadline = now + end.saturating_duration_since(now).mul_f64(SEEDING);
-        seeding(self);
-        self.deadline = end;
     }
 
     /// Whether a law is known that leaves nothing but noise.

@@ -9,6 +9,7 @@ use crate::discover::Candidate;
 use crate::flow::{Flow, Run};
 use crate::parametrised::{Fitted, Parametrised};
 use crate::problem::{Problem, RESOLUTION};
+use crate::refine::NOISY;
 use crate::setting::Setting;
 
 /// Largest |u| that a draw may reach, in the units in which data have 1.
@@ -71,8 +72,7 @@ impl Posterior {
         let mut deviations = problem.first_deviations();
         let mut centre = model.at(problem, &deviations, &constants, &initial)?;
         if problem.dimension() > 1 && !problem.knows_noise() {
-            let own = centre.deviations(problem).into_iter();
-            deviations = own.map(|d| d.max(RESOLUTION)).collect();
+            deviations = problem.last_deviations(&centre.sse);
             centre = model.at(problem, &deviations, &constants, &initial)?;
         }
         let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);
@@ -283,7 +283,6 @@ impl Posterior {
 /// The share of independent information in the residuals; `None` for residuals of the integrator's size, which
 /// are never independent.
 fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64> {
-    const NOISY: f64 = 1e-3;
     let d = problem.dimension();
     if fitted.deviations(problem).iter().any(|d| *d < NOISY) {
         return None;

@@ -121,11 +121,7 @@ impl Guess {
         let mut fit = best?;
         if problem.dimension() > 1 && !problem.knows_noise() {
             // Each state's own residuals decide its weight, as in every other fit.
-            let own = fit
-                .deviations(problem)
-                .into_iter()
-                .map(|d| d.max(RESOLUTION));
-            let own: Vec<f64> = own.collect();
+            let own = problem.last_deviations(&fit.sse);
             let start = (fit.constants.as_slice(), fit.initial.as_slice());
             fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
         }

@@ -12,7 +12,7 @@ use super::{Format, PlotError, write};
 use crate::bench::summary::share;
 use crate::bench::{Figure, Record};
 use crate::metric::bootstrap::quantile;
-use crate::metric::calibration::{self, BINS};
+use crate::metric::calibration;
 
 /// Sizes in logical pixels.
 const MARGIN: f64 = 16.0;
@@ -197,13 +197,15 @@ fn calibration(records: &[&Record]) -> Picture {
                 .filter(|r| r.system == *system && r.condition == *condition);
             let stated: Vec<(f64, &Record)> =
                 here.filter_map(|r| Some((r.posterior?, *r))).collect();
-            let points: Vec<Point> = (0..BINS)
-                .filter_map(|bin| {
-                    let inside = stated.iter().filter(|(p, _)| calibration::bin(*p) == bin);
-                    let (stated, inside): (Vec<f64>, Vec<&Record>) = inside.copied().unzip();
+            let cases: Vec<(f64, bool)> = stated.iter().map(|(p, r)| (*p, r.skeleton)).collect();
+            let bins = calibration::bins(&cases);
+            let points: Vec<Point> = (bins.iter().enumerate())
+                .filter_map(|(place, bin)| {
+                    let inside = stated.iter().filter(|(p, _)| calibration::bin(*p) == place);
+                    let inside: Vec<&Record> = inside.map(|(_, r)| *r).collect();
                     let share = share(&inside, Figure::Skeleton)?;
-                    (inside.len() >= FEWEST).then(|| Point {
-                        x: stated.iter().sum::<f64>() / stated.len() as f64,
+                    (bin.cases >= FEWEST).then_some(Point {
+                        x: bin.stated,
                         share: share.share,
                         low: share.low,
                         high: share.high,

@@ -238,6 +238,12 @@ impl Problem {
         .collect()
     }
 
+    /// Standard deviations that weigh the states' residuals once a fit has told them, from its sums of squares.
+    pub fn last_deviations(&self, sums: &[f64]) -> Vec<f64> {
+        let own = self.deviations(sums).into_iter();
+        own.map(|deviation| deviation.max(RESOLUTION)).collect()
+    }
+
     /// Sum of squared residuals a state, each over its relative variance, from the weighted `residuals` of the
     /// observed cells, in their order; `deviations` are those that weighed them. `None` for too few of either.
     pub fn sums_of_squares(
