@@ -11,10 +11,12 @@
 //! matrix products in the parameters' number type.
 //!
 //! Here: the encoder, and the parts that training and decoding share. The parameters' shapes are in
-//! `layout`, the loss in [`loss`], step-by-step decoding in [`cache`], the count of operations in [`cost`].
+//! `layout`, the loss in [`loss`], step-by-step decoding in [`cache`], the count of operations in [`cost`],
+//! how a small one becomes a larger one in [`growth`].
 
 pub(crate) mod cache;
 pub(crate) mod cost;
+pub(crate) mod growth;
 mod layout;
 pub(crate) mod loss;
 #[cfg(test)]

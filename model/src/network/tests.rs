@@ -4,9 +4,9 @@
 use nsode_generator::Trajectory;
 use tch::{Device, Kind, Tensor};
 
-use super::Network;
 use super::loss::TargetBatch;
-use crate::config::{Inputs, ModelConfig, OptimizerConfig, Valid};
+use super::{Network, growth};
+use crate::config::{Inputs, ModelConfig, OptimizerConfig, Shape, Valid};
 use crate::inputs::EncoderBatch;
 use crate::optimizer::AdamW;
 use crate::parameters::to_host;
@@ -313,4 +313,39 @@ fn a_batch_is_learned_by_heart() {
         .sum();
     let excess = (f64::from(sums[1]) - entropy) / losses.counts[1] as f64;
     assert!((-1e-3..0.15).contains(&excess), "excess {excess}");
+}
+
+#[test]
+fn a_grown_network_computes_the_same() {
+    let small = config(anchors());
+    let before = network(anchors(), false);
+    let values = before.parameters().values().unwrap();
+    let shape = |d_model, heads, encoder_layers, decoder_layers| ModelConfig {
+        d_model,
+        heads,
+        encoder_layers,
+        decoder_layers,
+        ..ModelConfig::clone(&small)
+    };
+    let mut large = shape(56, 7, 3, 4);
+    large.base = Some(Shape {
+        d_model: 16,
+        heads: 4,
+        encoder_layers: 1,
+        decoder_layers: 2,
+    });
+    let grown = growth::grown((&small, &values), &large, VOCABULARY, 3).unwrap();
+    let large = large.validated().unwrap();
+    let after = Network::new(large, VOCABULARY, &grown, Device::Cpu, Kind::Float, true).unwrap();
+    let _guard = tch::no_grad_guard();
+    let encoder = EncoderBatch::new(&small, &[&[path(20, 0.0)], &[path(9, 1.0)]]).unwrap();
+    let (ids, upper) = rows(&[sequence(6, 2, 0), sequence(4, 3, 1)]);
+    let places = all_places(&before, &encoder, &ids, &upper);
+    let grown = all_places(&after, &encoder, &ids, &upper);
+    close(&places, &grown, 1e-4);
+
+    // narrower, shallower, or with wider heads
+    for other in [shape(24, 3, 2, 2), shape(32, 4, 1, 2), shape(64, 4, 2, 2)] {
+        assert!(growth::grown((&small, &values), &other, VOCABULARY, 3).is_none());
+    }
 }

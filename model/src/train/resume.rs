@@ -8,6 +8,7 @@ use crate::checkpoint::{self, CONFIG, METRICS, State, TRAINING};
 use crate::config::{ModelConfig, TrainConfig};
 use crate::error::CheckpointProblem;
 use crate::network::Network;
+use crate::network::growth::grown;
 use crate::schedule::Decay;
 
 use super::{Event, Options, Progress};
@@ -17,6 +18,13 @@ const AFRESH: &str = "leave out --resume to start afresh";
 
 /// What to do where there is nothing to begin with.
 const ELSEWHERE: &str = "name the directory of a run with --from, or of a network; --decay needs a run, whose state is there";
+
+/// What a run says that begins with a network's weights.
+const BEGINS: &str =
+    "there is no state of a run, so this is a new one that begins with the network's weights";
+
+/// What a run says that begins with a smaller network's.
+const GROWS: &str = "this is a new run that begins with the network grown to the configured size: it computes the same";
 
 /// Where a run begins.
 pub(super) enum Origin {
@@ -52,10 +60,8 @@ pub(super) fn origin(
     };
     let file = out.join(TRAINING);
     if !options.resume && options.decay.is_none() && !file.exists() && out.join(CONFIG).exists() {
-        let values = weights(config, out)?;
-        progress.event(&Event::Warning(
-            "there is no state of a run, so this is a new one that begins with the network's weights".to_owned(),
-        ));
+        let (values, said) = weights(config, out)?;
+        progress.event(&Event::Warning(said.to_owned()));
         return Ok(Origin::Weights(values));
     }
     let Some((mut state, damaged)) = checkpoint::load_state(out)? else {
@@ -125,8 +131,9 @@ pub(super) fn origin(
     Ok(Origin::State(Box::new(state)))
 }
 
-/// The weights in `directory`, which must be of the configured shape. What its rates were scaled from is no matter.
-fn weights(config: &TrainConfig, directory: &Path) -> Result<Vec<f32>, Error> {
+/// The weights in `directory`, of the configured shape or grown to it, and what is to be said of that. What its rates
+/// were scaled from is no matter.
+fn weights(config: &TrainConfig, directory: &Path) -> Result<(Vec<f32>, &'static str), Error> {
     let (model, values) = checkpoint::load_values(directory)?;
     let shape = |model: &ModelConfig| {
         let bare = ModelConfig {
@@ -136,13 +143,16 @@ fn weights(config: &TrainConfig, directory: &Path) -> Result<Vec<f32>, Error> {
         serde_json::to_string(&bare).unwrap_or_default()
     };
     let (was, now) = (shape(&model), shape(&config.model));
-    match was == now {
-        true => Ok(values),
-        false => Err(Error::Resume {
-            dir: directory.to_owned(),
-            field: "model",
-            was,
-            now,
-        }),
+    if was == now {
+        return Ok((values, BEGINS));
     }
+    let size = checkpoint::vocabulary(&config.model)?.size();
+    let grown = grown((&model, &values), &config.model, size, config.seed);
+    let grown = grown.ok_or_else(|| Error::Resume {
+        dir: directory.to_owned(),
+        field: "model",
+        was,
+        now,
+    })?;
+    Ok((grown, GROWS))
 }
