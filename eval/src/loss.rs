@@ -2,9 +2,9 @@
 //!
 //! A loss is minus twice the logarithm of a density of the residuals, so that one choice decides the fit, the weight
 //! of a law against others, and the weights of draws. Residuals are in standard deviations of the bulk of the
-//! noise: of normal noise without outliers, all three losses find the same scale. Huber's is that of P. J. Huber
-//! (Ann. Math. Statist. 35, 1964); the use of Student's distribution is that of Lange, Little and Taylor (JASA 84,
-//! 1989).
+//! noise: of normal noise without outliers, all three losses find the same scale. Huber's loss and its scale are those
+//! of P. J. Huber (Ann. Math. Statist. 35, 1964; the scale is his second proposal); the use of Student's distribution is
+//! that of Lange, Little and Taylor (JASA 84, 1989).
 
 use std::f64::consts::{LN_2, PI};
 use std::fmt;
@@ -17,6 +17,9 @@ const HUBER: f64 = 1.345;
 
 /// Logarithm of the density of Huber's distribution at 0.
 const HUBER_PEAK: f64 = -0.978_598_194_571_836_8;
+
+/// The mean square of [`Loss::psi`] of Huber's loss for normal noise.
+const HUBER_SQUARE: f64 = 0.7101645482690486;
 
 /// Degrees of freedom of Student's distribution. Scales break down beyond a share of outliers of `1/(ν + 1)`.
 const FREEDOM: f64 = 4.0;
@@ -164,49 +167,58 @@ impl Loss {
         }
     }
 
-    /// The standard deviation of the bulk of `residuals`: their root mean square; for Huber's loss their median absolute
-    /// value (times 1.48), for Student's what makes them most likely. 0 where there are none.
+    /// The standard deviation of the bulk of `residuals`, 0 where there are none. It is their root mean square, and for
+    /// Student's loss the scale at which its density makes them most likely. The most likely scale of Huber's density
+    /// goes with the size of outliers; for his loss it is the one at which the pulls have the mean square that they
+    /// have in normal noise.
     pub fn scale(self, residuals: &[f64]) -> f64 {
-        match self {
-            Loss::Squares => rms(residuals),
-            Loss::Huber => MEDIAN * median(residuals.iter().map(|r| r.abs()).collect()),
-            Loss::Student => self.most_likely(residuals),
+        if self == Loss::Squares {
+            return rms(residuals);
         }
-    }
-
-    /// The scale at which the density makes `residuals` most likely: where `Σ x·ψ(x) = n` for `x` in its units.
-    fn most_likely(self, residuals: &[f64]) -> f64 {
         let n = residuals.len().max(1) as f64;
-        let start = MEDIAN * median(residuals.iter().map(|r| r.abs()).collect());
+        let start = median_scale(residuals);
         let mut scale = match start > 0.0 {
             true => start,
             false => rms(residuals),
         };
-        if self == Loss::Squares || scale == 0.0 {
-            return rms(residuals);
-        }
-        let full = self.curvature(0.0);
-        // The algorithm EM: each round is a mean square with the weights of the one before.
+        let peak = self.curvature(0.0);
         for _ in 0..ROUNDS {
+            if scale == 0.0 {
+                break;
+            }
             let each = residuals.iter();
-            let sum: f64 = each.map(|r| full * self.weight(r / scale) * r * r).sum();
-            let next = (sum / n).sqrt();
-            let change = (next / scale - 1.0).abs();
-            scale = next;
-            if change < SETTLED || scale == 0.0 {
+            let mean = match self {
+                Loss::Huber => {
+                    each.map(|r| self.psi(r / scale).powi(2)).sum::<f64>() / (n * HUBER_SQUARE)
+                }
+                // The algorithm EM: a mean square with the weights of the round before.
+                _ => {
+                    each.map(|r| peak * self.weight(r / scale) * (r / scale).powi(2))
+                        .sum::<f64>()
+                        / n
+                }
+            };
+            scale *= mean.sqrt();
+            if (mean - 1.0).abs() < SETTLED {
                 break;
             }
         }
         scale
     }
 
-    /// Minus twice the log-likelihood of `residuals` at their most likely scale, or at the smallest scale `least` where
-    /// that is larger; up to a constant a residual, which is such that squares have `n·ln(scale²)`.
+    /// Minus twice the log-likelihood of `residuals` at their scale, or at the smallest scale `least` where that is
+    /// larger; up to a constant a residual, which is such that squares have `n·ln(scale²)`. Huber's loss has just
+    /// that, with its own scale (a robust criterion of J. Machado's kind, Econometric Theory 9, 1993): his density
+    /// is most likely at a scale that is not the bulk's, and beside it, laws could hardly be told apart.
     pub fn deviance(self, residuals: &[f64], least: f64) -> f64 {
-        self.deviance_at(residuals, self.most_likely(residuals).max(least))
+        let scale = self.scale(residuals).max(least);
+        match self {
+            Loss::Student => self.deviance_at(residuals, scale),
+            _ => 2.0 * residuals.len() as f64 * scale.ln(),
+        }
     }
 
-    /// Minus twice the log-likelihood of `residuals` at a scale above 0, up to the same constant.
+    /// Minus twice the log-likelihood of `residuals` at a known scale, up to the same constant.
     pub fn deviance_at(self, residuals: &[f64], scale: f64) -> f64 {
         let normal = LN_2 + PI.ln() + 1.0;
         let each = residuals.iter();
@@ -237,6 +249,11 @@ const fn student() -> f64 {
 fn rms(values: &[f64]) -> f64 {
     let sum: f64 = values.iter().map(|r| r * r).sum();
     (sum / values.len().max(1) as f64).sqrt()
+}
+
+/// The standard deviation of normal noise whose median absolute value is that of `residuals`; 0 of none.
+pub(crate) fn median_scale(residuals: &[f64]) -> f64 {
+    MEDIAN * median(residuals.iter().map(|r| r.abs()).collect())
 }
 
 /// The median; 0 of nothing.
@@ -364,10 +381,33 @@ mod tests {
             residuals in prop::collection::vec(-5.0..5.0f64, 5..40),
             factor in 0.5..2.0f64,
         ) {
-            for loss in Loss::ALL {
-                let scale = loss.most_likely(&residuals);
+            for loss in [Loss::Squares, Loss::Student] {
+                let scale = loss.scale(&residuals);
                 let (best, other) = (loss.deviance(&residuals, 0.0), loss.deviance_at(&residuals, factor * scale));
                 prop_assert!(best <= other + 1e-6, "{loss}: {best} {other}");
+            }
+        }
+
+        #[test]
+        fn scales_go_with_the_unit_and_outliers_are_bounded(
+            residuals in prop::collection::vec(-5.0..5.0f64, 20..40),
+            unit in 1e-6..1e6f64,
+            far in 1e3..1e9f64,
+        ) {
+            for loss in Loss::ALL {
+                let scale = loss.scale(&residuals);
+                let other = loss.scale(&residuals.iter().map(|r| unit * r).collect::<Vec<_>>());
+                prop_assert!((other / (unit * scale) - 1.0).abs() < 1e-6, "{loss}");
+                // However far one value of twenty or more is.
+                let spoilt = |far: f64| {
+                    let mut all = residuals.clone();
+                    all[0] = far;
+                    loss.scale(&all)
+                };
+                if loss.is_robust() {
+                    prop_assert!(spoilt(far) < 1.001 * spoilt(1e9), "{loss}");
+                    prop_assert!(spoilt(far) > 0.99 * spoilt(500.0), "{loss}");
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use nsode_parser::Names;
 use crate::discover::Candidate;
 use crate::ensemble::Posterior;
 use crate::figures::significant;
-use crate::loss::Loss;
+use crate::loss::median_scale;
 use crate::problem::Problem;
 use crate::refine::NOISY;
 
@@ -48,8 +48,7 @@ fn far(residuals: &[Vec<f64>], dimension: usize) -> Vec<Outlier> {
         });
         let lists: Vec<Vec<(usize, f64)>> = lists.collect();
         let all: Vec<f64> = lists.iter().flatten().map(|(_, r)| *r).collect();
-        // The loss whose scale is the median: here it may not depend on how laws are fitted.
-        let usual = Loss::Huber.scale(&all).max(NOISY);
+        let usual = median_scale(&all).max(NOISY);
         for (trajectory, list) in lists.iter().enumerate() {
             for (i, (row, r)) in list.iter().enumerate() {
                 let beside = [i.checked_sub(1), i.checked_add(1)];
