@@ -102,7 +102,7 @@ impl<'a> Integral<'a> {
         let mut all = Vec::new();
         for (path, (number, curve)) in self
             .problem
-            .normalised()
+            .screened()
             .iter()
             .zip(self.problem.curves().iter().enumerate())
         {

@@ -19,8 +19,10 @@ pub mod frequent;
 pub mod guess;
 pub mod integral;
 pub mod law;
+pub mod loss;
 pub mod metric;
 pub mod notes;
+pub mod outliers;
 pub mod parametrised;
 pub mod plot;
 pub mod present;
@@ -43,5 +45,6 @@ mod whole;
 
 pub use discover::{Candidate, Constant, Discovery, Options, discover};
 pub use error::Error;
+pub use loss::Loss;
 pub use problem::Problem;
 pub use proposer::{Proposer, ProposerKind, Seed};

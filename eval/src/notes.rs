@@ -1,11 +1,13 @@
 //! What a reader must know before relying on an answer: that perhaps none of the laws is right; that several fit
-//! equally well, and where they part; that the data leave a constant open; that residuals and a given noise do not agree.
+//! equally well, and where they part; that the data leave a constant open; that some values are outliers; that
+//! residuals and a given noise do not agree.
 
 use nsode_parser::Names;
 
 use crate::discover::Candidate;
 use crate::ensemble::Posterior;
 use crate::figures::significant;
+use crate::outliers;
 use crate::present::Presented;
 use crate::problem::Problem;
 use crate::report::named::Named;
@@ -47,6 +49,7 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
             notes.extend(open_constants(i + 1, candidate, names));
         }
     }
+    notes.extend(outliers::note(problem, names, best));
     if problem.knows_noise()
         && let Some(posterior) = Posterior::of(problem, best)
     {
@@ -137,7 +140,7 @@ fn scalar(
     rivals: &[&Candidate],
 ) -> Option<String> {
     let unit = *problem.scaling().states.first()?;
-    let values = problem.normalised().iter().flat_map(|path| path.column(0));
+    let values = problem.screened().iter().flat_map(|path| path.column(0));
     let values = values.filter(|u| !u.is_nan()).map(|u| u * unit);
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| {
         (low.min(y), high.max(y))

@@ -16,7 +16,7 @@ use nsode_parser::{Expr, System};
 use crate::covariance::Inverse;
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
-use crate::problem::Problem;
+use crate::problem::{Leftover, Problem};
 use crate::setting::Setting;
 
 /// Residual of every cell of a solution that failed, in normalised units.
@@ -44,10 +44,8 @@ pub struct Fitted {
     pub constants: Vec<f64>,
     /// Initial states, normalised, one a trajectory.
     pub initial: Vec<Vec<f64>>,
-    /// Weighted sum of squared residuals.
-    pub cost: f64,
-    /// Sum of squared residuals a state, each over its relative variance.
-    pub sse: Vec<f64>,
+    /// What the fit leaves over.
+    pub leftover: Leftover,
     /// Derivatives of the weighted residuals by the free constants, then the initial states.
     pub jacobian: DMatrix<f64>,
 }
@@ -55,7 +53,7 @@ pub struct Fitted {
 impl Fitted {
     /// Root mean square of each state's weighted residuals.
     pub fn deviations(&self, problem: &Problem) -> Vec<f64> {
-        problem.deviations(&self.sse)
+        problem.deviations(&self.leftover.sse)
     }
 }
 
@@ -206,6 +204,24 @@ impl Parametrised {
             target = solver.minimize(target).0;
         }
         target.finish()
+    }
+
+    /// Standard deviations that weigh the states' residuals in a fit from a start; by a robust loss, those of what the
+    /// start leaves over, where that is more than the noise.
+    pub fn deviations_for(
+        &self,
+        problem: &Problem,
+        (constants, initial): (&[f64], &[Vec<f64>]),
+    ) -> Vec<f64> {
+        let first = problem.first_deviations();
+        if problem.knows_noise() || !problem.loss().is_robust() {
+            return first;
+        }
+        let here = match self.at(problem, &first, constants, initial) {
+            Some(fitted) => fitted.deviations(problem),
+            None => problem.spread(),
+        };
+        first.iter().zip(here).map(|(a, b)| a.max(b)).collect()
     }
 
     /// The fit at constants and initial states as they are.
@@ -394,12 +410,11 @@ impl Target<'_> {
                 column /= *slope;
             }
         }
-        let sse = self.problem.sums_of_squares(&residuals, self.deviations)?;
+        let leftover = self.problem.leftover(&residuals, self.deviations)?;
         Some(Fitted {
             constants,
             initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
-            cost: residuals.norm_squared(),
-            sse,
+            leftover,
             jacobian,
         })
     }
@@ -425,10 +440,16 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_> {
             .copied()
             .fold(f64::INFINITY, f64::min);
         let failed = || DVector::repeat(self.problem.observed(), FAILED / worst);
-        Some(self.evaluate(false).map_or_else(failed, |(r, _)| r))
+        Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
+            self.problem.loss().transform(&mut r, None);
+            r
+        }))
     }
 
     fn jacobian(&self) -> Option<DMatrix<f64>> {
-        self.evaluate(true).map(|(_, jacobian)| jacobian)
+        let (mut residuals, mut jacobian) = self.evaluate(true)?;
+        let loss = self.problem.loss();
+        loss.transform(&mut residuals, Some(&mut jacobian));
+        Some(jacobian)
     }
 }

@@ -1,9 +1,10 @@
 //! Which of the refined laws to believe: evidence of the fit, together with the prior of [`crate::prior`].
 //!
-//! Evidence is the BIC approximation of the marginal likelihood with Gaussian residuals of unknown variance a
-//! state, the variance floored at the integrator's accuracy. docs/ranking.md says what was measured.
+//! Evidence is the BIC approximation of the marginal likelihood with residuals of unknown scale a state, the scale
+//! floored at the integrator's accuracy; they are Gaussian, or as the problem's loss says. docs/ranking.md says what
+//! was measured.
 
-use crate::problem::{FLOOR, Problem};
+use crate::problem::Problem;
 
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
 pub const UNDETERMINED: f64 = 3.0;
@@ -20,27 +21,15 @@ pub fn log_evidence(bic: f64, parameters: usize, cells: usize) -> f64 {
     -0.5 * bic - k * (k + 1.0) / (n - k - 1.0).max(1.0)
 }
 
-/// Bayesian information criterion of a fit in normalised units: `Σ n_i·ln(max(SSE_i/n_i, floor_i)) + Σ ln v +
-/// k·ln n` over the states, with the relative variances `v` of the cells and `k` fitted numbers. Where the
-/// noise is known, `SSE_i/σ_i² − n_i + n_i·ln σ_i²` stands for the first sum.
-pub fn bic(problem: &Problem, sse: &[f64], parameters: usize) -> f64 {
+/// Bayesian information criterion of a fit in normalised units: `deviance` (minus twice the log-likelihood, one a
+/// state, [`crate::problem::Leftover`]) with the relative variances `v` of the cells, `Σ ln v`, and `k·ln n` for `k`
+/// fitted numbers.
+pub fn bic(problem: &Problem, deviance: &[f64], parameters: usize) -> f64 {
     let weights = (0..problem.normalised().len()).flat_map(|number| problem.weights(number));
     let logs: f64 = weights.filter(|w| **w > 0.0).map(|w| -2.0 * w.ln()).sum();
     let mut total = logs + parameters as f64 * (problem.observed() as f64).ln();
-    for (((sse, floor), n), noise) in sse
-        .iter()
-        .zip(problem.floors())
-        .zip(problem.cells())
-        .zip(problem.noise())
-    {
-        let n = *n as f64;
-        if problem.knows_noise() {
-            // The Gaussian's exponent, up to a constant that makes it equal to the other where they agree.
-            let variance = noise.deviation.powi(2).max(FLOOR * FLOOR);
-            total += sse / variance - n + n * variance.ln();
-            continue;
-        }
-        total += n * (sse / n).max(floor).ln();
+    for state in deviance {
+        total += state;
     }
     total
 }

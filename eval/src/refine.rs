@@ -31,6 +31,11 @@ const EXACT: f64 = 1e-7;
 /// Residuals up to this many standard deviations of the rounding are rounding.
 const ROUNDED: f64 = 1.3;
 
+/// Fits by a robust loss, at most, each weighed by the residuals of the one before, and the change of these that
+/// needs no other.
+pub(crate) const ROUNDS: usize = 8;
+pub(crate) const SETTLED: f64 = 0.05;
+
 /// Residuals' standard deviation from which a series counts as noisy.
 pub(crate) const NOISY: f64 = 1e-3;
 
@@ -52,9 +57,10 @@ pub struct Refined {
     pub covariance: Option<DMatrix<f64>>,
     /// Standard errors of the constants; None for one that the data do not determine.
     pub errors: Vec<Option<f64>>,
-    /// Sum of squared residuals a state, over relative variances.
+    /// Sum of squared residuals a state, over relative variances; of a robust loss, what stands for it
+    /// ([`crate::problem::Leftover`]).
     pub sse: Vec<f64>,
-    /// Coefficient of determination, averaged over states, on the observed cells.
+    /// Coefficient of determination, averaged over states, on the observed cells ([`r2`]).
     pub r2: f64,
     /// Bayesian information criterion.
     pub bic: f64,
@@ -151,10 +157,11 @@ fn refine_to(
 pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
     let mut shooter = Shooter::new(problem, &law).precise();
-    if problem.dimension() > 1 && !problem.knows_noise() {
+    if problem.is_weighed_by_residuals() {
         shooter.weigh(problem.last_deviations(&refined.sse));
     }
     let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], POLISHES)?;
+    let fit = settled(problem, &mut shooter, fit, POLISHES);
     match finished(problem, &refined.skeleton, &shooter, fit)? {
         Finished::Fit(polished) => Some(*polished),
         Finished::Simpler(..) => None,
@@ -191,15 +198,15 @@ fn finished(
         system,
         skeleton: shape,
         constants: values,
-        r2: r2(problem, &fit.initial, |u, times| {
+        r2: r2(problem, &fit.leftover.sse, &fit.initial, |u, times| {
             shooter.solve(&fit.constants, u, times)
         })?,
-        bic: bic(problem, &fit.sse, shooter.parameters()),
+        bic: bic(problem, &fit.leftover.deviance, shooter.parameters()),
         parameters: shooter.parameters(),
         initial: fit.initial,
         errors,
         covariance,
-        sse: fit.sse,
+        sse: fit.leftover.sse,
     })))
 }
 
@@ -280,7 +287,7 @@ fn best_fit(
         if let Some(fit) = fit
             && best
                 .as_ref()
-                .is_none_or(|b| fit.weighted_sse < b.weighted_sse)
+                .is_none_or(|b| fit.leftover.order < b.leftover.order)
         {
             *best = Some(fit);
         }
@@ -289,7 +296,10 @@ fn best_fit(
         if cost.is_finite()
             && let Some(start) = starts.get(*i)
         {
-            better(&mut best, shooter.fit(start, &initial, &[0.0], EVALUATIONS));
+            better(
+                &mut best,
+                attempt(problem, shooter, start, &initial, &[0.0]),
+            );
         }
         if best.as_ref().is_some_and(good) {
             break;
@@ -301,21 +311,58 @@ fn best_fit(
     };
     if lost {
         for start in &starts {
-            better(&mut best, shooter.fit(start, &initial, &PULLS, EVALUATIONS));
+            better(
+                &mut best,
+                attempt(problem, shooter, start, &initial, &PULLS),
+            );
             if best.as_ref().is_some_and(follows) {
                 break;
             }
         }
     }
     let fit = best?;
-    // Each state's own residuals decide its weight from here on; one state needs no weight.
-    if problem.dimension() == 1 || problem.knows_noise() {
+    // Each state's own residuals decide its weight from here on.
+    if !problem.is_weighed_by_residuals() {
         return Some(fit);
     }
-    shooter.weigh(problem.last_deviations(&fit.sse));
+    shooter.weigh(problem.last_deviations(&fit.leftover.sse));
     shooter
         .fit(&fit.constants, &fit.initial, &[0.0], EVALUATIONS / 2)
         .or(Some(fit))
+}
+
+/// A fit from a start; by a robust loss, until it is weighed by its own residuals.
+fn attempt(
+    problem: &Problem,
+    shooter: &mut Shooter,
+    start: &[f64],
+    initial: &[Vec<f64>],
+    strengths: &[f64],
+) -> Option<Fit> {
+    shooter.weigh_for(start, initial);
+    let fit = shooter.fit(start, initial, strengths, EVALUATIONS)?;
+    Some(settled(problem, shooter, fit, EVALUATIONS / 2))
+}
+
+/// The fit by a robust loss repeated until it is weighed by its own residuals: what is far off at first looks like
+/// noise, and less and less so.
+fn settled(problem: &Problem, shooter: &mut Shooter, mut fit: Fit, evaluations: usize) -> Fit {
+    if !problem.loss().is_robust() || problem.knows_noise() {
+        return fit;
+    }
+    for _ in 0..ROUNDS {
+        let own = problem.last_deviations(&fit.leftover.sse);
+        let mut pairs = own.iter().zip(shooter.deviations());
+        if pairs.all(|(own, here)| (own / here).ln().abs() < SETTLED) {
+            break;
+        }
+        shooter.weigh(own);
+        match shooter.fit(&fit.constants, &fit.initial, &[0.0], evaluations) {
+            Some(next) => fit = next,
+            None => break,
+        }
+    }
+    fit
 }
 
 /// Standard errors and covariance of the first `p` fitted numbers, the constants, from the weighted Jacobian.
@@ -327,17 +374,14 @@ fn uncertainty(
     fit: &Fit,
 ) -> (Vec<Option<f64>>, Option<DMatrix<f64>>) {
     let all = fit.jacobian.ncols();
-    let freedom = problem.observed().saturating_sub(all).max(1) as f64;
     let floor = shooter
         .deviations()
         .iter()
         .map(|d| RESOLUTION / d)
         .fold(0.0, f64::max);
-    // Weighted by a known noise, the residuals' variance is 1 whatever they are.
-    let variance = match problem.knows_noise() {
-        true => 1.0_f64.max(floor * floor),
-        false => (fit.weighted_sse / freedom).max(floor * floor),
-    };
+    let variance = problem
+        .residual_variance(&fit.leftover, all)
+        .max(floor * floor);
     let Inverse {
         matrix, unknown, ..
     } = Inverse::new(fit.jacobian.clone(), &[]);

@@ -2,7 +2,8 @@
 //!
 //! One solution a trajectory from its initial state (single shooting); Levenberg–Marquardt is MINPACK's, from
 //! the crate of that name. A solution that diverges or leaves its domain gives residuals so large that the
-//! step is refused and shortened. Where that finds no way, the fit is repeated with the solutions pulled
+//! step is refused and shortened. A robust loss is the same least squares of transformed residuals
+//! ([`crate::loss::Loss::transform`]). Where that finds no way, the fit is repeated with the solutions pulled
 //! towards the smoothed curves ([`Nudge`]), the pull relaxed in stages to nothing (synchronisation of model
 //! and data; Abarbanel 2013): what multiple shooting does, without its extra unknowns.
 
@@ -14,7 +15,7 @@ use nalgebra::{DMatrix, DVector, Dyn};
 
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
-use crate::problem::{Problem, RESOLUTION};
+use crate::problem::{Leftover, Problem, RESOLUTION};
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
@@ -29,18 +30,16 @@ pub struct Fit {
     pub constants: Vec<f64>,
     /// Initial states, one a trajectory.
     pub initial: Vec<Vec<f64>>,
-    /// Sum of squared residuals a state, each over its relative variance.
-    pub sse: Vec<f64>,
     /// Residuals' derivatives by constants, then initial states; weighted as in the fit.
     pub jacobian: DMatrix<f64>,
-    /// Weighted sum of squared residuals of the fit.
-    pub weighted_sse: f64,
+    /// What the fit leaves over.
+    pub leftover: Leftover,
 }
 
 impl Fit {
     /// Root mean square of each state's weighted residuals.
     pub fn deviations(&self, problem: &Problem) -> Vec<f64> {
-        problem.deviations(&self.sse)
+        problem.deviations(&self.leftover.sse)
     }
 }
 
@@ -120,13 +119,32 @@ impl<'a> Shooter<'a> {
             .collect()
     }
 
-    /// The weighted sum of squares at a start; infinite where a solution fails.
+    /// What all residuals cost at a start; infinite where a solution fails.
     pub fn cost(&self, constants: &[f64], initial: &[Vec<f64>]) -> f64 {
         let target = self.target(constants, initial, 0.0);
         match target.evaluate(false) {
-            Some((residuals, _)) => residuals.norm_squared(),
+            Some((mut residuals, _)) => {
+                self.problem.loss().transform(&mut residuals, None);
+                residuals.norm_squared()
+            }
             None => f64::INFINITY,
         }
+    }
+
+    /// Weighs for a fit from a start by a robust loss: by what the start leaves over, where that is more than the
+    /// noise. By the noise alone, everything would be an outlier to a start that is far off.
+    pub fn weigh_for(&mut self, constants: &[f64], initial: &[Vec<f64>]) {
+        if self.problem.knows_noise() || !self.problem.loss().is_robust() {
+            return;
+        }
+        let residuals = self.target(constants, initial, 0.0).evaluate(false);
+        let leftover = residuals.and_then(|(r, _)| self.problem.leftover(&r, &self.deviations));
+        let here = match leftover {
+            Some(leftover) => self.problem.deviations(&leftover.sse),
+            None => self.problem.spread(),
+        };
+        let first = self.problem.first_deviations().into_iter();
+        self.deviations = first.zip(here).map(|(a, b)| a.max(b)).collect();
     }
 
     fn target<'s>(
@@ -183,13 +201,12 @@ impl<'a> Shooter<'a> {
         let (residuals, jacobian) = target.evaluate(true)?;
         let (constants, initial) = target.parameters.as_slice().split_at(self.law.constants());
         let d = self.problem.dimension();
-        let sse = self.problem.sums_of_squares(&residuals, &self.deviations)?;
+        let leftover = self.problem.leftover(&residuals, &self.deviations)?;
         Some(Fit {
             constants: constants.to_vec(),
             initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
-            sse,
-            weighted_sse: residuals.norm_squared(),
             jacobian,
+            leftover,
         })
     }
 
@@ -207,7 +224,7 @@ impl<'a> Shooter<'a> {
 }
 
 impl Target<'_, '_> {
-    /// Residuals and, where asked for, their Jacobian; `None` where a solution fails.
+    /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
     fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
         let shooter = self.shooter;
         let problem = shooter.problem;
@@ -295,13 +312,16 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
                 .fold(f64::INFINITY, f64::min);
             DVector::repeat(self.shooter.problem.observed(), FAILED / worst)
         };
-        Some(
-            self.evaluate(false)
-                .map_or_else(failed, |(residuals, _)| residuals),
-        )
+        Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
+            self.shooter.problem.loss().transform(&mut r, None);
+            r
+        }))
     }
 
     fn jacobian(&self) -> Option<DMatrix<f64>> {
-        self.evaluate(true).map(|(_, jacobian)| jacobian)
+        let (mut residuals, mut jacobian) = self.evaluate(true)?;
+        let loss = self.shooter.problem.loss();
+        loss.transform(&mut residuals, Some(&mut jacobian));
+        Some(jacobian)
     }
 }

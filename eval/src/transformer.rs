@@ -53,7 +53,7 @@ impl Proposer for Transformer {
         loop {
             let proposals = self
                 .predictor
-                .propose(problem.normalised(), beams)
+                .propose(problem.screened(), beams)
                 .map_err(|error| Error::Proposer {
                     proposer: ProposerKind::Transformer.name(),
                     message: error.to_string(),

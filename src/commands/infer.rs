@@ -45,10 +45,11 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     );
     let mut info = RunInfo {
         seed: config.options.seed,
+        loss: config.loss,
         ..RunInfo::default()
     };
     let guesses = beliefs::guesses(&config.user, &series.names)?;
-    let problem = Problem::new(series.trajectories.clone())
+    let problem = Problem::with_loss(series.trajectories.clone(), config.loss)
         .map_err(|error| unusable(&series, &config.files, &error))?;
     let problem = beliefs::with_noise(&config.user, problem, &series)?;
     check_horizon(&series, config.horizon)?;

@@ -29,6 +29,8 @@ struct Line<'a> {
     condition: String,
     noise: f64,
     drop: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outliers: Option<f64>,
     points: usize,
     observed: usize,
     dimension: usize,
@@ -58,6 +60,7 @@ pub fn export(cases: &[Case], seed: u64, directory: &Path) -> Result<(), BenchEr
             condition: case.condition_name(),
             noise: case.condition.noise,
             drop: case.condition.drop,
+            outliers: Some(case.condition.outliers).filter(|share| *share > 0.0),
             points: reference.own.len(),
             observed: observed.iter().map(Trajectory::len).sum(),
             dimension: names.dimension(),

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::{Answer, BenchError, Guess, Record, judge};
 use crate::discover::{Options, discover};
+use crate::loss::Loss;
 use crate::metric::Reference;
 use crate::problem::Problem;
 use crate::proposer::Proposer;
@@ -103,12 +104,17 @@ pub fn run(
     })
 }
 
-/// Asks `proposers`, on the threads of the caller's pool. The time is that of the whole discovery, smoothing
+/// Asks `proposers`, on the threads of the caller's pool; laws are fitted by `loss`. The time is that of the whole discovery, smoothing
 /// included; reading files and loading a network are not.
-pub fn ask(observed: &[Trajectory], proposers: &[Box<dyn Proposer>], options: &Options) -> Answer {
+pub fn ask(
+    observed: &[Trajectory],
+    loss: Loss,
+    proposers: &[Box<dyn Proposer>],
+    options: &Options,
+) -> Answer {
     let started = Instant::now();
-    let found =
-        Problem::new(observed.to_vec()).and_then(|problem| discover(&problem, proposers, options));
+    let found = Problem::with_loss(observed.to_vec(), loss)
+        .and_then(|problem| discover(&problem, proposers, options));
     let seconds = started.elapsed().as_secs_f64();
     match found {
         Ok(found) => Answer {

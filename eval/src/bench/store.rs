@@ -41,6 +41,9 @@ pub struct RunConfig {
     pub seed: u64,
     /// How answers are asked for.
     pub asked: String,
+    /// What residuals cost, where it is not their squares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<String>,
     /// SHA-256 of the suites by name.
     pub suites: BTreeMap<String, String>,
 }
@@ -177,6 +180,7 @@ fn difference(there: &RunConfig, here: &RunConfig) -> Option<(&'static str, Stri
         ),
         ("seed", there.seed.to_string(), here.seed.to_string()),
         ("asked", there.asked.clone(), here.asked.clone()),
+        ("loss", text(&there.loss), text(&here.loss)),
     ];
     let field = fields.into_iter().find(|(_, there, here)| there != here);
     field.or_else(|| {

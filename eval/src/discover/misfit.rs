@@ -61,14 +61,26 @@ pub(super) fn residuals(problem: &Problem, refined: &Refined) -> Option<Vec<Vec<
     Some(all)
 }
 
-/// The same residuals in units of the problem's noise at `|u| = 1`.
+/// The same residuals in units of the problem's noise at `|u| = 1`; each as large as its say in a fit by the problem's
+/// loss, so that outliers neither hide a pattern nor make one.
 pub(super) fn weighted(problem: &Problem, residuals: &[Vec<(f64, f64)>]) -> Vec<Vec<f64>> {
     let noise = problem.noise().iter().cycle();
-    residuals
+    let mut lists: Vec<Vec<f64>> = residuals
         .iter()
         .zip(noise)
         .map(|(list, n)| list.iter().map(|(u, r)| r / n.shape(*u).sqrt()).collect())
-        .collect()
+        .collect();
+    let (loss, d) = (problem.loss(), problem.dimension());
+    for state in 0..d {
+        let all = lists.iter().skip(state).step_by(d);
+        let scale = loss.scale(&all.flatten().copied().collect::<Vec<_>>());
+        if loss.is_robust() && scale > 0.0 {
+            for r in lists.iter_mut().skip(state).step_by(d).flatten() {
+                *r *= loss.weight(*r / scale);
+            }
+        }
+    }
+    lists
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ fn doubts(problem: &Problem, best: Option<&Refined>) -> Vec<String> {
     }
     for state in 0..problem.dimension() {
         let values = problem
-            .normalised()
+            .screened()
             .iter()
             .flat_map(|path| path.column(state));
         let (least, most) = values

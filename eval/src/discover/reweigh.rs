@@ -3,7 +3,7 @@
 use super::misfit::residuals;
 use super::origins::Origins;
 use super::search::Search;
-use crate::problem::{Noise, Problem, additive_share};
+use crate::problem::{Noise, Problem, noise};
 use crate::proposer::Seed;
 
 /// Best laws that are fitted again when the weights change.
@@ -25,7 +25,10 @@ impl Search {
         };
         let of_state = |state| residuals.iter().skip(state).step_by(problem.dimension());
         let noise: Vec<Noise> = (0..problem.dimension())
-            .map(|state| noise(&of_state(state).flatten().copied().collect::<Vec<_>>()))
+            .map(|state| {
+                let all: Vec<(f64, f64)> = of_state(state).flatten().copied().collect();
+                noise(&all, problem.loss())
+            })
             .collect();
         let seeds: Vec<Seed> = ranked
             .into_iter()
@@ -58,15 +61,4 @@ impl Search {
         }
         reweighed
     }
-}
-
-/// The noise that residuals show.
-fn noise(residuals: &[(f64, f64)]) -> Noise {
-    let mut noise = Noise {
-        deviation: 0.0,
-        additive: additive_share(residuals),
-    };
-    let sum: f64 = residuals.iter().map(|(u, r)| r * r / noise.shape(*u)).sum();
-    noise.deviation = (sum / residuals.len().max(1) as f64).sqrt();
-    noise
 }

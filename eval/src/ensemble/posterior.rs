@@ -7,6 +7,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::discover::Candidate;
 use crate::flow::{Flow, Run};
+use crate::loss::Loss;
 use crate::parametrised::{Fitted, Parametrised};
 use crate::problem::{Problem, RESOLUTION};
 use crate::refine::NOISY;
@@ -30,7 +31,8 @@ pub struct Posterior {
     /// Square root of the covariance of constants and initial states.
     root: DMatrix<f64>,
     deviations: Vec<f64>,
-    variance: f64,
+    /// What a cost is divided by before it is minus twice the logarithm of a probability.
+    temperature: f64,
 }
 
 /// Constants and initial states that may be the true ones.
@@ -71,21 +73,23 @@ impl Posterior {
         let model = Parametrised::new(problem, rhs, settings.clone())?;
         let mut deviations = problem.first_deviations();
         let mut centre = model.at(problem, &deviations, &constants, &initial)?;
-        if problem.dimension() > 1 && !problem.knows_noise() {
-            deviations = problem.last_deviations(&centre.sse);
+        if problem.is_weighed_by_residuals() {
+            deviations = problem.last_deviations(&centre.leftover.sse);
             centre = model.at(problem, &deviations, &constants, &initial)?;
         }
         let least = deviations.iter().copied().fold(f64::INFINITY, f64::min);
-        let freedom = problem
-            .observed()
-            .saturating_sub(centre.jacobian.ncols())
-            .max(1) as f64;
-        let variance = match problem.knows_noise() {
-            true => 1.0,
+        let residual = problem.residual_variance(&centre.leftover, centre.jacobian.ncols());
+        let (variance, temperature) = match problem.knows_noise() {
+            true => (residual, 1.0),
             // Residuals that drift together say less than their number.
             false => {
                 let share = share(problem, &model, &centre).unwrap_or(1.0);
-                (centre.cost / freedom / share).max((RESOLUTION / least).powi(2))
+                let variance = (residual / share).max((RESOLUTION / least).powi(2));
+                match problem.loss().is_robust() {
+                    // Residuals in units of their own scale cost what their density says.
+                    true => (variance, 1.0 / share),
+                    false => (variance, variance),
+                }
             }
         };
         let spread = model.spread(&centre, variance);
@@ -115,7 +119,7 @@ impl Posterior {
             centre,
             root,
             deviations,
-            variance,
+            temperature,
         })
     }
 
@@ -125,7 +129,29 @@ impl Posterior {
         let freedom = problem
             .observed()
             .saturating_sub(self.centre.jacobian.ncols());
-        self.centre.cost / freedom.max(1) as f64
+        let sum = match problem.loss() {
+            Loss::Squares => self.centre.leftover.square,
+            _ => {
+                let each = self.centre.leftover.sse.iter().zip(&self.deviations);
+                each.map(|(sse, deviation)| sse / deviation.powi(2)).sum()
+            }
+        };
+        sum / freedom.max(1) as f64
+    }
+
+    /// Differences between observed cells and the fit's solution, normalised and over their relative standard
+    /// deviations, one list a trajectory, row-major; NaN for a cell that is missing, or that no solution reaches.
+    pub fn residuals(&self, problem: &Problem) -> Vec<Vec<f64>> {
+        let each = problem.normalised().iter().zip(&self.centre.initial);
+        let each = each.enumerate().map(|(number, (path, start))| {
+            let (states, _) = self.solve(&self.centre.constants, start, path.times());
+            let cells = path.states().iter().zip(problem.weights(number));
+            let one = |(cell, (y, w)): (usize, (&f64, &f64))| {
+                w * (y - states.get(cell).copied().unwrap_or(f64::NAN))
+            };
+            cells.enumerate().map(one).collect()
+        });
+        each.collect()
     }
 
     /// The fitted constants.
@@ -195,7 +221,7 @@ impl Posterior {
                 if *w > 0.0 {
                     let u = states.get(cell).copied().unwrap_or(f64::INFINITY);
                     let deviation = self.deviations.get(cell % d)?;
-                    cost += (w * (u - y) / deviation).powi(2);
+                    cost += problem.loss().rho(w * (u - y) / deviation);
                 }
             }
             let rows = path.len();
@@ -205,7 +231,7 @@ impl Posterior {
                 false => vec![f64::NAN; d],
             });
         }
-        let weight = -0.5 * (cost - self.centre.cost) / self.variance + 0.5 * square;
+        let weight = -0.5 * (cost - self.centre.leftover.cost) / self.temperature + 0.5 * square;
         Some(Draw {
             constants,
             initial,
@@ -287,13 +313,16 @@ fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64
     if fitted.deviations(problem).iter().any(|d| *d < NOISY) {
         return None;
     }
+    let own = problem.own_deviations(&fitted.leftover.sse);
     let mut series = vec![Vec::new(); d];
     for (number, (path, initial)) in problem.normalised().iter().zip(&fitted.initial).enumerate() {
         let states = model.solve(&fitted.constants, initial, path.times())?;
         let weights = problem.weights(number);
         for (cell, ((y, u), w)) in path.states().iter().zip(&states).zip(weights).enumerate() {
             if *w > 0.0 {
-                series.get_mut(cell % d)?.push(w * (u - y));
+                let r = w * (u - y);
+                let say = problem.loss().weight(r / own.get(cell % d)?);
+                series.get_mut(cell % d)?.push(say * r);
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn slopes(ensemble: &Ensemble, fitted: &[Trajectory], level: f64) -> 
     let mut points: Vec<(f64, f64, Vec<f64>)> = Vec::new();
     if d == 1 {
         let values = fitted.iter().flat_map(Trajectory::states).copied();
-        let observed = problem.normalised().iter().flat_map(Trajectory::states);
+        let observed = problem.screened().iter().flat_map(Trajectory::states);
         let unit = scaling.states.first().copied().unwrap_or(1.0);
         let all = values
             .chain(observed.map(|u| u * unit))

@@ -8,7 +8,7 @@ use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{Problem, RESOLUTION};
 use crate::rank::bic;
-use crate::refine::Refined;
+use crate::refine::{ROUNDS, Refined, SETTLED};
 use crate::setting::Setting;
 
 /// Pulls towards the data where the fit fails without, in inverse spans of time.
@@ -91,23 +91,27 @@ impl Guess {
         }
         let initial: Vec<Vec<f64>> = problem.curves().iter().map(|c| c.at(0).to_vec()).collect();
         let starts = start::starts(problem, &model, &unknown, STARTS);
-        let deviations = problem.first_deviations();
         let fits = |best: Option<Fitted>, strengths: &[f64]| {
             let fit = |start| {
-                model.fit(
+                let deviations = model.deviations_for(problem, (start, &initial));
+                let fit = model.fit(
                     problem,
                     &deviations,
                     (start, &initial),
                     strengths,
                     EVALUATIONS,
-                )
+                );
+                Some(settled(problem, &model, &deviations, fit?))
             };
             let found = starts
                 .iter()
                 .filter_map(|start: &Vec<f64>| fit(start.as_slice()));
-            best.into_iter()
-                .chain(found)
-                .reduce(|best, fit| if fit.cost < best.cost { fit } else { best })
+            best.into_iter().chain(found).reduce(|best, fit| {
+                match fit.leftover.order < best.leftover.order {
+                    true => fit,
+                    false => best,
+                }
+            })
         };
         let mut best = fits(None, &[0.0]);
         let spread = problem.spread();
@@ -119,9 +123,9 @@ impl Guess {
             best = fits(best, &PULLS);
         }
         let mut fit = best?;
-        if problem.dimension() > 1 && !problem.knows_noise() {
+        if problem.is_weighed_by_residuals() {
             // Each state's own residuals decide its weight, as in every other fit.
-            let own = problem.last_deviations(&fit.sse);
+            let own = problem.last_deviations(&fit.leftover.sse);
             let start = (fit.constants.as_slice(), fit.initial.as_slice());
             fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
         }
@@ -175,26 +179,49 @@ impl Guess {
             initial: fitted.initial.clone(),
             covariance: finite.then_some(covariance),
             errors,
-            r2: r2(problem, &fitted.initial, |u, times| {
-                model.solve(&fitted.constants, u, times)
-            })?,
-            bic: bic(problem, &fitted.sse, spread.rank),
-            sse: fitted.sse.clone(),
+            r2: r2(
+                problem,
+                &fitted.leftover.sse,
+                &fitted.initial,
+                |u, times| model.solve(&fitted.constants, u, times),
+            )?,
+            bic: bic(problem, &fitted.leftover.deviance, spread.rank),
+            sse: fitted.leftover.sse.clone(),
             parameters: spread.rank,
         })
     }
 }
 
+/// A fit by a robust loss repeated until it is weighed by its own residuals, as in every other fit; `deviations` weighed
+/// it.
+fn settled(problem: &Problem, model: &Parametrised, deviations: &[f64], mut fit: Fitted) -> Fitted {
+    if !problem.loss().is_robust() || problem.knows_noise() {
+        return fit;
+    }
+    let mut here = deviations.to_vec();
+    for _ in 0..ROUNDS {
+        let own = problem.last_deviations(&fit.leftover.sse);
+        let mut pairs = own.iter().zip(&here);
+        if pairs.all(|(own, here)| (own / here).ln().abs() < SETTLED) {
+            break;
+        }
+        let start = (fit.constants.as_slice(), fit.initial.as_slice());
+        match model.fit(problem, &own, start, &[0.0], EVALUATIONS) {
+            Some(next) => fit = next,
+            None => break,
+        }
+        here = own;
+    }
+    fit
+}
+
 /// Variance of the weighted residuals, floored at the integrator's accuracy.
 pub(crate) fn variance(problem: &Problem, fitted: &Fitted) -> f64 {
+    let variance = problem.residual_variance(&fitted.leftover, fitted.jacobian.ncols());
     if problem.knows_noise() {
-        return 1.0;
+        return variance;
     }
-    let freedom = problem
-        .observed()
-        .saturating_sub(fitted.jacobian.ncols())
-        .max(1) as f64;
     let deviations = problem.first_deviations();
     let least = deviations.into_iter().fold(f64::INFINITY, f64::min);
-    (fitted.cost / freedom).max((RESOLUTION / least).powi(2))
+    variance.max((RESOLUTION / least).powi(2))
 }

@@ -3,6 +3,7 @@
 use nsode_generator::Trajectory;
 
 use super::noise::{Noise, additive_share};
+use crate::loss::Loss;
 use crate::smooth::{Observed, roughness, smooth};
 
 /// The smoothed curve of one trajectory, on a grid that contains its times.
@@ -138,7 +139,8 @@ pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec
             if round == 0 {
                 // A smoother misses sharp peaks, which looks like multiplicative noise: a little is granted
                 // here, the rest when a law's residuals are known.
-                let next = additive_share(&residuals).max(0.1);
+                // What is far off was left out before, where the loss is a robust one.
+                let next = additive_share(&residuals, Loss::Squares).max(0.1);
                 if next == noise.additive {
                     break;
                 }

@@ -2,22 +2,27 @@
 //!
 //! All trajectories share one [`Scaling`]: time in units of the longest span, each state in units of its
 //! largest observed magnitude. Laws are sought in these units and restored at the end. The curves come from
-//! the smoother, in `curve`; the noise model is `noise`'s. Every law is weighed by the same weights.
+//! the smoother, in `curve`; the noise model is `noise`'s. Every law is weighed by the same weights. Where the loss is
+//! a robust one, what the curves and units go by are the data without the suspects of `screen`; `leftover` has what
+//! a fit leaves over, by the loss.
 
 mod curve;
+mod leftover;
 mod noise;
 mod quantum;
+mod screen;
 
-use nalgebra::DVector;
 use nsode_generator::Trajectory;
 use nsode_parser::Scaling;
 
 use crate::error::Error;
+use crate::loss::Loss;
 
 pub use curve::Curve;
 use curve::curves;
+pub use leftover::Leftover;
 pub use noise::Noise;
-pub(crate) use noise::additive_share;
+pub(crate) use noise::noise;
 
 /// The smallest standard deviation, in normalised units, that weighs anything before a law is known.
 pub const FLOOR: f64 = 2e-5;
@@ -35,6 +40,9 @@ pub struct Problem {
     dimension: usize,
     scaling: Scaling,
     normalised: Vec<Trajectory>,
+    /// The same without the cells that may be gross errors.
+    screened: Vec<Trajectory>,
+    loss: Loss,
     curves: Vec<Curve>,
     noise: Vec<Noise>,
     /// Whether the noise was given, not estimated.
@@ -54,6 +62,14 @@ impl Problem {
     /// [`Error`] for no trajectory, different dimensions, no time span, or a state with fewer than
     /// [`FEWEST_CELLS`] observed values or without scale.
     pub fn new(trajectories: Vec<Trajectory>) -> Result<Problem, Error> {
+        Problem::with_loss(trajectories, Loss::Squares)
+    }
+
+    /// The same, to be fitted by another loss: units and curves are then those of the data without suspected cells.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`].
+    pub fn with_loss(trajectories: Vec<Trajectory>, loss: Loss) -> Result<Problem, Error> {
         let dimension = trajectories.first().ok_or(Error::NoTrajectory)?.dimension();
         for (index, path) in trajectories.iter().enumerate() {
             if path.dimension() != dimension {
@@ -68,6 +84,9 @@ impl Problem {
             .into_iter()
             .filter(|path| path.len() > 1)
             .collect();
+        let suspects = loss
+            .is_robust()
+            .then(|| screen::suspects(&trajectories, dimension));
         let mut cells = vec![0; dimension];
         let mut states = vec![0.0f64; dimension];
         let (mut span, mut origin) = (0.0f64, f64::INFINITY);
@@ -98,6 +117,14 @@ impl Problem {
         if !(span > 0.0 && span.is_finite()) {
             return Err(Error::NoSpan);
         }
+        if let Some(suspects) = &suspects {
+            let left = screen::largest(&screen::without(&trajectories, suspects), dimension);
+            let left = left.into_iter().zip(&states);
+            // Zero but for the suspects: then these are all that there is.
+            states = left
+                .map(|(left, all)| if left > 0.0 { left } else { *all })
+                .collect();
+        }
         let scaling = Scaling {
             origin,
             time: span,
@@ -107,13 +134,19 @@ impl Problem {
             .iter()
             .map(|path| path.normalised(&scaling))
             .collect::<Result<Vec<_>, _>>()?;
-        let (curves, noise) = curves(&normalised, dimension);
+        let screened = match &suspects {
+            None => normalised.clone(),
+            Some(suspects) => screen::without(&normalised, suspects),
+        };
+        let (curves, noise) = curves(&screened, dimension);
         let rounding = rounding(&trajectories, &scaling);
         let mut problem = Problem {
             dimension,
             rounding,
             scaling,
             normalised,
+            screened,
+            loss,
             curves,
             noise,
             known: false,
@@ -185,6 +218,16 @@ impl Problem {
         &self.normalised
     }
 
+    /// The same without the cells that may be gross errors, which are NaN; all cells where the loss is squares.
+    pub fn screened(&self) -> &[Trajectory] {
+        &self.screened
+    }
+
+    /// What residuals cost.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
     /// The smoothed curves, normalised units, one a trajectory.
     pub fn curves(&self) -> &[Curve] {
         &self.curves
@@ -200,18 +243,18 @@ impl Problem {
         self.weights.get(trajectory).map_or(&[], Vec::as_slice)
     }
 
-    /// Standard deviation of each state's observed values, in the fit's weights.
+    /// Standard deviation of each state's screened values, in the fit's weights.
     pub fn spread(&self) -> Vec<f64> {
         let d = self.dimension;
         (0..d)
             .map(|state| {
                 let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
-                for (path, weights) in self.normalised.iter().zip(&self.weights) {
+                for (path, weights) in self.screened.iter().zip(&self.weights) {
                     for (y, w) in path
                         .column(state)
                         .zip(weights.iter().skip(state).step_by(d))
                     {
-                        if *w > 0.0 {
+                        if *w > 0.0 && !y.is_nan() {
                             let w = w * w;
                             sum += w;
                             let step = y - mean;
@@ -244,25 +287,28 @@ impl Problem {
         own.map(|deviation| deviation.max(RESOLUTION)).collect()
     }
 
-    /// Sum of squared residuals a state, each over its relative variance, from the weighted `residuals` of the
-    /// observed cells, in their order; `deviations` are those that weighed them. `None` for too few of either.
-    pub fn sums_of_squares(
-        &self,
-        residuals: &DVector<f64>,
-        deviations: &[f64],
-    ) -> Option<Vec<f64>> {
-        let d = self.dimension;
-        let mut sums = vec![0.0; d];
-        let mut rows = residuals.iter();
-        for weights in &self.weights {
-            for (cell, w) in weights.iter().enumerate() {
-                if *w > 0.0 {
-                    let deviation = deviations.get(cell % d)?;
-                    *sums.get_mut(cell % d)? += (rows.next()? * deviation).powi(2);
-                }
-            }
+    /// Standard deviations that residuals are measured by once a fit has told them: its own, or the known noise.
+    pub fn own_deviations(&self, sums: &[f64]) -> Vec<f64> {
+        match self.knows_noise() {
+            true => self.first_deviations(),
+            false => self.last_deviations(sums),
         }
-        Some(sums)
+    }
+
+    /// Whether a fit's own residuals decide how the next one is weighed: those of several states against each other, and
+    /// what counts as large for a robust loss. For squares one state needs no weight.
+    pub fn is_weighed_by_residuals(&self) -> bool {
+        !self.known && (self.dimension > 1 || self.loss.is_robust())
+    }
+
+    /// Variance of a fit's weighted residuals, those that its covariance is taken from; `parameters` were fitted. By a
+    /// known noise, the residuals' variance is 1 whatever they are.
+    pub fn residual_variance(&self, leftover: &Leftover, parameters: usize) -> f64 {
+        let freedom = self.observed().saturating_sub(parameters).max(1) as f64;
+        match self.known && !self.loss.is_robust() {
+            true => 1.0,
+            false => leftover.square / freedom,
+        }
     }
 
     /// Means a state of squared residuals over relative variances below which residuals say nothing: of the accuracy

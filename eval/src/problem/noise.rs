@@ -2,6 +2,7 @@
 //! σ come from the smoother's residuals, the last ones from those of the best law.
 
 use super::FLOOR;
+use crate::loss::Loss;
 
 /// The noise of one state, in normalised units.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,8 +31,28 @@ impl Noise {
     }
 }
 
+/// The noise that `(u, residual)` show.
+pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss) -> Noise {
+    let mut noise = Noise {
+        deviation: 0.0,
+        additive: additive_share(residuals, loss),
+    };
+    let each = residuals.iter();
+    noise.deviation = match loss {
+        Loss::Squares => {
+            let sum: f64 = each.map(|(u, r)| r * r / noise.shape(*u)).sum();
+            (sum / residuals.len().max(1) as f64).sqrt()
+        }
+        loss => {
+            let relative: Vec<f64> = each.map(|(u, r)| r / noise.shape(*u).sqrt()).collect();
+            loss.scale(&relative)
+        }
+    };
+    noise
+}
+
 /// The additive share κ that makes `(u, residual)` most likely; 1 unless the evidence for less is clear.
-pub(crate) fn additive_share(residuals: &[(f64, f64)]) -> f64 {
+pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss) -> f64 {
     let n = residuals.len() as f64;
     let cost = |additive: f64| {
         let noise = Noise {
@@ -39,15 +60,27 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)]) -> f64 {
             additive,
         };
         let (mut sum, mut logs) = (0.0, 0.0);
+        let mut relative = Vec::new();
         for (u, r) in residuals {
             let v = noise.shape(*u);
             sum += r * r / v;
             logs += v.ln();
+            if loss.is_robust() {
+                relative.push(r / v.sqrt());
+            }
+        }
+        if loss.is_robust() {
+            return loss.deviance(&relative, FLOOR) + logs;
         }
         n * (sum / n).max(FLOOR * FLOOR).ln() + logs
     };
     let additive = cost(1.0);
-    let mean_square = residuals.iter().map(|(_, r)| r * r).sum::<f64>() / n;
+    let mean_square = match loss {
+        Loss::Squares => residuals.iter().map(|(_, r)| r * r).sum::<f64>() / n,
+        loss => loss
+            .scale(&residuals.iter().map(|(_, r)| *r).collect::<Vec<_>>())
+            .powi(2),
+    };
     if residuals.is_empty() || mean_square < 25.0 * FLOOR * FLOOR {
         return 1.0;
     }

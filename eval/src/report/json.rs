@@ -33,6 +33,9 @@ struct Document<'a> {
     trajectories: &'a [String],
     /// What a reader must know before relying on the answer; nothing that went wrong.
     notes: &'a [String],
+    /// What residuals cost, where it is not their squares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loss: Option<&'static str>,
     /// That of the first trajectory.
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<Course<'a>>,
@@ -114,6 +117,7 @@ pub fn json(
         files: &series.files,
         trajectories: &series.trajectory_labels,
         notes: &info.notes,
+        loss: info.loss.is_robust().then(|| info.loss.name()),
         forecast: info
             .forecast
             .as_ref()

@@ -19,6 +19,7 @@ use nsode_parser::{Expr, Names};
 
 use crate::discover::Candidate;
 use crate::ensemble::{Forecast, SlopeBand};
+use crate::loss::Loss;
 use crate::table::Series;
 
 /// How a result came about.
@@ -36,6 +37,8 @@ pub struct RunInfo {
     pub notes: Vec<String>,
     /// Probability that none of the laws is right, by the pattern that the best one leaves over.
     pub none: Option<f64>,
+    /// What residuals cost.
+    pub loss: Loss,
     /// The solutions to come.
     pub forecast: Option<Forecast>,
     /// The right-hand side of the best law with its band, for pictures.

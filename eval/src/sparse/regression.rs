@@ -62,12 +62,7 @@ impl Regression {
         let columns = m + 1;
         let mut gram = vec![vec![0.0; columns]; columns];
         let (mut cells, mut inverse) = (0.0, 0.0);
-        for (number, (path, curve)) in problem
-            .normalised()
-            .iter()
-            .zip(problem.curves())
-            .enumerate()
-        {
+        for (number, (path, curve)) in problem.screened().iter().zip(problem.curves()).enumerate() {
             let mut values = vec![0.0; curve.times.len() * m];
             for ((node, t), out) in curve
                 .times
@@ -85,7 +80,7 @@ impl Regression {
                 .zip(paths)
                 .zip(integrals.chunks_exact(m.max(1)))
             {
-                if *w > 0.0 {
+                if *w > 0.0 && !y.is_nan() {
                     rows.extend_from_slice(row);
                     rows.push(y);
                     weights.push(*w);

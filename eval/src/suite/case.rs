@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nsode_generator::random::{below, chance, log_uniform};
 use nsode_generator::{Observer, Trajectory};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -21,6 +22,9 @@ pub struct Condition {
     pub noise: f64,
     /// Share of the points that are dropped at random.
     pub drop: f64,
+    /// Share of the values of each state that are gross errors: moved up or down, at random, by a fifth to five times the
+    /// range of the state, small and large ones (in the logarithm) equally often.
+    pub outliers: f64,
     /// Points of a run before any is dropped.
     pub points: usize,
     /// Runs that are observed together: that of the case, and others from initial states between it and the next.
@@ -29,6 +33,9 @@ pub struct Condition {
 
 /// Points of the named conditions.
 pub const POINTS: usize = 150;
+
+/// Sizes of gross errors, in ranges of the state.
+const SIZES: [f64; 2] = [0.2, 5.0];
 
 /// The conditions that have a name.
 pub const NAMED: [(&str, f64, f64); 4] = [
@@ -39,7 +46,7 @@ pub const NAMED: [(&str, f64, f64); 4] = [
 ];
 
 impl fmt::Display for Condition {
-    /// The name, or the numbers; then the number of points where it is not [`POINTS`], and of runs where it is
+    /// The name, or the numbers; then the share of outliers where there are some, the number of points where it is not [`POINTS`], and of runs where it is
     /// not 1.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let named = NAMED
@@ -48,6 +55,9 @@ impl fmt::Display for Condition {
         match named {
             Some((name, _, _)) => f.write_str(name)?,
             None => write!(f, "noise={}+drop={}", self.noise, self.drop)?,
+        }
+        if self.outliers > 0.0 {
+            write!(f, "+outliers={}", self.outliers)?;
         }
         match self.points {
             POINTS => {}
@@ -74,6 +84,7 @@ impl FromStr for Condition {
         Ok(Condition {
             noise: *noise,
             drop: *drop,
+            outliers: 0.0,
             points: POINTS,
             runs: 1,
         })
@@ -119,8 +130,11 @@ pub fn cases<'a>(suite: &'a Suite, conditions: &[Condition]) -> Vec<Case<'a>> {
 impl Case<'_> {
     /// The name of the case: suite, system, run from 1, condition.
     pub fn id(&self) -> String {
+        self.named(&self.condition_name())
+    }
+
+    fn named(&self, condition: &str) -> String {
         let (suite, system) = (&self.suite.name, &self.system.id);
-        let condition = self.condition_name();
         format!("{suite}/{system}/{}/{condition}", self.start + 1)
     }
 
@@ -142,11 +156,51 @@ impl Case<'_> {
             drop: self.condition.drop,
             ..Observer::default()
         };
-        let name = format!("{seed}/{}", self.id());
-        let mut rng = ChaCha8Rng::from_seed(Sha256::digest(name.as_bytes()).into());
+        let random = |name: String| {
+            let name = format!("{seed}/{name}");
+            ChaCha8Rng::from_seed(Sha256::digest(name.as_bytes()).into())
+        };
+        // The same points and the same noise with outliers and without.
+        let without = Condition {
+            outliers: 0.0,
+            ..self.condition
+        };
+        let mut rng = random(self.named(&without.to_string()));
         let seen = clean.iter().map(|path| observer.observe(path, &mut rng));
-        seen.collect()
+        let seen: Vec<Trajectory> = seen.collect();
+        if self.condition.outliers <= 0.0 {
+            return seen;
+        }
+        let mut rng = random(self.id());
+        let spoilt = seen.iter().zip(clean);
+        spoilt
+            .map(|(path, clean)| spoil(path, clean, self.condition.outliers, &mut rng))
+            .collect()
     }
+}
+
+/// `path`, an observation of `clean`, with gross errors in a share of each state's values.
+fn spoil(path: &Trajectory, clean: &Trajectory, share: f64, rng: &mut ChaCha8Rng) -> Trajectory {
+    let (d, rows) = (path.dimension(), path.len());
+    let mut states = path.states().to_vec();
+    let count = (share * rows as f64).round() as usize;
+    for state in 0..d {
+        let values = clean.column(state).filter(|y| y.is_finite());
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| {
+            (low.min(y), high.max(y))
+        });
+        let mut left: Vec<usize> = (0..rows).collect();
+        for _ in 0..count.min(rows) {
+            let row = left.swap_remove(below(rng, left.len()));
+            let size = (high - low) * log_uniform(rng, SIZES);
+            let sign = if chance(rng, 0.5) { 1.0 } else { -1.0 };
+            if let Some(cell) = states.get_mut(row * d + state) {
+                *cell += sign * size;
+            }
+        }
+    }
+    // Only values that are no numbers would be refused.
+    Trajectory::new(d, path.times().to_vec(), states).unwrap_or_else(|_| path.clone())
 }
 
 #[cfg(test)]
@@ -163,10 +217,33 @@ mod tests {
         let other = Condition {
             noise: 0.1,
             drop: 0.0,
+            outliers: 0.05,
             points: 50,
             runs: 3,
         };
-        assert_eq!(other.to_string(), "noise=0.1+drop=0+points=50+runs=3");
+        let name = "noise=0.1+drop=0+outliers=0.05+points=50+runs=3";
+        assert_eq!(other.to_string(), name);
         assert!("tidy".parse::<Condition>().is_err());
+    }
+    #[test]
+    fn outliers_are_as_many_as_said_and_the_rest_stays_as_it_is() {
+        let times: Vec<f64> = (0..80).map(f64::from).collect();
+        let states = times.iter().flat_map(|t| [0.5 + t / 80.0, 7.0]).collect();
+        let clean = Trajectory::new(2, times, states).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let seen = spoil(&clean, &clean, 0.1, &mut rng);
+        let range = 79.0 / 80.0;
+        let moved = clean
+            .column(0)
+            .zip(seen.column(0))
+            .map(|(a, b)| (a - b).abs() / range);
+        let moved: Vec<f64> = moved.filter(|size| *size > 0.0).collect();
+        assert_eq!(moved.len(), 8);
+        assert!(
+            moved.iter().all(|size| (0.199..5.001).contains(size)),
+            "{moved:?}"
+        );
+        // A state that does not move has no range to go beyond.
+        assert!(seen.column(1).all(|y| y == 7.0));
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nsode_eval::Options;
 use nsode_eval::suite::{self, Condition, Suite, case::POINTS};
+use nsode_eval::{Loss, Options};
 
 use crate::fault::Fault;
 use crate::locate;
@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   nsode eval --suite odebench-1d --condition clean --proposers sparse --limit 2
   nsode eval --suite odebench-1d --limit 1 --noise 0,0.05 --proposers frequent:9 --out out/eval
+  nsode eval --suite odebench-1d --limit 1 --noise 0.02 --outliers 0,0.05 --loss student --proposers sparse
   nsode eval --table out/eval
   nsode eval --suite odebench-1d --limit 1 --condition hard --export out/observations
 
@@ -56,6 +57,15 @@ pub struct Arguments {
         allow_negative_numbers = true
     )]
     drop: Vec<f64>,
+    /// Shares of the values that are gross errors, up or down by a fifth to five times the range of the state
+    #[arg(
+        long,
+        value_name = "q,…",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        default_values_t = [0.0]
+    )]
+    outliers: Vec<f64>,
     /// Points before any is dropped
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [POINTS])]
     points: Vec<usize>,
@@ -63,6 +73,9 @@ pub struct Arguments {
     /// initial states
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1])]
     runs: Vec<usize>,
+    /// What residuals cost, as for infer: squares, huber, student
+    #[arg(long, value_name = "LOSS", default_value_t, conflicts_with = "score")]
+    loss: Loss,
     #[command(flatten)]
     sources: SourceArguments,
     /// Laws of an answer that are judged
@@ -118,6 +131,7 @@ pub struct Config {
     pub suites: Vec<Suite>,
     pub conditions: Vec<Condition>,
     pub task: Task,
+    pub loss: Loss,
     pub top: usize,
     pub seconds: f64,
     pub seed: u64,
@@ -207,6 +221,7 @@ impl Arguments {
             suites,
             conditions,
             task,
+            loss: self.loss,
             top: self.top,
             seconds: self.seconds,
             seed: self.seed,
@@ -231,6 +246,7 @@ impl Arguments {
                     conditions.push(Condition {
                         noise,
                         drop,
+                        outliers: 0.0,
                         points: POINTS,
                         runs: 1,
                     });
@@ -241,6 +257,7 @@ impl Arguments {
             let named = suite::case::NAMED.map(|(_, noise, drop)| Condition {
                 noise,
                 drop,
+                outliers: 0.0,
                 points: POINTS,
                 runs: 1,
             });
@@ -272,14 +289,25 @@ impl Arguments {
                 "Give numbers from 1 to 20.",
             ));
         }
+        if let Some(share) = self.outliers.iter().find(|q| !(0.0..=0.5).contains(*q)) {
+            return Err(Fault::new(
+                format!("--outliers {share} is out of range"),
+                "Give shares from 0 to 0.5, such as 0.05.",
+            ));
+        }
         let sizes = || {
-            let points = self.points.iter();
-            points.flat_map(|points| self.runs.iter().map(move |runs| (*points, *runs)))
+            let outliers = self.outliers.iter();
+            let with_points =
+                outliers.flat_map(|share| self.points.iter().map(move |points| (*share, *points)));
+            with_points.flat_map(|(share, points)| {
+                self.runs.iter().map(move |runs| (share, points, *runs))
+            })
         };
         let mut all: Vec<Condition> = Vec::new();
         for condition in conditions {
-            for (points, runs) in sizes() {
+            for (outliers, points, runs) in sizes() {
                 let condition = Condition {
+                    outliers,
                     points,
                     runs,
                     ..condition

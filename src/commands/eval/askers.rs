@@ -37,6 +37,7 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
         seconds: config.seconds,
         seed: config.seed,
         asked: String::new(),
+        loss: None,
         suites: BTreeMap::new(),
     };
     for suite in &config.suites {
@@ -59,6 +60,10 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
                 true => "nsode".to_string(),
                 false => format!("nsode {}", sources.names().join("+")),
             };
+            if config.loss.is_robust() {
+                identity.loss = Some(config.loss.to_string());
+                identity.system += &format!(", loss {}", config.loss);
+            }
         }
         Task::Score(file) => {
             answered = answers::read(file)?;
@@ -105,7 +110,7 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                     .build()
                     .map_err(|error| BenchError::Thread(error.to_string()))?;
                 askers.push(Box::new(move |_, observed| {
-                    pool.install(|| ask(observed, &proposers, &options))
+                    pool.install(|| ask(observed, config.loss, &proposers, &options))
                 }));
             }
         }
@@ -153,6 +158,7 @@ fn infer(
     command.args(["--top", &config.top.to_string()]);
     command.args(["--seconds", &config.seconds.to_string()]);
     command.args(["--seed", &config.seed.to_string()]);
+    command.args(["--loss", config.loss.name()]);
     command.args(["--proposers", &sources.names().join(",")]);
     if let Network::At { directory, .. } = &sources.network {
         command.arg("--checkpoint").arg(directory);

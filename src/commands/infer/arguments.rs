@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nsode_eval::Options;
 use nsode_eval::emit::Language;
 use nsode_eval::filter::{Filter, Operations};
 use nsode_eval::guess::{Bounds, Fix};
 use nsode_eval::plot::check_path;
 use nsode_eval::report;
 use nsode_eval::table::ReadOptions;
+use nsode_eval::{Loss, Options};
 
 use crate::fault::Fault;
 use crate::output::{Target, check_file};
@@ -21,6 +21,7 @@ Examples:
   nsode infer data/examples/lynx_hare.csv --proposers sparse --top 3 --json
   nsode infer data/examples/yeast.csv --deny trig,tanh --max-complexity 8
   nsode infer data/examples/yeast.csv --guess \"r*biomass*(1 - biomass/K)\" --bounds K=0:1000
+  nsode infer data/examples/yeast.csv --loss student
   nsode infer data/examples/us_census.csv --proposers sparse --horizon 1960 --level 0.8
   nsode infer data/examples/yeast.csv --proposers sparse --emit python --emit-to yeast.py
 
@@ -95,6 +96,9 @@ pub struct Arguments {
     /// Standard deviation of noise in proportion to the value, where it is known, such as 0.05
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     relative_sigma: Option<f64>,
+    /// What residuals cost: squares; or huber, student, in which outliers count for less
+    #[arg(long, value_name = "LOSS", default_value_t)]
+    loss: Loss,
     /// Forecast to this time, with a band
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     horizon: Option<f64>,
@@ -133,6 +137,7 @@ pub struct Config {
     pub options: Options,
     pub sources: Sources,
     pub user: Beliefs,
+    pub loss: Loss,
     pub horizon: Option<f64>,
     pub level: f64,
     pub emit: Option<(Language, Target)>,
@@ -233,6 +238,7 @@ impl Arguments {
                 sigma: self.sigma,
                 relative_sigma: self.relative_sigma,
             },
+            loss: self.loss,
             horizon: self.horizon,
             level: self.level,
             emit,

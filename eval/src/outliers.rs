@@ -1,0 +1,145 @@
+//! Values that the best law leaves far off: gross errors, or something that the law does not know.
+
+use nsode_parser::Names;
+
+use crate::discover::Candidate;
+use crate::ensemble::Posterior;
+use crate::figures::significant;
+use crate::loss::median_scale;
+use crate::problem::Problem;
+use crate::refine::NOISY;
+
+/// Robust standard deviations from which a residual is no noise.
+const FAR: f64 = 6.0;
+
+/// A residual is one of a pattern, no gross error, if one beside it has its sign and this share of its size.
+const ALIKE: f64 = 0.5;
+
+/// Values that are told one by one.
+const NAMED: usize = 3;
+
+/// An observed value far from a law.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outlier {
+    /// The trajectory, from 0.
+    pub trajectory: usize,
+    /// The row of the trajectory, from 0.
+    pub row: usize,
+    /// The state, from 0.
+    pub state: usize,
+    /// How far it is, in robust standard deviations of the state's residuals; above 0.
+    pub deviations: f64,
+}
+
+/// The outliers of `candidate`, the farthest first. None where its solution can't be repeated.
+pub fn outliers(problem: &Problem, candidate: &Candidate) -> Vec<Outlier> {
+    let residuals = Posterior::of(problem, candidate).map(|law| law.residuals(problem));
+    far(&residuals.unwrap_or_default(), problem.dimension())
+}
+
+/// Those of residuals over their relative standard deviations, normalised; one list a trajectory, row-major.
+fn far(residuals: &[Vec<f64>], dimension: usize) -> Vec<Outlier> {
+    let mut found = Vec::new();
+    for state in 0..dimension {
+        let lists = residuals.iter().map(|list| {
+            let cells = list.iter().enumerate().skip(state).step_by(dimension);
+            let cells = cells.filter(|(_, r)| r.is_finite());
+            cells.map(|(cell, r)| (cell / dimension, *r)).collect()
+        });
+        let lists: Vec<Vec<(usize, f64)>> = lists.collect();
+        let all: Vec<f64> = lists.iter().flatten().map(|(_, r)| *r).collect();
+        let usual = median_scale(&all).max(NOISY);
+        for (trajectory, list) in lists.iter().enumerate() {
+            for (i, (row, r)) in list.iter().enumerate() {
+                let beside = [i.checked_sub(1), i.checked_add(1)];
+                let mut beside = beside.into_iter().flatten().filter_map(|j| list.get(j));
+                let alike = beside.any(|(_, other)| other * r.signum() > ALIKE * r.abs());
+                if r.abs() > FAR * usual && !alike {
+                    found.push(Outlier {
+                        trajectory,
+                        row: *row,
+                        state,
+                        deviations: r.abs() / usual,
+                    });
+                }
+            }
+        }
+    }
+    found.sort_by(|a, b| b.deviations.total_cmp(&a.deviations));
+    found
+}
+
+/// What a reader should know of them; nothing where there are none.
+pub fn note(problem: &Problem, names: &Names, candidate: &Candidate) -> Option<String> {
+    let found = outliers(problem, candidate);
+    let farthest = found.first()?.deviations;
+    let mut places: Vec<String> = found
+        .iter()
+        .take(NAMED)
+        .filter_map(|outlier| place(problem, names, outlier))
+        .collect();
+    if found.len() > NAMED {
+        places.push("…".to_string());
+    }
+    let count = match found.len() {
+        1 => "one value is".to_string(),
+        n => format!("{n} values are"),
+    };
+    let far = format!(
+        "{count} more than {FAR} robust standard deviations from the best law, the farthest {}: {}",
+        significant(farthest, 2),
+        places.join(", ")
+    );
+    Some(match problem.loss().is_robust() {
+        true => format!("{far}; they hardly count with --loss {}", problem.loss()),
+        false => format!(
+            "{far}. If such values are gross errors, fit with --loss student, in which they hardly count"
+        ),
+    })
+}
+
+/// `y = 3.1 at t = 0.5`, in the data's units.
+fn place(problem: &Problem, names: &Names, outlier: &Outlier) -> Option<String> {
+    let scaling = problem.scaling();
+    let path = problem.normalised().get(outlier.trajectory)?;
+    let value = path.state(outlier.row).get(outlier.state)? * scaling.states.get(outlier.state)?;
+    let time = scaling.origin + path.times().get(outlier.row)? * scaling.time;
+    Some(format!(
+        "{} = {} at {} = {}",
+        names.states.get(outlier.state)?,
+        significant(value, 4),
+        names.time,
+        significant(time, 6)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_values_are_outliers_and_patterns_are_not() {
+        // Two states; the first has two gross errors, the second a bump.
+        let mut list: Vec<f64> = (0..60)
+            .map(|i| 0.01 * f64::from(i * 7 % 11) - 0.05)
+            .collect();
+        list[10] = 1.0;
+        list[40] = -2.0;
+        for (cell, size) in [(21, 0.8), (23, 1.0), (25, 0.7)] {
+            list[cell] = size;
+        }
+        list[13] = f64::NAN;
+        let found = far(&[list], 2);
+        let places: Vec<(usize, usize)> = found.iter().map(|o| (o.row, o.state)).collect();
+        assert_eq!(places, [(20, 0), (5, 0)]);
+        assert!(found[0].deviations > found[1].deviations);
+    }
+
+    #[test]
+    fn the_last_digits_of_clean_data_have_no_outliers() {
+        let mut list = vec![1e-9; 30];
+        list[7] = 1e-4;
+        assert_eq!(far(&[list], 1), []);
+        assert_eq!(far(&[], 1), []);
+    }
+}
