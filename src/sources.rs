@@ -128,8 +128,17 @@ impl Sources {
                 "Write a law with infer's --guess, such as --guess \"r*y*(1 - y/K)\".",
             ));
         }
+        let alone =
+            |choice: &Choice| matches!(choice.kind, ProposerKind::Told | ProposerKind::Local);
+        if find(ProposerKind::Told).is_some() && !choices.iter().all(alone) {
+            return Err(Fault::new(
+                "--proposers told: nobody else needs to propose anything",
+                "Write told alone, or told,local.",
+            ));
+        }
         let others = guessed
             || find(ProposerKind::Sparse).is_some()
+            || find(ProposerKind::Told).is_some()
             || find(ProposerKind::Frequent).is_some();
         let network = match find(ProposerKind::Transformer) {
             None if !others => {
@@ -156,6 +165,11 @@ impl Sources {
             },
         };
         Ok(Sources { choices, network })
+    }
+
+    /// Whether the true shape is told.
+    pub fn told(&self) -> bool {
+        self.choices.iter().any(|c| c.kind == ProposerKind::Told)
     }
 
     /// Whether variants of the best candidates are tried.

@@ -16,15 +16,14 @@ use std::sync::Arc;
 
 use nsode_eval::ensemble::{DRAWS, Ensemble};
 use nsode_eval::frequent::{self, Frequent};
-use nsode_eval::guess::Guess;
 use nsode_eval::sparse::Sparse;
+use nsode_eval::told::Told;
 use nsode_eval::transformer::{BEAMS, Transformer};
 use nsode_eval::{Options, Problem, Proposer, discover};
 use nsode_generator::{Config, Observer, Sampler, Trajectory};
 use nsode_model::Device;
 use nsode_model::predictor::Predictor;
-use nsode_parser::Names;
-use nsode_parser::print::infix;
+use nsode_parser::System;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
@@ -71,16 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let results: Vec<Option<(Counts, bool)>> = cases
             .par_iter()
             .map(|(number, sample)| {
-                let rhs = sample.system.to_system();
-                let names = Names::default_for(1);
-                let text = infix(rhs.rhs().first()?, &names);
-                judge(
-                    *number,
-                    &sample.trajectory,
-                    noise,
-                    told.then_some(&*text),
-                    &proposers,
-                )
+                let law = sample.system.to_system();
+                let law = told.then_some(&law);
+                judge(*number, &sample.trajectory, noise, law, &proposers)
             })
             .collect();
         let answered: Vec<&(Counts, bool)> = results.iter().flatten().collect();
@@ -107,7 +99,7 @@ fn judge(
     number: u64,
     truth: &Trajectory,
     noise: f64,
-    told: Option<&str>,
+    told: Option<&System>,
     proposers: &[Box<dyn Proposer>],
 ) -> Option<(Counts, bool)> {
     let seen = (truth.len() as f64 * OBSERVED) as usize;
@@ -125,16 +117,13 @@ fn judge(
     };
     let path = observer.observe(&clean, &mut random);
     let problem = Problem::new(vec![path.clone()]).ok()?;
-    let mut options = Options {
+    let options = Options {
         seconds: 60.0,
+        local: told.is_none(),
         ..Options::default()
     };
     let found = match told {
-        Some(text) => {
-            options.local = false;
-            options.guesses = vec![Guess::parse(text, &Names::default_for(1)).ok()?];
-            discover(&problem, &[], &options)
-        }
+        Some(law) => discover(&problem, &[Box::new(Told::new(law)?)], &options),
         None => discover(&problem, proposers, &options),
     };
     let found = found.ok()?;

@@ -36,12 +36,15 @@ pub mod report;
 mod samples;
 pub mod setting;
 pub mod shooting;
+pub mod sizes;
 pub mod smooth;
 pub mod sparse;
 pub mod suite;
 pub mod table;
+pub mod told;
 pub mod transformer;
 mod whole;
+pub mod without;
 
 pub use discover::{Candidate, Constant, Discovery, Options, discover};
 pub use error::Error;

@@ -22,16 +22,19 @@ pub enum ProposerKind {
     Frequent,
     /// The user.
     Guess,
+    /// A suite that gives the true shape away, to find how far any search could come.
+    Told,
 }
 
 impl ProposerKind {
     /// All of them.
-    pub const ALL: [ProposerKind; 5] = [
+    pub const ALL: [ProposerKind; 6] = [
         ProposerKind::Transformer,
         ProposerKind::Sparse,
         ProposerKind::Local,
         ProposerKind::Frequent,
         ProposerKind::Guess,
+        ProposerKind::Told,
     ];
 
     /// Those that are asked unless somebody says otherwise.
@@ -50,6 +53,7 @@ impl ProposerKind {
             ProposerKind::Local => "local",
             ProposerKind::Frequent => "frequent",
             ProposerKind::Guess => "guess",
+            ProposerKind::Told => "told",
         }
     }
 }
@@ -102,6 +106,9 @@ pub enum UnknownProposer {
     /// Guesses are those that are given.
     #[error("the number of guesses is not chosen: write guess")]
     Guess,
+    /// There is one true shape.
+    #[error("there is one true shape: write told")]
+    Told,
 }
 
 impl FromStr for Choice {
@@ -125,6 +132,7 @@ impl FromStr for Choice {
         match (kind, count) {
             (ProposerKind::Local, Some(_)) => Err(UnknownProposer::Local),
             (ProposerKind::Guess, Some(_)) => Err(UnknownProposer::Guess),
+            (ProposerKind::Told, Some(_)) => Err(UnknownProposer::Told),
             _ => Ok(Choice { kind, count }),
         }
     }

@@ -14,6 +14,7 @@ use crate::law::Law;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
 use crate::rank::bic;
 use crate::shooting::{Fit, Shooter};
+use crate::sizes;
 
 /// Pulls towards the data when shooting alone fails, in inverse spans of time.
 const PULLS: [f64; 9] = [100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7, 0.0];
@@ -66,6 +67,9 @@ pub struct Refined {
     pub bic: f64,
     /// Numbers that were fitted: constants and initial states.
     pub parameters: usize,
+    /// Logarithm of the evidence with the prior of the constants' sizes, up to what all laws of a problem share; of
+    /// fits by [`settle`].
+    pub evidence: Option<f64>,
 }
 
 impl Refined {
@@ -110,6 +114,9 @@ pub enum Effort {
     /// What fails from every start, or of a system does not reach the noise, is tried again with solutions that are
     /// pulled towards the data.
     Whole,
+    /// Nothing is fitted: constants stay as they were proposed, or as they follow from the integral form. To
+    /// measure what fitting is worth.
+    None,
     /// Starts only: for systems of which a law is known that explains the data, most of the time goes otherwise
     /// into those that never will.
     Starts,
@@ -168,6 +175,32 @@ pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
     }
 }
 
+/// Fits again, from where `refined` is, for the most probable constants: in noise, data leave them open, and what
+/// sizes are usual ([`sizes`]) has a say, in the evidence too. `None` where that leads to another shape or to nothing.
+pub fn settle(problem: &Problem, refined: &Refined) -> Option<Refined> {
+    let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
+    let mut shooter = Shooter::new(problem, &law).sized();
+    if !problem.knows_noise() {
+        // The noise itself, without what its fit has taken of it.
+        let n = problem.observed() as f64;
+        let left = (n - refined.parameters as f64).max(1.0);
+        let own = problem.last_deviations(&refined.sse).into_iter();
+        shooter.weigh(own.map(|deviation| deviation * (n / left).sqrt()).collect());
+    }
+    let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], EVALUATIONS)?;
+    let variance = problem.residual_variance(&fit.leftover, fit.jacobian.ncols());
+    let normal = fit.jacobian.tr_mul(&fit.jacobian) / variance;
+    let likelihood = -0.5 * bic(problem, &fit.leftover.deviance, 0);
+    let evidence = likelihood + sizes::log_share(&fit.constants, &normal)?;
+    match finished(problem, &refined.skeleton, &shooter, fit)? {
+        Finished::Fit(settled) => Some(Refined {
+            evidence: Some(evidence),
+            ..*settled
+        }),
+        Finished::Simpler(..) => None,
+    }
+}
+
 /// What a fit turns out to be.
 enum Finished {
     /// One of the skeleton that was fitted.
@@ -203,6 +236,7 @@ fn finished(
         })?,
         bic: bic(problem, &fit.leftover.deviance, shooter.parameters()),
         parameters: shooter.parameters(),
+        evidence: None,
         initial: fit.initial,
         errors,
         covariance,
@@ -256,6 +290,11 @@ fn best_fit(
     let initial = shooter.smoothed_initial();
     if !initial.iter().flatten().all(|u| u.is_finite()) {
         return None;
+    }
+    if effort == Effort::None {
+        let first = || starts(problem, law, None).into_iter().next();
+        let start = seed.map(<[f64]>::to_vec).or_else(first)?;
+        return shooter.fit(&start, &initial, &[], 0);
     }
     let starts = starts(problem, law, seed);
     let mut order: Vec<(f64, usize)> = starts

@@ -16,6 +16,7 @@ use nalgebra::{DMatrix, DVector, Dyn};
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
 use crate::problem::{Leftover, Problem, RESOLUTION};
+use crate::sizes;
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
@@ -49,6 +50,8 @@ pub struct Shooter<'a> {
     law: &'a Law,
     flow: RefCell<Flow<'a>>,
     deviations: Vec<f64>,
+    /// Whether the constants' sizes have a say.
+    sized: bool,
 }
 
 struct Target<'a, 'b> {
@@ -79,7 +82,16 @@ impl<'a> Shooter<'a> {
             law,
             flow: RefCell::new(flow),
             deviations: problem.first_deviations(),
+            sized: false,
         }
+    }
+
+    /// The same, for the most probable constants rather than the most likely ones: their sizes have a say
+    /// ([`sizes`]). That asks for [`Shooter::weigh`] with the noise itself.
+    #[must_use]
+    pub fn sized(mut self) -> Shooter<'a> {
+        self.sized = true;
+        self
     }
 
     /// The same, for the last digits: solutions good to [`RESOLUTION`], which take several times as long.
@@ -289,6 +301,16 @@ impl Target<'_, '_> {
     }
 }
 
+impl Target<'_, '_> {
+    /// Rows beyond the cells': one for each constant whose size has a say.
+    fn sizes(&self) -> usize {
+        match self.shooter.sized {
+            true => self.shooter.law.constants(),
+            false => 0,
+        }
+    }
+}
+
 impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
     type ResidualStorage = Owned<f64, Dyn>;
     type JacobianStorage = Owned<f64, Dyn, Dyn>;
@@ -310,10 +332,18 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
                 .iter()
                 .copied()
                 .fold(f64::INFINITY, f64::min);
-            DVector::repeat(self.shooter.problem.observed(), FAILED / worst)
+            DVector::repeat(
+                self.shooter.problem.observed() + self.sizes(),
+                FAILED / worst,
+            )
         };
         Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
             self.shooter.problem.loss().transform(&mut r, None);
+            let cells = r.len();
+            let mut r = r.resize_vertically(cells + self.sizes(), 0.0);
+            for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {
+                r[cells + k] = sizes::place(*constant).0;
+            }
             r
         }))
     }
@@ -322,6 +352,11 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
         let (mut residuals, mut jacobian) = self.evaluate(true)?;
         let loss = self.shooter.problem.loss();
         loss.transform(&mut residuals, Some(&mut jacobian));
+        let cells = jacobian.nrows();
+        let mut jacobian = jacobian.resize_vertically(cells + self.sizes(), 0.0);
+        for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {
+            jacobian[(cells + k, k)] = sizes::place(*constant).1;
+        }
         Some(jacobian)
     }
 }

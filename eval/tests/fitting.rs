@@ -7,7 +7,7 @@ use common::system;
 use nsode_eval::Problem;
 use nsode_eval::flow::{Flow, Run};
 use nsode_eval::law::Law;
-use nsode_eval::refine::{Effort, refine};
+use nsode_eval::refine::{Effort, refine, settle};
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Skeleton};
@@ -250,6 +250,45 @@ fn constants_that_the_data_cannot_tell_have_no_standard_error() {
             .any(|(e, c)| e.is_none_or(|e| e > 0.1 * c.abs()));
         assert!(vague, "{refined:?}");
     }
+}
+
+#[test]
+fn settling_keeps_what_the_data_say_and_shrinks_what_they_do_not() {
+    let rhs = ["1.7*y - 1.1*y^2"];
+    let mut random = Noise(7);
+    let clean = solve(&rhs, &[0.1], &grid(5.0, 80));
+    let problem = Problem::new(vec![noisy(&clean, &mut random, 0.0, 0.03)]).unwrap();
+    let refined = refine(&problem, &skeleton(&rhs).0, None, Effort::Whole).unwrap();
+    let settled = settle(&problem, &refined).unwrap();
+    assert!(settled.evidence.is_some() && refined.evidence.is_none());
+    for ((before, after), error) in refined
+        .constants
+        .iter()
+        .zip(&settled.constants)
+        .zip(&refined.errors)
+    {
+        assert!(
+            (before - after).abs() < 0.2 * error.unwrap(),
+            "{before} {after}"
+        );
+    }
+    // An early rise hardly shows where it ends: two terms may nearly cancel.
+    let early = solve(&rhs, &[0.02], &grid(1.2, 40));
+    let (mut smaller, mut all) = (0, 0);
+    for run in 0..20 {
+        let mut random = Noise(100 + run);
+        let problem = Problem::new(vec![noisy(&early, &mut random, 0.05, 0.0)]).unwrap();
+        let (shape, _) = skeleton(&["1.7*y - 1.1*y^2 + 0.5*y^3"]);
+        let Some(refined) = refine(&problem, &shape, None, Effort::Whole) else {
+            continue;
+        };
+        let size = |constants: &[f64]| constants.iter().map(|c| c.abs()).fold(0.0, f64::max);
+        if let Some(settled) = settle(&problem, &refined) {
+            smaller += usize::from(size(&settled.constants) < size(&refined.constants));
+            all += 1;
+        }
+    }
+    assert!(all > 10 && 10 * smaller > 9 * all, "{smaller} of {all}");
 }
 
 #[test]

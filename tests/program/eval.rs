@@ -307,3 +307,42 @@ fn what_makes_no_sense_is_refused() {
     }
     assert_eq!(contents(place.path()).len(), 2);
 }
+
+#[test]
+fn the_true_shape_can_be_told_and_parts_of_the_search_left_out() {
+    let place = folder();
+    fs::write(place.path().join("two.toml"), SUITE).unwrap();
+    let told = |more: &[&str]| {
+        let mut command = nsode_in(place.path());
+        command.args([
+            "eval", "--suite", "two.toml", "--limit", "1", "--noise", "0.02",
+        ]);
+        command.args(["--proposers", "told", "--json"]).args(more);
+        command
+    };
+    let summary = json(&mut told(&["--out", "told"]));
+    assert_eq!(share(&summary, "skeleton"), 1.0);
+    let summary = json(&mut told(&[
+        "--out",
+        "plain",
+        "--without",
+        "refinement,weights,sizes,prior",
+    ]));
+    assert_eq!(
+        summary["groups"][0]["system"],
+        "nsode told without refinement,weights,sizes,prior"
+    );
+    let (fitted, plain) = (place.path().join("told"), place.path().join("plain"));
+    let law = |run: &Path| records(&run.join("results.jsonl"))[0]["found"].clone();
+    assert_ne!(law(&fitted), law(&plain));
+    // What is left out makes another run.
+    let said = text(&run(&mut told(&["--out", "told", "--without", "prior"]), 2).stderr);
+    assert!(said.contains("without prior"), "{said}");
+    let said = text(&run(&mut told(&["--without", "luck"]), 2).stderr);
+    assert!(
+        said.contains("refinement, prior, sizes and weights"),
+        "{said}"
+    );
+    let said = text(&run(&mut told(&["--process"]), 2).stderr);
+    assert!(said.contains("nobody tells the true shape"), "{said}");
+}

@@ -22,6 +22,7 @@ use crate::guess::{self, Guess};
 use crate::problem::{Noise, Problem};
 use crate::proposer::Proposer;
 use crate::refine::Refined;
+use crate::without::Part;
 
 use belief::Belief;
 pub use candidate::{Candidate, Constant};
@@ -52,6 +53,8 @@ pub struct Options {
     pub local: bool,
     /// Which laws may be proposed.
     pub filter: Filter,
+    /// Parts that are left out, to measure what they are worth.
+    pub without: Vec<Part>,
     /// Laws of the user, fitted in their own form and listed whatever their rank; the filter is not for them.
     pub guesses: Vec<Guess>,
 }
@@ -64,6 +67,7 @@ impl Default for Options {
             seed: 0,
             local: true,
             filter: Filter::default(),
+            without: Vec::new(),
             guesses: Vec::new(),
         }
     }
@@ -102,9 +106,12 @@ pub fn discover(
         1e9
     };
     let deadline = Instant::now() + Duration::from_secs_f64(limit);
+    let without = |part| options.without.contains(&part);
+    let unweighted = without(Part::Weights).then(|| problem.additive());
+    let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
-    let mut search = Search::new(problem, deadline, options.filter.clone());
+    let mut search = Search::new(problem, deadline, options);
     search.refine_until_enough(problem, &seeds, &mut origins, options.local);
     if options.local {
         for _ in 0..ROUNDS {
@@ -116,13 +123,21 @@ pub fn discover(
         }
     }
     let refined = search.done.len();
-    let problem = &search.reweigh(problem, &mut origins);
-    search.polish(problem, &[]);
-    if options.local {
-        // To the last digit, more constants turn out to be 0.
-        let fresh = search.variants();
-        search.refine_all(problem, &fresh, &mut origins);
-        search.polish(problem, &fresh);
+    let problem = &match without(Part::Weights) {
+        true => problem.clone(),
+        false => search.reweigh(problem, &mut origins),
+    };
+    if !without(Part::Refinement) {
+        search.polish(problem, &[]);
+        if options.local {
+            // To the last digit, more constants turn out to be 0.
+            let fresh = search.variants();
+            search.refine_all(problem, &fresh, &mut origins);
+            search.polish(problem, &fresh);
+        }
+        if !without(Part::Sizes) {
+            search.settle(problem);
+        }
     }
     let late = search.late;
     if late {

@@ -13,7 +13,10 @@ use crate::prior::log_prior;
 use crate::problem::Problem;
 use crate::proposer::Seed;
 use crate::rank::{UNDETERMINED, log_evidence};
-use crate::refine::{Effort, Refined, polish, refine};
+use crate::refine::{Effort, Refined, polish, refine, settle};
+use crate::without::Part;
+
+use super::Options;
 
 /// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
 /// threads.
@@ -21,6 +24,11 @@ const BATCH: usize = 16;
 
 /// Best fits that are finished with full accuracy.
 const POLISHED: usize = 40;
+
+/// Fits in noise that are weighed by their full evidence, at most: those that may be true, within so many nats of the
+/// best one.
+const SETTLED: usize = 150;
+const POSSIBLE: f64 = 12.0;
 
 /// Seeds of laws of one state that are fitted whatever the first of them are like.
 const FEWEST_SEEDS: usize = 240;
@@ -49,14 +57,21 @@ pub(super) struct Search {
     pub attempted: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
+    /// What is left out.
+    without: Vec<Part>,
+    /// What settling moved the best fit's log-weight by: what can't be settled, as a guess in its own form, is moved
+    /// with it.
+    moved: f64,
 }
 
 impl Search {
     /// A search that has not begun.
-    pub fn new(problem: &Problem, deadline: Instant, filter: Filter) -> Search {
+    pub fn new(problem: &Problem, deadline: Instant, options: &Options) -> Search {
         Search {
             deadline,
-            filter,
+            filter: options.filter.clone(),
+            without: options.without.clone(),
+            moved: 0.0,
             cells: problem.observed(),
             done: HashMap::new(),
             attempted: HashSet::new(),
@@ -76,6 +91,7 @@ impl Search {
             }
             let deadline = self.deadline;
             let effort = match self.explains(problem) {
+                _ if self.without.contains(&Part::Refinement) => Effort::None,
                 true => Effort::Starts,
                 false => Effort::Whole,
             };
@@ -180,6 +196,38 @@ impl Search {
         }
     }
 
+    /// In noise, fits the laws that may be true for the most probable constants, and weighs them by their evidence. The
+    /// others are dropped; if the time does not last for all, everything stays as it was.
+    pub fn settle(&mut self, problem: &Problem) {
+        let ranked = self.ranked();
+        let Some((top, best)) = ranked.first() else {
+            return;
+        };
+        if !best.is_noisy(problem) {
+            return;
+        }
+        let deadline = self.deadline;
+        let possible = ranked
+            .iter()
+            .take_while(|(weight, _)| top - weight < POSSIBLE);
+        let possible: Vec<&Refined> = possible.map(|(_, fit)| *fit).take(SETTLED).collect();
+        let settled: Option<Vec<Option<Refined>>> = possible
+            .par_iter()
+            .map(|fit| (Instant::now() < deadline).then(|| settle(problem, fit)))
+            .collect();
+        let Some(settled) = settled else {
+            self.late = true;
+            return;
+        };
+        let fresh = settled.into_iter().flatten();
+        let fresh: HashMap<Skeleton, Refined> =
+            fresh.map(|fit| (fit.skeleton.clone(), fit)).collect();
+        if let Some(fit) = fresh.get(&best.skeleton) {
+            self.moved = self.weight(fit) - top;
+            self.done = fresh;
+        }
+    }
+
     fn keep(&mut self, refined: Refined) {
         if !self
             .filter
@@ -197,9 +245,16 @@ impl Search {
 
     /// Logarithm of a fit's posterior weight.
     pub fn weight(&self, refined: &Refined) -> f64 {
+        let prior = match self.without.contains(&Part::Prior) {
+            true => 0.0,
+            false => log_prior(&refined.skeleton),
+        };
+        if let Some(evidence) = refined.evidence {
+            return prior + evidence;
+        }
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
-        let prior = log_prior(&refined.skeleton) - UNDETERMINED * vague;
-        prior + log_evidence(refined.bic, refined.parameters, self.cells)
+        let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
+        prior + evidence - UNDETERMINED * vague + self.moved
     }
 
     /// Fits with their log-weights, best first.

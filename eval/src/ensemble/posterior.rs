@@ -12,6 +12,7 @@ use crate::parametrised::{Fitted, Parametrised};
 use crate::problem::{Problem, RESOLUTION};
 use crate::refine::NOISY;
 use crate::setting::Setting;
+use crate::sizes;
 
 /// Largest |u| that a draw may reach, in the units in which data have 1.
 const LIMIT: f64 = 1e6;
@@ -33,6 +34,9 @@ pub struct Posterior {
     deviations: Vec<f64>,
     /// What a cost is divided by before it is minus twice the logarithm of a probability.
     temperature: f64,
+    /// What each constant is where it is 1 in normalised units, in which sizes are usual or not; none for a person's own
+    /// form, of whose constants nothing is known beforehand.
+    scales: Vec<f64>,
 }
 
 /// Constants and initial states that may be the true ones.
@@ -92,6 +96,16 @@ impl Posterior {
                 }
             }
         };
+        let scales = match candidate.form {
+            Some(_) => Vec::new(),
+            None => scales(problem, candidate)?,
+        };
+        let cells = centre.jacobian.nrows();
+        centre.jacobian = centre.jacobian.resize_vertically(cells + scales.len(), 0.0);
+        for (k, (unit, constant)) in scales.iter().zip(&constants).enumerate() {
+            let (_, slope) = sizes::place(constant / unit);
+            centre.jacobian[(cells + k, k)] = variance.sqrt() * slope / unit.abs();
+        }
         let spread = model.spread(&centre, variance);
         // Correlations, so that the units of the constants decide nothing.
         let units = spread.covariance.diagonal().map(|v| v.max(0.0).sqrt());
@@ -120,7 +134,20 @@ impl Posterior {
             root,
             deviations,
             temperature,
+            scales,
         })
+    }
+
+    /// Logarithm of the prior density of constants, relative to that of the fit's.
+    fn log_prior(&self, constants: &[f64]) -> f64 {
+        let each = constants
+            .iter()
+            .zip(&self.centre.constants)
+            .zip(&self.scales);
+        each.map(|((own, fitted), unit)| {
+            sizes::log_density(own / unit) - sizes::log_density(fitted / unit)
+        })
+        .sum()
     }
 
     /// Mean square of the residuals in units of the noise that weighs them: 1 where the noise is as large as it
@@ -231,7 +258,8 @@ impl Posterior {
                 false => vec![f64::NAN; d],
             });
         }
-        let weight = -0.5 * (cost - self.centre.leftover.cost) / self.temperature + 0.5 * square;
+        let apart = (cost - self.centre.leftover.cost) / self.temperature;
+        let weight = self.log_prior(&constants) - 0.5 * apart + 0.5 * square;
         Some(Draw {
             constants,
             initial,
@@ -304,6 +332,14 @@ impl Posterior {
         let each = out.iter().zip(&scaling.states);
         each.map(|(f, unit)| f * unit / scaling.time).collect()
     }
+}
+
+/// What each constant of a candidate is in the data's units where it is 1 in normalised ones.
+fn scales(problem: &Problem, candidate: &Candidate) -> Option<Vec<f64>> {
+    let normalised = candidate.system.rescaled(problem.scaling()).ok()?;
+    let (skeleton, values) = normalised.parts().ok()?;
+    let pairs = candidate.constants.iter().zip(&values);
+    (skeleton == candidate.skeleton).then(|| pairs.map(|(own, value)| own.value / value).collect())
 }
 
 /// The share of independent information in the residuals; `None` for residuals of the integrator's size, which

@@ -188,6 +188,7 @@ impl Guess {
             bic: bic(problem, &fitted.leftover.deviance, spread.rank),
             sse: fitted.leftover.sse.clone(),
             parameters: spread.rank,
+            evidence: None,
         })
     }
 }

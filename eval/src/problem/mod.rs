@@ -190,6 +190,18 @@ impl Problem {
         problem
     }
 
+    /// The same problem with noise that counts as additive, as large as it was.
+    pub fn additive(&self) -> Problem {
+        let each = self.noise.iter();
+        self.with_noise(
+            each.map(|noise| Noise {
+                additive: 1.0,
+                ..*noise
+            })
+            .collect(),
+        )
+    }
+
     /// The same problem with a noise that is known, one [`Noise`] a state: it is not estimated again, and
     /// residuals are measured by it.
     pub fn with_known_noise(&self, noise: Vec<Noise>) -> Problem {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nsode_eval::suite::{self, Condition, Suite, case::POINTS};
+use nsode_eval::without::Part;
 use nsode_eval::{Loss, Options};
 
 use crate::fault::Fault;
@@ -23,8 +24,8 @@ Examples:
 A run that was stopped goes on when it is started again with the same --out. Exit code 1: a figure fell \
 below the --baseline.";
 
-const PROPOSERS: &str =
-    "Who proposes laws, as for infer: transformer, sparse, local, frequent; NAME:K asks for K laws";
+const PROPOSERS: &str = "Who proposes laws, as for infer: transformer, sparse, local, frequent; NAME:K asks for K laws. told gives the \
+     true shape away and leaves its constants: the limit";
 
 /// The options as they are typed.
 #[derive(Debug, Args)]
@@ -78,6 +79,9 @@ pub struct Arguments {
     loss: Loss,
     #[command(flatten)]
     sources: SourceArguments,
+    /// Leave out parts of the search, to see what they are worth: refinement, prior, sizes, weights
+    #[arg(long, value_name = "PART,…", value_delimiter = ',', conflicts_with_all = ["process", "score"])]
+    without: Vec<Part>,
     /// Laws of an answer that are judged
     #[arg(long, value_name = "K", default_value_t = 10)]
     top: usize,
@@ -131,6 +135,7 @@ pub struct Config {
     pub suites: Vec<Suite>,
     pub conditions: Vec<Condition>,
     pub task: Task,
+    pub without: Vec<Part>,
     pub loss: Loss,
     pub top: usize,
     pub seconds: f64,
@@ -206,6 +211,12 @@ impl Arguments {
             Task::Score(file)
         } else {
             let sources = self.sources.validated(false)?;
+            if self.process && sources.told() {
+                return Err(Fault::new(
+                    "--process runs nsode infer, which nobody tells the true shape",
+                    "Leave out --process.",
+                ));
+            }
             match self.process {
                 true => Task::Process { sources },
                 false => Task::Search {
@@ -221,6 +232,7 @@ impl Arguments {
             suites,
             conditions,
             task,
+            without: self.without,
             loss: self.loss,
             top: self.top,
             seconds: self.seconds,

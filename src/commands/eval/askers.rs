@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use nsode_eval::Options;
 use nsode_eval::bench::store::{RunConfig, digest};
 use nsode_eval::bench::{Answer, Asker, BenchError, Guess, answers, ask, export};
 use nsode_eval::filter::Filter;
 use nsode_eval::suite::Case;
+use nsode_eval::told::Told;
+use nsode_eval::{Options, Proposer};
 use serde_json::Value;
 
 use super::arguments::{Config, Task};
@@ -60,6 +61,11 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
                 true => "nsode".to_string(),
                 false => format!("nsode {}", sources.names().join("+")),
             };
+            if !config.without.is_empty() {
+                let parts: Vec<&str> = config.without.iter().map(|part| part.name()).collect();
+                identity.asked += &format!(" without {}", parts.join(","));
+                identity.system += &format!(" without {}", parts.join(","));
+            }
             if config.loss.is_robust() {
                 identity.loss = Some(config.loss.to_string());
                 identity.system += &format!(", loss {}", config.loss);
@@ -103,14 +109,24 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                     seconds: config.seconds,
                     seed: config.seed,
                     local: sources.local(),
+                    without: config.without.clone(),
                     ..Options::default()
                 };
                 let pool = rayon::ThreadPoolBuilder::new()
                     .num_threads(1)
                     .build()
                     .map_err(|error| BenchError::Thread(error.to_string()))?;
-                askers.push(Box::new(move |_, observed| {
-                    pool.install(|| ask(observed, config.loss, &proposers, &options))
+                let told = sources.told();
+                askers.push(Box::new(move |case, observed| {
+                    let mut own: Vec<Box<dyn Proposer>> = Vec::new();
+                    if told {
+                        match Told::new(&case.system.law) {
+                            Some(told) => own.push(Box::new(told)),
+                            None => return failed("the law has no canonical form".to_string()),
+                        }
+                    }
+                    let proposers = if told { &own } else { &proposers };
+                    pool.install(|| ask(observed, config.loss, proposers, &options))
                 }));
             }
         }
@@ -120,22 +136,24 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
             })?;
             askers.push(Box::new(move |case, observed| {
                 let answer = infer(&program, config, sources, case, observed);
-                answer.unwrap_or_else(|error| Answer {
-                    error: Some(error),
-                    ..Answer::default()
-                })
+                answer.unwrap_or_else(failed)
             }));
         }
         Task::Score(_) => askers.push(Box::new(move |case, _| match answered.get(&case.id()) {
             Some(written) => written.read(&case.system.names),
-            None => Answer {
-                error: Some("no answer".to_string()),
-                ..Answer::default()
-            },
+            None => failed("no answer".to_string()),
         })),
         Task::Export(_) | Task::Table(_) => {}
     }
     Ok(askers)
+}
+
+/// No answer, for this reason.
+fn failed(error: String) -> Answer {
+    Answer {
+        error: Some(error),
+        ..Answer::default()
+    }
 }
 
 /// The answer of a process of its own, and the time from its start to its end.

@@ -215,6 +215,12 @@ impl Arguments {
             (None, _) => None,
         };
         let sources = self.sources.validated(!self.guess.is_empty())?;
+        if sources.told() {
+            return Err(Fault::new(
+                "--proposers told is for nsode eval, which knows the true law",
+                "Write a law that you know with --guess.",
+            ));
+        }
         Ok(Config {
             read: ReadOptions {
                 time: self.time,

@@ -1,0 +1,54 @@
+//! Parts of a search that can be left out, to measure what each of them is worth.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A part of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The fit of constants and initial states: what was proposed, or follows from the integral form, stays.
+    Refinement,
+    /// The prior of skeletons, [`crate::prior`].
+    Prior,
+    /// The prior of the constants' sizes, [`crate::sizes`], and the evidence that comes of it.
+    Sizes,
+    /// The weights of residuals: all noise counts as additive.
+    Weights,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Part; 4] = [Part::Refinement, Part::Prior, Part::Sizes, Part::Weights];
+
+    /// The name in text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Refinement => "refinement",
+            Part::Prior => "prior",
+            Part::Sizes => "sizes",
+            Part::Weights => "weights",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no part that can be left out: there are refinement, prior, sizes and weights")]
+pub struct UnknownPart(String);
+
+impl FromStr for Part {
+    type Err = UnknownPart;
+
+    fn from_str(text: &str) -> Result<Part, UnknownPart> {
+        let named = Part::ALL
+            .into_iter()
+            .find(|part| part.name() == text.trim());
+        named.ok_or_else(|| UnknownPart(text.trim().to_string()))
+    }
+}
