@@ -36,6 +36,7 @@ pub mod setting;
 pub mod shooting;
 pub mod smooth;
 pub mod sparse;
+mod stiff;
 pub mod suite;
 pub mod table;
 pub mod transformer;
