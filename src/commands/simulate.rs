@@ -261,6 +261,8 @@ fn solve(config: &Config) -> Result<Trajectory, Fault> {
         absolute_tolerance: 1e-13 * size,
         max_abs: 1e12 * size,
         max_steps: 10_000_000,
+        // Stiff or not, the allowed steps are taken: one solution can wait for them.
+        stiffness_check: u32::MAX,
         ..Integrator::default()
     };
     let tape = Tape::compile(config.system.rhs());
