@@ -6,7 +6,7 @@
 //! run with and one without sensitivities give the same states. Written out here rather than taken from a
 //! library because a fit integrates thousands of times: nothing is allocated between steps, and a state that
 //! leaves the neighbourhood of the data ends the run at once. Where stability limits the steps and they would not
-//! suffice, [`crate::stiff`] goes on.
+//! suffice, `stiff` goes on.
 
 use crate::law::Law;
 use crate::problem::Curve;
@@ -154,7 +154,8 @@ impl<'a> Flow<'a> {
     }
 
     /// Integrates from `initial` at the first of `times`, and shows the states at each of `times` and, with
-    /// `sensitive`, their sensitivities (row-major, `D × (D + P)`), as `row(index, states, sensitivities)`.
+    /// `sensitive`, their sensitivities (row-major, `D × (D + P)`), as `row(index, states, sensitivities)`. Runs with a
+    /// pull are explicit to their end.
     pub fn run(
         &mut self,
         constants: &[f64],

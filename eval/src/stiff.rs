@@ -210,7 +210,7 @@ where
             row(index, states.inner().as_slice(), &rows);
             index += 1;
         }
-        let beyond = |u: &f64| !(u.abs() <= bounds.limit);
+        let beyond = |u: &f64| u.is_nan() || u.abs() > bounds.limit;
         if solver.state().y.inner().iter().any(beyond) {
             return Run::Diverged { t };
         }

@@ -263,7 +263,6 @@ fn solve(config: &Config) -> Result<Trajectory, Fault> {
         max_steps: 10_000_000,
         // Stiff or not, the allowed steps are taken: one solution can wait for them.
         stiffness_check: u32::MAX,
-        ..Integrator::default()
     };
     let tape = Tape::compile(config.system.rhs());
     let outcome = integrator.integrate(&tape, &[], &config.initial, &config.times);
