@@ -10,13 +10,10 @@
 
 use crate::law::Law;
 use crate::problem::Curve;
-use crate::stiff::{self, Bounds, Start};
+use crate::stiff::{self, Bounds, Start, Stiffness};
 
 /// Every so many steps it is seen whether the law is stiff.
 const SAMPLED: usize = 20;
-
-/// Samples without which nothing is said about it.
-const FEWEST_SAMPLES: usize = 8;
 
 /// Steps of the implicit method for one that the explicit method may take: they cost more, and what needs so many is
 /// not stiff.
@@ -384,27 +381,5 @@ impl<'a> Flow<'a> {
                 k[i] += strength * (self.target[i] - at[i]);
             }
         }
-    }
-}
-
-/// What samples of [`Flow::product`] say of a run, the later ones more.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stiffness {
-    mean: f64,
-    samples: usize,
-}
-
-impl Stiffness {
-    fn add(&mut self, product: f64) {
-        if product.is_finite() {
-            self.samples += 1;
-            self.mean += (product - self.mean) / self.samples.min(FEWEST_SAMPLES) as f64;
-        }
-    }
-
-    /// Whether stability limits the steps. Its boundary is at 3.3, about which they swing; where the error limits them,
-    /// the product is about four times the fifth root of the tolerance (as for `y'' = -y`).
-    fn found(&self, tolerance: f64) -> bool {
-        self.samples >= FEWEST_SAMPLES && self.mean > (12.0 * tolerance.powf(0.2)).min(2.0)
     }
 }

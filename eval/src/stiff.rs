@@ -22,6 +22,9 @@ const SHORTEST: f64 = 1e-12;
 /// Attempts at one step that fail the test of the error, at most: a pole or an edge is ahead.
 const ATTEMPTS: usize = 15;
 
+/// Samples without which nothing is said about stiffness.
+const FEWEST_SAMPLES: usize = 8;
+
 /// Where a run begins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start<'a> {
@@ -220,5 +223,28 @@ where
     }
     Run::TooLong {
         t: solver.state().t,
+    }
+}
+
+/// What samples of step length times rate say of an explicit run, the later ones more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stiffness {
+    mean: f64,
+    samples: usize,
+}
+
+impl Stiffness {
+    /// Takes a sample.
+    pub(crate) fn add(&mut self, product: f64) {
+        if product.is_finite() {
+            self.samples += 1;
+            self.mean += (product - self.mean) / self.samples.min(FEWEST_SAMPLES) as f64;
+        }
+    }
+
+    /// Whether stability limits the steps. Its boundary is at 3.3, about which they swing; where the error limits them,
+    /// the product is about four times the fifth root of the tolerance (as for `y'' = -y`).
+    pub(crate) fn found(&self, tolerance: f64) -> bool {
+        self.samples >= FEWEST_SAMPLES && self.mean > (12.0 * tolerance.powf(0.2)).min(2.0)
     }
 }
