@@ -5,10 +5,19 @@
 //! `S' = (∂f/∂u)·S + ∂f/∂(u₀, c)` and ride on the steps of the states, whose error alone chooses the steps: a
 //! run with and one without sensitivities give the same states. Written out here rather than taken from a
 //! library because a fit integrates thousands of times: nothing is allocated between steps, and a state that
-//! leaves the neighbourhood of the data ends the run at once.
+//! leaves the neighbourhood of the data ends the run at once. Where stability limits the steps and they would not
+//! suffice, `stiff` goes on.
 
 use crate::law::Law;
 use crate::problem::Curve;
+use crate::stiff::{self, Bounds, Start, Stiffness};
+
+/// Every so many steps it is seen whether the law is stiff.
+const SAMPLED: usize = 20;
+
+/// Steps of the implicit method for one that the explicit method may take: they cost more, and what needs so many is
+/// not stiff.
+const IMPLICIT_SHARE: usize = 2;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +34,7 @@ pub enum Run {
         /// Normalised time.
         t: f64,
     },
-    /// More than [`Flow::max_steps`] steps.
+    /// More than [`Flow::max_steps`] steps, or half as many implicit ones.
     TooLong {
         /// Normalised time.
         t: f64,
@@ -52,7 +61,7 @@ pub struct Flow<'a> {
     pub absolute: f64,
     /// Largest |u| before a run counts as diverged; data have 1.
     pub limit: f64,
-    /// Most steps a run.
+    /// Most steps a run; of the implicit method, half as many.
     pub max_steps: usize,
     value_scratch: Vec<f64>,
     full_scratch: Vec<f64>,
@@ -142,7 +151,8 @@ impl<'a> Flow<'a> {
     }
 
     /// Integrates from `initial` at the first of `times`, and shows the states at each of `times` and, with
-    /// `sensitive`, their sensitivities (row-major, `D × (D + P)`), as `row(index, states, sensitivities)`.
+    /// `sensitive`, their sensitivities (row-major, `D × (D + P)`), as `row(index, states, sensitivities)`. Runs with a
+    /// pull are explicit to their end.
     pub fn run(
         &mut self,
         constants: &[f64],
@@ -178,7 +188,8 @@ impl<'a> Flow<'a> {
         let span = end - start;
         let mut h = (0.05 / (ratio + 1e-3)).min(0.05 * span);
         let mut before_error: f64 = 1e-4;
-        for _ in 0..self.max_steps {
+        let mut stiffness = Stiffness::default();
+        for taken in 0..self.max_steps {
             if index >= times.len() {
                 return Run::Complete;
             }
@@ -237,6 +248,9 @@ impl<'a> Flow<'a> {
                     index += 1;
                 }
             }
+            if taken % SAMPLED == 0 {
+                stiffness.add(self.product(h));
+            }
             t = reached;
             std::mem::swap(&mut self.now, &mut self.next);
             self.stages.swap(0, 6);
@@ -248,12 +262,49 @@ impl<'a> Flow<'a> {
             let factor = 0.9 * error.powf(-0.17) * before_error.powf(0.04);
             before_error = error.max(1e-4);
             h *= factor.clamp(0.2, 8.0);
+            let left = (self.max_steps - taken) as f64;
+            let sampled = taken % SAMPLED == 0 && nudge.is_none();
+            if sampled && end - t > left * h && stiffness.found(self.relative) {
+                break;
+            }
         }
         if index >= times.len() {
             Run::Complete
+        } else if nudge.is_none() && stiffness.found(self.relative) {
+            let start = Start {
+                t,
+                step: h,
+                states: &self.now[..d],
+                sensitivities: &self.now[d..size],
+            };
+            let bounds = Bounds {
+                relative: self.relative,
+                absolute: self.absolute,
+                limit: self.limit,
+                steps: self.max_steps / IMPLICIT_SHARE,
+            };
+            let rest = &times[index..];
+            stiff::follow(self.law, constants, start, rest, bounds, |i, u, s| {
+                row(index + i, u, s);
+            })
         } else {
             Run::TooLong { t }
         }
+    }
+
+    /// The length of the step just taken times the largest rate at which neighbours of the solution part or meet, from
+    /// the last two stages, which belong to the same time (Hairer & Wanner, *Solving ODEs II*, IV.2).
+    fn product(&self, h: f64) -> f64 {
+        let (mut slopes, mut states) = (0.0, 0.0);
+        for i in 0..self.law.dimension() {
+            let mut sum = 0.0;
+            for (a, k) in A[5].iter().zip(&self.stages) {
+                sum += a * k[i];
+            }
+            slopes += (self.stages[6][i] - self.stages[5][i]).powi(2);
+            states += (self.next[i] - self.now[i] - h * sum).powi(2);
+        }
+        h * (slopes / states).sqrt()
     }
 
     fn prepare_dense(&mut self, h: f64, size: usize) {

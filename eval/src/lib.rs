@@ -39,6 +39,7 @@ pub mod shooting;
 pub mod sizes;
 pub mod smooth;
 pub mod sparse;
+mod stiff;
 pub mod suite;
 pub mod table;
 pub mod told;
