@@ -5,7 +5,7 @@ use nsode_parser::Names;
 use crate::discover::Candidate;
 use crate::ensemble::Posterior;
 use crate::figures::significant;
-use crate::loss::median_scale;
+use crate::loss::{Loss, median_scale};
 use crate::problem::Problem;
 use crate::refine::NOISY;
 
@@ -72,7 +72,6 @@ fn far(residuals: &[Vec<f64>], dimension: usize) -> Vec<Outlier> {
 /// What a reader should know of them; nothing where there are none.
 pub fn note(problem: &Problem, names: &Names, candidate: &Candidate) -> Option<String> {
     let found = outliers(problem, candidate);
-    let farthest = found.first()?.deviations;
     let mut places: Vec<String> = found
         .iter()
         .take(NAMED)
@@ -81,35 +80,36 @@ pub fn note(problem: &Problem, names: &Names, candidate: &Candidate) -> Option<S
     if found.len() > NAMED {
         places.push("…".to_string());
     }
-    let count = match found.len() {
-        1 => "one value is".to_string(),
-        n => format!("{n} values are"),
+    let (count, they) = match found.len() {
+        0 => return None,
+        1 => ("one value is".to_string(), "it hardly counts"),
+        n => (format!("{n} values are"), "they hardly count"),
     };
     let far = format!(
-        "{count} more than {FAR} robust standard deviations from the best law, the farthest {}: {}",
-        significant(farthest, 2),
+        "{count} more than {FAR} robust standard deviations from the best law: {}",
         places.join(", ")
     );
-    Some(match problem.loss().is_robust() {
-        true => format!("{far}; they hardly count with --loss {}", problem.loss()),
-        false => format!(
-            "{far}. If such values are gross errors, fit with --loss student, in which they hardly count"
-        ),
+    Some(match problem.loss() {
+        Loss::Squares => {
+            format!("{far}; if gross errors are among them, fit with --loss student, where {they}")
+        }
+        loss => format!("{far}; {they} with --loss {loss}"),
     })
 }
 
-/// `y = 3.1 at t = 0.5`, in the data's units.
+/// `y = 3.1 at t = 0.5 (8 of them)`, value and time in the data's units.
 fn place(problem: &Problem, names: &Names, outlier: &Outlier) -> Option<String> {
     let scaling = problem.scaling();
     let path = problem.normalised().get(outlier.trajectory)?;
     let value = path.state(outlier.row).get(outlier.state)? * scaling.states.get(outlier.state)?;
     let time = scaling.origin + path.times().get(outlier.row)? * scaling.time;
     Some(format!(
-        "{} = {} at {} = {}",
+        "{} = {} at {} = {} ({} of them)",
         names.states.get(outlier.state)?,
         significant(value, 4),
         names.time,
-        significant(time, 6)
+        significant(time, 6),
+        significant(outlier.deviations, 2)
     ))
 }
 
