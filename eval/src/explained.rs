@@ -2,9 +2,10 @@
 
 use crate::problem::Problem;
 
-/// Averaged over states: 1 − residual over total sum of squares, on the observed cells, unweighted; of a robust loss,
-/// each cell counts as much as the loss lets it (J. B. Willett and J. D. Singer, Am. Stat. 42, 1988), so that it is
-/// the share that is explained of what are no outliers. `sse` is what the fit leaves over. `solve` gives the normalised
+/// Averaged over states: 1 − residual over total sum of squares, on the observed cells, unweighted. By a robust loss, a
+/// cell counts in both sums by the square of its [`crate::loss::Loss::weight`], so that what an outlier adds is bounded:
+/// it is the share that is explained of the values that are no outliers of the fit (a weighted R²; J. B. Willett and J.
+/// D. Singer, Am. Stat. 42, 1988). `sse` is what the fit leaves over, for the scale. `solve` gives the normalised
 /// solution from an initial state at times, row-major, or `None` where there is none.
 pub fn r2(
     problem: &Problem,
@@ -21,9 +22,8 @@ pub fn r2(
         let weights = problem.weights(number);
         for (cell, ((y, u), w)) in path.states().iter().zip(&states).zip(weights).enumerate() {
             if !y.is_nan() {
-                let say = problem
-                    .loss()
-                    .weight(w * (y - u) / deviations.get(cell % d)?);
+                let r = w * (y - u) / deviations.get(cell % d)?;
+                let say = problem.loss().weight(r).powi(2);
                 *residual.get_mut(cell % d)? += say * (y - u).powi(2);
                 cells.get_mut(cell % d)?.push((*y, say));
             }

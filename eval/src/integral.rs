@@ -128,7 +128,7 @@ impl<'a> Integral<'a> {
                 .skip(self.state)
                 .step_by(d);
             for ((y, w), row) in cells.zip(paths).zip(integrals.chunks_exact(columns)) {
-                if *w > 0.0 {
+                if *w > 0.0 && !y.is_nan() {
                     weights.push(*w);
                     all.extend_from_slice(row);
                     if let Some(cell) = all.iter_mut().rev().nth(columns - 1) {

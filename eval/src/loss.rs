@@ -176,7 +176,7 @@ impl Loss {
             return rms(residuals);
         }
         let n = residuals.len().max(1) as f64;
-        let start = median_scale(residuals);
+        let start = MEDIAN * median(residuals.iter().map(|r| r.abs()).collect());
         let mut scale = match start > 0.0 {
             true => start,
             false => rms(residuals),
@@ -249,11 +249,6 @@ const fn student() -> f64 {
 fn rms(values: &[f64]) -> f64 {
     let sum: f64 = values.iter().map(|r| r * r).sum();
     (sum / values.len().max(1) as f64).sqrt()
-}
-
-/// The standard deviation of normal noise whose median absolute value is that of `residuals`; 0 of none.
-pub(crate) fn median_scale(residuals: &[f64]) -> f64 {
-    MEDIAN * median(residuals.iter().map(|r| r.abs()).collect())
 }
 
 /// The median; 0 of nothing.

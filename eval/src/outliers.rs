@@ -5,8 +5,8 @@ use nsode_parser::Names;
 use crate::discover::Candidate;
 use crate::ensemble::Posterior;
 use crate::figures::significant;
-use crate::loss::median_scale;
-use crate::problem::Problem;
+use crate::loss::Loss;
+use crate::problem::{Noise, Problem, noise};
 use crate::refine::NOISY;
 
 /// Robust standard deviations from which a residual is no noise.
@@ -37,29 +37,43 @@ pub fn outliers(problem: &Problem, candidate: &Candidate) -> Vec<Outlier> {
     far(&residuals.unwrap_or_default(), problem.dimension())
 }
 
-/// Those of residuals over their relative standard deviations, normalised; one list a trajectory, row-major.
-fn far(residuals: &[Vec<f64>], dimension: usize) -> Vec<Outlier> {
+/// Those of values of a solution with the residuals beside them, normalised; one list a trajectory, row-major.
+fn far(residuals: &[Vec<(f64, f64)>], dimension: usize) -> Vec<Outlier> {
     let mut found = Vec::new();
     for state in 0..dimension {
         let lists = residuals.iter().map(|list| {
             let cells = list.iter().enumerate().skip(state).step_by(dimension);
-            let cells = cells.filter(|(_, r)| r.is_finite());
-            cells.map(|(cell, r)| (cell / dimension, *r)).collect()
+            let cells = cells.filter(|(_, (_, r))| r.is_finite());
+            cells
+                .map(|(cell, pair)| (cell / dimension, *pair))
+                .collect()
+        });
+        let lists: Vec<Vec<(usize, (f64, f64))>> = lists.collect();
+        // Noise in proportion to the value is no outlier where values are large.
+        let all: Vec<(f64, f64)> = lists.iter().flatten().map(|(_, pair)| *pair).collect();
+        let usual = noise(&all, Loss::Student);
+        let least = Noise {
+            deviation: usual.deviation.max(NOISY),
+            ..usual
+        };
+        let lists = lists.into_iter().map(|list| {
+            let relative = |(row, (u, r)): (usize, (f64, f64))| {
+                (row, r / (least.deviation * least.shape(u).sqrt()))
+            };
+            list.into_iter().map(relative).collect()
         });
         let lists: Vec<Vec<(usize, f64)>> = lists.collect();
-        let all: Vec<f64> = lists.iter().flatten().map(|(_, r)| *r).collect();
-        let usual = median_scale(&all).max(NOISY);
         for (trajectory, list) in lists.iter().enumerate() {
             for (i, (row, r)) in list.iter().enumerate() {
                 let beside = [i.checked_sub(1), i.checked_add(1)];
                 let mut beside = beside.into_iter().flatten().filter_map(|j| list.get(j));
                 let alike = beside.any(|(_, other)| other * r.signum() > ALIKE * r.abs());
-                if r.abs() > FAR * usual && !alike {
+                if r.abs() > FAR && !alike {
                     found.push(Outlier {
                         trajectory,
                         row: *row,
                         state,
-                        deviations: r.abs() / usual,
+                        deviations: r.abs(),
                     });
                 }
             }
@@ -72,7 +86,6 @@ fn far(residuals: &[Vec<f64>], dimension: usize) -> Vec<Outlier> {
 /// What a reader should know of them; nothing where there are none.
 pub fn note(problem: &Problem, names: &Names, candidate: &Candidate) -> Option<String> {
     let found = outliers(problem, candidate);
-    let farthest = found.first()?.deviations;
     let mut places: Vec<String> = found
         .iter()
         .take(NAMED)
@@ -81,35 +94,36 @@ pub fn note(problem: &Problem, names: &Names, candidate: &Candidate) -> Option<S
     if found.len() > NAMED {
         places.push("…".to_string());
     }
-    let count = match found.len() {
-        1 => "one value is".to_string(),
-        n => format!("{n} values are"),
+    let (count, they) = match found.len() {
+        0 => return None,
+        1 => ("one value is".to_string(), "it hardly counts"),
+        n => (format!("{n} values are"), "they hardly count"),
     };
     let far = format!(
-        "{count} more than {FAR} robust standard deviations from the best law, the farthest {}: {}",
-        significant(farthest, 2),
+        "{count} more than {FAR} robust standard deviations from the best law: {}",
         places.join(", ")
     );
-    Some(match problem.loss().is_robust() {
-        true => format!("{far}; they hardly count with --loss {}", problem.loss()),
-        false => format!(
-            "{far}. If such values are gross errors, fit with --loss student, in which they hardly count"
-        ),
+    Some(match problem.loss() {
+        Loss::Squares => {
+            format!("{far}; if gross errors are among them, fit with --loss student, where {they}")
+        }
+        loss => format!("{far}; {they} with --loss {loss}"),
     })
 }
 
-/// `y = 3.1 at t = 0.5`, in the data's units.
+/// `y = 3.1 at t = 0.5 (8 of them)`, value and time in the data's units.
 fn place(problem: &Problem, names: &Names, outlier: &Outlier) -> Option<String> {
     let scaling = problem.scaling();
     let path = problem.normalised().get(outlier.trajectory)?;
     let value = path.state(outlier.row).get(outlier.state)? * scaling.states.get(outlier.state)?;
     let time = scaling.origin + path.times().get(outlier.row)? * scaling.time;
     Some(format!(
-        "{} = {} at {} = {}",
+        "{} = {} at {} = {} ({} of them)",
         names.states.get(outlier.state)?,
         significant(value, 4),
         names.time,
-        significant(time, 6)
+        significant(time, 6),
+        significant(outlier.deviations, 2)
     ))
 }
 
@@ -129,7 +143,7 @@ mod tests {
             list[cell] = size;
         }
         list[13] = f64::NAN;
-        let found = far(&[list], 2);
+        let found = far(&[list.into_iter().map(|r| (0.5, r)).collect()], 2);
         let places: Vec<(usize, usize)> = found.iter().map(|o| (o.row, o.state)).collect();
         assert_eq!(places, [(20, 0), (5, 0)]);
         assert!(found[0].deviations > found[1].deviations);
@@ -137,9 +151,20 @@ mod tests {
 
     #[test]
     fn the_last_digits_of_clean_data_have_no_outliers() {
-        let mut list = vec![1e-9; 30];
-        list[7] = 1e-4;
+        let mut list = vec![(0.5, 1e-9); 30];
+        list[7].1 = 1e-4;
         assert_eq!(far(&[list], 1), []);
         assert_eq!(far(&[], 1), []);
+    }
+
+    #[test]
+    fn noise_in_proportion_to_the_value_has_no_outliers() {
+        let jitter = |i: i32| f64::from(i * 7 % 11) / 5.0 - 1.0;
+        let mut list: Vec<(f64, f64)> = (0..80)
+            .map(|i| (0.9_f64.powi(i), 0.1 * jitter(i) * 0.9_f64.powi(i)))
+            .collect();
+        assert_eq!(far(std::slice::from_ref(&list), 1), []);
+        list[60].1 = 0.2;
+        assert_eq!(far(&[list], 1).len(), 1);
     }
 }

@@ -9,10 +9,12 @@ use crate::problem::Problem;
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
 pub const UNDETERMINED: f64 = 3.0;
 
-/// What the logarithms of weights are multiplied by where there is noise. The evidence takes residuals for
-/// independent and the prior for the truth, and is too sure of both: this is the power at which the probabilities
-/// of laws that were drawn and observed by the generator came out best, in logarithmic score.
-pub const TEMPER: f64 = 0.42;
+/// What the logarithms of weights are multiplied by where the noise is [`LOUD`] or more.
+const TEMPER: f64 = 0.42;
+
+/// Noise, as a standard deviation at `|u| = 1`, from which weights are tempered in full, and below which not at all.
+const LOUD: f64 = 0.02;
+const QUIET: f64 = 1e-3;
 
 /// Logarithm of the evidence: −BIC/2, with the term `k·(k + 1)/(n − k − 1)` of Hurvich and Tsai (Biometrika 76,
 /// 1989), which keeps short series from paying for constants with a variance that these have made small.
@@ -32,6 +34,15 @@ pub fn bic(problem: &Problem, deviance: &[f64], parameters: usize) -> f64 {
         total += state;
     }
     total
+}
+
+/// What the logarithms of weights are multiplied by where the best law leaves over noise of this standard deviation. The
+/// evidence takes residuals for independent and the prior for the truth, and is too sure of both. These are the powers at
+/// which the probabilities of laws that were drawn and observed by the generator came out best, in logarithmic score:
+/// 0.63, 0.57, 0.42 and 0.42 at noises of 0.005, 0.01, 0.02 and 0.05, and 1 where there was none.
+pub fn temper(deviation: f64) -> f64 {
+    let share = (deviation / QUIET).ln() / (LOUD / QUIET).ln();
+    1.0 - (1.0 - TEMPER) * share.clamp(0.0, 1.0)
 }
 
 /// Normalised probabilities from log-weights.

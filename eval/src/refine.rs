@@ -14,7 +14,6 @@ use crate::law::Law;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
 use crate::rank::bic;
 use crate::shooting::{Fit, Shooter};
-use crate::sizes;
 
 /// Pulls towards the data when shooting alone fails, in inverse spans of time.
 const PULLS: [f64; 9] = [100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7, 0.0];
@@ -67,9 +66,6 @@ pub struct Refined {
     pub bic: f64,
     /// Numbers that were fitted: constants and initial states.
     pub parameters: usize,
-    /// Logarithm of the evidence with the prior of the constants' sizes, up to what all laws of a problem share; of
-    /// fits by [`settle`].
-    pub evidence: Option<f64>,
 }
 
 impl Refined {
@@ -100,11 +96,6 @@ impl Refined {
     /// Whether what it leaves over is of the size of noise in every state.
     pub fn is_noisy(&self, problem: &Problem) -> bool {
         problem.deviations(&self.sse).iter().all(|d| *d > NOISY)
-    }
-
-    /// Whether what it leaves over is of the size of noise in any state.
-    pub fn has_noise(&self, problem: &Problem) -> bool {
-        problem.deviations(&self.sse).iter().any(|d| *d > NOISY)
     }
 }
 
@@ -175,8 +166,8 @@ pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
     }
 }
 
-/// Fits again, from where `refined` is, for the most probable constants: in noise, data leave them open, and what
-/// sizes are usual ([`sizes`]) has a say, in the evidence too. `None` where that leads to another shape or to nothing.
+/// Fits again, from where `refined` is, for the most probable constants: noise leaves them open, and what sizes are
+/// usual ([`crate::sizes`]) has a say. `None` where that leads to another shape or to nothing.
 pub fn settle(problem: &Problem, refined: &Refined) -> Option<Refined> {
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
     let mut shooter = Shooter::new(problem, &law).sized();
@@ -188,15 +179,8 @@ pub fn settle(problem: &Problem, refined: &Refined) -> Option<Refined> {
         shooter.weigh(own.map(|deviation| deviation * (n / left).sqrt()).collect());
     }
     let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], EVALUATIONS)?;
-    let variance = problem.residual_variance(&fit.leftover, fit.jacobian.ncols());
-    let normal = fit.jacobian.tr_mul(&fit.jacobian) / variance;
-    let likelihood = -0.5 * bic(problem, &fit.leftover.deviance, 0);
-    let evidence = likelihood + sizes::log_share(&fit.constants, &normal)?;
     match finished(problem, &refined.skeleton, &shooter, fit)? {
-        Finished::Fit(settled) => Some(Refined {
-            evidence: Some(evidence),
-            ..*settled
-        }),
+        Finished::Fit(settled) => Some(*settled),
         Finished::Simpler(..) => None,
     }
 }
@@ -236,7 +220,6 @@ fn finished(
         })?,
         bic: bic(problem, &fit.leftover.deviance, shooter.parameters()),
         parameters: shooter.parameters(),
-        evidence: None,
         initial: fit.initial,
         errors,
         covariance,

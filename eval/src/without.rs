@@ -10,7 +10,7 @@ pub enum Part {
     Refinement,
     /// The prior of skeletons, [`crate::prior`].
     Prior,
-    /// The prior of the constants' sizes, [`crate::sizes`], and the evidence that comes of it.
+    /// The prior of the constants' sizes, [`crate::sizes`].
     Sizes,
     /// The weights of residuals: all noise counts as additive.
     Weights,

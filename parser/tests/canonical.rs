@@ -282,3 +282,19 @@ fn any_bytes_are_a_skeleton_or_an_error() {
         }
     }
 }
+
+#[test]
+fn exponents_so_large_that_one_more_is_the_same_are_no_second_term() {
+    let y = || Expr::State(0);
+    for exponent in [-1e8, -1e10, -1e13, -1e16] {
+        for constant in [-1.0, 1.0, 2.0] {
+            let power = (y() + Expr::Number(constant)).pow(Expr::Number(exponent));
+            let system = System::new(vec![y() + Expr::Number(3.0) * power]).unwrap();
+            let (skeleton, _) = CanonicalSystem::new(&system).unwrap().parts().unwrap();
+            assert!(
+                skeleton.slots() >= 2,
+                "{exponent}, {constant}: {skeleton:?}"
+            );
+        }
+    }
+}

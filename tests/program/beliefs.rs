@@ -234,6 +234,120 @@ fn a_known_noise_sets_the_errors() {
     }
 }
 
+/// Logistic growth, `y' = 1.2*y*(1 - y/50)`, with noise and three gross errors.
+fn spoilt(place: &Path) -> String {
+    let mut command = nsode();
+    command.args(["simulate", "1.2*y*(1 - y/50)", "--y0", "2", "--t", "0:8:60"]);
+    let clean = text(&run(command.args(["--noise", "0.02", "--seed", "1"]), 0).stdout);
+    let rows = clean.lines().enumerate().map(|(i, line)| match i {
+        8 => line.split(',').next().unwrap().to_string() + ",200",
+        24 => line.split(',').next().unwrap().to_string() + ",9999",
+        45 => line.split(',').next().unwrap().to_string() + ",-20",
+        _ => line.to_string(),
+    });
+    let file = place.join("spoilt.csv");
+    fs::write(&file, rows.collect::<Vec<_>>().join("\n")).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn gross_errors_are_told_of_and_a_robust_loss_bears_them() {
+    let place = folder();
+    let file = spoilt(place.path());
+    let fit = |options: &[&str]| {
+        let mut command = nsode();
+        command.args(["infer", &file, "--json", "--proposers", "guess"]);
+        infer(command.args(["--guess", "r*y*(1 - y/K)"]).args(options))
+    };
+    let near = |document: &Value| {
+        let best = &document["candidates"][0];
+        let value = |name| constant(best, name)["value"].as_f64().unwrap();
+        (value("r") / 1.2 - 1.0).abs() < 0.05 && (value("K") / 50.0 - 1.0).abs() < 0.05
+    };
+    let note = |document: &Value| {
+        let notes = strings(&document["notes"]);
+        notes
+            .into_iter()
+            .find(|note| note.contains("robust standard deviations"))
+    };
+    let squares = fit(&[]);
+    assert!(!near(&squares), "{squares}");
+    assert_eq!(squares, {
+        let mut same = fit(&["--loss", "squares"]);
+        same["seconds"] = squares["seconds"].clone();
+        same
+    });
+    assert_eq!(squares.get("loss"), None);
+    let said = note(&squares).unwrap();
+    assert!(
+        said.contains("y = 9999 at t = ") && said.contains("--loss student"),
+        "{said}"
+    );
+    for options in [
+        &["--loss", "huber"][..],
+        &["--loss", "student"],
+        &["--loss", "student", "--sigma", "0.7"],
+        &["--loss", "huber", "--sigma", "0.7", "--horizon", "10"],
+        &["--loss", "student", "--horizon", "10"],
+    ] {
+        let document = fit(options);
+        assert!(near(&document), "{options:?}: {document}");
+        assert_eq!(document["loss"], options[1]);
+        assert!(
+            note(&document).unwrap().contains("hardly count"),
+            "{options:?}"
+        );
+        assert!(
+            document["candidates"][0]["r2"].as_f64().unwrap() > 0.98,
+            "{options:?}"
+        );
+        if options.contains(&"--horizon") {
+            let band = &document["forecast"];
+            let end = |side: &str| band[side].as_array().unwrap().last().unwrap()[0].clone();
+            let (low, high) = (
+                end("lower").as_f64().unwrap(),
+                end("upper").as_f64().unwrap(),
+            );
+            assert!(
+                low < 50.0 * 1.02 && high > 50.0 * 0.98 && high - low < 3.0,
+                "{low} {high}"
+            );
+        }
+    }
+    let said = refused(yeast().args(["--loss", "l1"]));
+    assert!(
+        said.contains("`l1` is no loss") && said.contains("student"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_robust_search_finds_the_law_beside_gross_errors() {
+    let place = folder();
+    let file = spoilt(place.path());
+    for loss in ["huber", "student"] {
+        let mut command = nsode();
+        command.args([
+            "infer",
+            &file,
+            "--json",
+            "--proposers",
+            "sparse,local",
+            "--loss",
+            loss,
+        ]);
+        let law = law(&infer(&mut command), 0);
+        for y in [5.0, 25.0, 45.0] {
+            let found = law.rhs()[0].eval(0.0, &[y], &[]);
+            let truth = 1.2 * y * (1.0 - y / 50.0);
+            assert!(
+                (found - truth).abs() < 0.1 * 15.0,
+                "{loss}, {y}: {found} {truth}"
+            );
+        }
+    }
+}
+
 #[test]
 fn forecasts_have_bands() {
     let census = |arguments: &[&str]| {

@@ -346,3 +346,51 @@ fn the_true_shape_can_be_told_and_parts_of_the_search_left_out() {
     let said = text(&run(&mut told(&["--process"]), 2).stderr);
     assert!(said.contains("nobody tells the true shape"), "{said}");
 }
+
+#[test]
+fn outliers_and_losses_are_named_and_checked() {
+    let place = folder();
+    let mut command = eval(place.path());
+    command.args([
+        "--noise",
+        "0.01",
+        "--outliers",
+        "0,0.1",
+        "--loss",
+        "student",
+    ]);
+    run(command.args(["--out", "out"]), 0);
+    let found = records(&place.path().join("out/results.jsonl"));
+    let conditions: Vec<&str> = found
+        .iter()
+        .map(|r| r["condition"].as_str().unwrap())
+        .collect();
+    assert_eq!(conditions.len(), 4);
+    for condition in ["noise=0.01+drop=0", "noise=0.01+drop=0+outliers=0.1"] {
+        assert_eq!(conditions.iter().filter(|c| **c == condition).count(), 2);
+    }
+    for record in &found {
+        assert!(record["law"].as_f64().unwrap() < 0.05, "{record}");
+        assert_eq!(record["system"], "nsode sparse:5, loss student");
+    }
+    // Another loss is another run.
+    let mut other = eval(place.path());
+    let refused = run(other.args(["--noise", "0.01", "--out", "out"]), 2);
+    assert!(
+        text(&refused.stderr).contains("out"),
+        "{}",
+        text(&refused.stderr)
+    );
+    for wrong in [
+        ["--outliers", "0.7"],
+        ["--outliers", "nan"],
+        ["--loss", "median"],
+    ] {
+        let refused = run(eval(place.path()).args(wrong), 2);
+        assert!(
+            text(&refused.stderr).contains(wrong[0]),
+            "{}",
+            text(&refused.stderr)
+        );
+    }
+}

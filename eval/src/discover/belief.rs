@@ -3,7 +3,7 @@
 use super::EXPLAINED;
 use super::misfit::{lead, residuals, weighted};
 use crate::problem::Problem;
-use crate::rank::{TEMPER, softmax};
+use crate::rank::{softmax, temper};
 use crate::refine::Refined;
 
 /// Nats by which "none of these" may lead the best law, at most: a probability of nine tenths. What was found is
@@ -27,7 +27,8 @@ impl Belief {
                 none: 1.0,
             };
         };
-        let temper = if best.has_noise(problem) { TEMPER } else { 1.0 };
+        let left = problem.deviations(&best.sse).into_iter();
+        let temper = temper(left.fold(0.0, f64::max));
         let mut weights: Vec<f64> = ranked.iter().map(|(w, _)| temper * (w - top)).collect();
         // What an exact law leaves over are errors of the integration and of rounding, which have a pattern of their own.
         let exact = best.exact(problem);

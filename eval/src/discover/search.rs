@@ -25,8 +25,7 @@ const BATCH: usize = 16;
 /// Best fits that are finished with full accuracy.
 const POLISHED: usize = 40;
 
-/// Fits in noise that are weighed by their full evidence, at most: those that may be true, within so many nats of the
-/// best one.
+/// Fits in noise that are settled, at most: those that may be true, within so many nats of the best one.
 const SETTLED: usize = 150;
 const POSSIBLE: f64 = 12.0;
 
@@ -59,9 +58,6 @@ pub(super) struct Search {
     pub late: bool,
     /// What is left out.
     without: Vec<Part>,
-    /// What settling moved the best fit's log-weight by: what can't be settled, as a guess in its own form, is moved
-    /// with it.
-    moved: f64,
 }
 
 impl Search {
@@ -71,7 +67,6 @@ impl Search {
             deadline,
             filter: options.filter.clone(),
             without: options.without.clone(),
-            moved: 0.0,
             cells: problem.observed(),
             done: HashMap::new(),
             attempted: HashSet::new(),
@@ -196,8 +191,7 @@ impl Search {
         }
     }
 
-    /// In noise, fits the laws that may be true for the most probable constants, and weighs them by their evidence. The
-    /// others are dropped; if the time does not last for all, everything stays as it was.
+    /// In noise, finds the most probable constants of the laws that may be true, where the most likely ones were found.
     pub fn settle(&mut self, problem: &Problem) {
         let ranked = self.ranked();
         let Some((top, best)) = ranked.first() else {
@@ -211,20 +205,13 @@ impl Search {
             .iter()
             .take_while(|(weight, _)| top - weight < POSSIBLE);
         let possible: Vec<&Refined> = possible.map(|(_, fit)| *fit).take(SETTLED).collect();
-        let settled: Option<Vec<Option<Refined>>> = possible
+        let settled: Vec<Option<Option<Refined>>> = possible
             .par_iter()
             .map(|fit| (Instant::now() < deadline).then(|| settle(problem, fit)))
             .collect();
-        let Some(settled) = settled else {
-            self.late = true;
-            return;
-        };
-        let fresh = settled.into_iter().flatten();
-        let fresh: HashMap<Skeleton, Refined> =
-            fresh.map(|fit| (fit.skeleton.clone(), fit)).collect();
-        if let Some(fit) = fresh.get(&best.skeleton) {
-            self.moved = self.weight(fit) - top;
-            self.done = fresh;
+        self.late |= settled.iter().any(Option::is_none);
+        for fit in settled.into_iter().flatten().flatten() {
+            self.done.insert(fit.skeleton.clone(), fit);
         }
     }
 
@@ -249,12 +236,9 @@ impl Search {
             true => 0.0,
             false => log_prior(&refined.skeleton),
         };
-        if let (Some(evidence), true) = (refined.evidence, std::env::var("NS_LAP").is_ok()) {
-            return prior + evidence;
-        }
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + evidence - UNDETERMINED * vague + self.moved
+        prior + evidence - UNDETERMINED * vague
     }
 
     /// Fits with their log-weights, best first.

@@ -166,17 +166,17 @@ impl Posterior {
         sum / freedom.max(1) as f64
     }
 
-    /// Differences between observed cells and the fit's solution, normalised and over their relative standard
-    /// deviations, one list a trajectory, row-major; NaN for a cell that is missing, or that no solution reaches.
-    pub fn residuals(&self, problem: &Problem) -> Vec<Vec<f64>> {
+    /// Values of the fit's solution and what the observed ones differ from it, normalised, one list a trajectory,
+    /// row-major; NaN for a cell that is missing, or that no solution reaches.
+    pub fn residuals(&self, problem: &Problem) -> Vec<Vec<(f64, f64)>> {
         let each = problem.normalised().iter().zip(&self.centre.initial);
-        let each = each.enumerate().map(|(number, (path, start))| {
+        let each = each.map(|(path, start)| {
             let (states, _) = self.solve(&self.centre.constants, start, path.times());
-            let cells = path.states().iter().zip(problem.weights(number));
-            let one = |(cell, (y, w)): (usize, (&f64, &f64))| {
-                w * (y - states.get(cell).copied().unwrap_or(f64::NAN))
+            let one = |(cell, y): (usize, &f64)| {
+                let u = states.get(cell).copied().unwrap_or(f64::NAN);
+                (u, y - u)
             };
-            cells.enumerate().map(one).collect()
+            path.states().iter().enumerate().map(one).collect()
         });
         each.collect()
     }

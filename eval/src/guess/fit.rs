@@ -188,7 +188,6 @@ impl Guess {
             bic: bic(problem, &fitted.leftover.deviance, spread.rank),
             sse: fitted.leftover.sse.clone(),
             parameters: spread.rank,
-            evidence: None,
         })
     }
 }

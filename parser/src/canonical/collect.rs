@@ -176,7 +176,9 @@ fn undivisible(terms: &[Term]) -> Option<(usize, usize, Product)> {
     terms.iter().enumerate().find_map(|(j, remainder)| {
         let (place, constant, lead) = remainder.product.simple_denominator()?;
         let whole = remainder.product.with_exponent(place, 1.0);
-        let i = terms.iter().position(|term| term.product.same(&whole))?;
+        // Not the term itself: of exponents that differ by rounding only, 1 more is the same one.
+        let mut others = terms.iter().enumerate();
+        let (i, _) = others.find(|(i, term)| *i != j && term.product.same(&whole))?;
         let expected = -terms[i].coefficient * constant;
         let same = close(expected, remainder.coefficient);
         same.then(|| (i, j, remainder.product.clone().times_factor(&lead)))

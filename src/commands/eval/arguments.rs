@@ -17,7 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   nsode eval --suite odebench-1d --condition clean --proposers sparse --limit 2
   nsode eval --suite odebench-1d --limit 1 --noise 0,0.05 --proposers frequent:9 --out out/eval
-  nsode eval --suite odebench-1d --limit 1 --noise 0.02 --outliers 0,0.05 --loss student --proposers sparse
+  nsode eval --suite odebench-1d --limit 1 --outliers 0.05 --loss student --proposers sparse
   nsode eval --table out/eval
   nsode eval --suite odebench-1d --limit 1 --condition hard --export out/observations
 
