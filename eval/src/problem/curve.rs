@@ -148,6 +148,21 @@ pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec
             }
         }
         noises.push(noise);
+        if let Some(least) = least(&columns) {
+            for curve in &mut curves {
+                let values = curve.values.iter_mut().skip(d).step_by(dimension);
+                values.for_each(|u| *u = least.signum() * (least.signum() * *u).max(least.abs()));
+            }
+        }
     }
     (curves, noises)
+}
+
+/// Half of the smallest magnitude, where all observed values have one sign: beyond it is no place for a curve. One that
+/// leaves out a steep start may run through 0, where a law with a logarithm or a root has no solution to begin with.
+fn least(columns: &[Vec<f64>]) -> Option<f64> {
+    let values = || columns.iter().flatten().filter(|y| !y.is_nan());
+    let sign = values().next()?.signum();
+    let least = values().map(|y| sign * y).fold(f64::INFINITY, f64::min);
+    (least > 0.0).then_some(0.5 * sign * least)
 }
