@@ -48,7 +48,8 @@ pub struct Arguments {
     /// Go on with the run in the checkpoint directory
     #[arg(long)]
     resume: bool,
-    /// Begin with the run in this directory, which stays as it is, or with a network's weights, if it has no run
+    /// Begin with the run in this directory, which stays as it is, or with a network's weights, if it has no run; a
+    /// network that is smaller than the configured one is grown
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     from: Option<PathBuf>,
     /// Let the learning rate fall to zero over so many steps from here, and end there
