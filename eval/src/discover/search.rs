@@ -211,7 +211,9 @@ impl Search {
             .collect();
         self.late |= settled.iter().any(Option::is_none);
         for fit in settled.into_iter().flatten().flatten() {
-            self.done.insert(fit.skeleton.clone(), fit);
+            if self.filter.admits_fitted(&fit.skeleton, &fit.constants) {
+                self.done.insert(fit.skeleton.clone(), fit);
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub struct Posterior {
     /// What a cost is divided by before it is minus twice the logarithm of a probability.
     temperature: f64,
     /// What each constant is where it is 1 in normalised units, in which sizes are usual or not; none for a person's own
-    /// form, of whose constants nothing is known beforehand.
+    /// form, of whose constants nothing is known beforehand, and where units can't be told.
     scales: Vec<f64>,
 }
 
@@ -98,7 +98,7 @@ impl Posterior {
         };
         let scales = match candidate.form {
             Some(_) => Vec::new(),
-            None => scales(problem, candidate)?,
+            None => scales(problem, candidate).unwrap_or_default(),
         };
         let cells = centre.jacobian.nrows();
         centre.jacobian = centre.jacobian.resize_vertically(cells + scales.len(), 0.0);
@@ -339,7 +339,9 @@ fn scales(problem: &Problem, candidate: &Candidate) -> Option<Vec<f64>> {
     let normalised = candidate.system.rescaled(problem.scaling()).ok()?;
     let (skeleton, values) = normalised.parts().ok()?;
     let pairs = candidate.constants.iter().zip(&values);
-    (skeleton == candidate.skeleton).then(|| pairs.map(|(own, value)| own.value / value).collect())
+    let scales: Vec<f64> = pairs.map(|(own, value)| own.value / value).collect();
+    let usable = scales.iter().all(|s| s.is_finite() && *s != 0.0);
+    (skeleton == candidate.skeleton && usable).then_some(scales)
 }
 
 /// The share of independent information in the residuals; `None` for residuals of the integrator's size, which

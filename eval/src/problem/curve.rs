@@ -138,8 +138,8 @@ pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec
             }
             if round == 0 {
                 // A smoother misses sharp peaks, which looks like multiplicative noise: a little is granted
-                // here, the rest when a law's residuals are known.
-                // What is far off was left out before, where the loss is a robust one.
+                // here, the rest when a law's residuals are known. Where the loss is a robust one, what is far
+                // off was left out before.
                 let next = additive_share(&residuals, Loss::Squares).max(0.1);
                 if next == noise.additive {
                     break;

@@ -53,6 +53,11 @@ pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss) -> Noise {
 
 /// The additive share κ that makes `(u, residual)` most likely; 1 unless the evidence for less is clear.
 pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss) -> f64 {
+    // Huber's deviance is no likelihood: it cuts off what a share makes too large, which costs nothing then.
+    let loss = match loss {
+        Loss::Huber => Loss::Student,
+        other => other,
+    };
     let n = residuals.len() as f64;
     let cost = |additive: f64| {
         let noise = Noise {

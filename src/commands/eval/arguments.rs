@@ -225,6 +225,9 @@ impl Arguments {
                 },
             }
         };
+        // In one order and each once, as they name the run.
+        let given = |part: &Part| self.without.contains(part);
+        let without = Part::ALL.into_iter().filter(given).collect();
         if let Some(directory) = &self.out {
             make_directory(directory, "--out")?;
         }
@@ -232,7 +235,7 @@ impl Arguments {
             suites,
             conditions,
             task,
-            without: self.without,
+            without,
             loss: self.loss,
             top: self.top,
             seconds: self.seconds,
