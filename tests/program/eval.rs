@@ -330,7 +330,7 @@ fn the_true_shape_can_be_told_and_parts_of_the_search_left_out() {
     ]));
     assert_eq!(
         summary["groups"][0]["system"],
-        "nsode told without refinement,weights,sizes,prior"
+        "nsode told without refinement,prior,sizes,weights"
     );
     let (fitted, plain) = (place.path().join("told"), place.path().join("plain"));
     let law = |run: &Path| records(&run.join("results.jsonl"))[0]["found"].clone();
