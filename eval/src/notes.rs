@@ -49,10 +49,11 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
             notes.extend(open_constants(i + 1, candidate, names));
         }
     }
-    notes.extend(outliers::note(problem, names, best));
-    if problem.knows_noise()
-        && let Some(posterior) = Posterior::of(problem, best)
-    {
+    let Some(posterior) = Posterior::of(problem, best) else {
+        return notes;
+    };
+    notes.extend(outliers::note(problem, names, &posterior));
+    if problem.knows_noise() {
         let ratio = posterior.misfit(problem);
         if ratio < EXPECTED.0 || ratio > EXPECTED.1 {
             notes.push(format!(

@@ -2,7 +2,6 @@
 
 use nsode_parser::Names;
 
-use crate::discover::Candidate;
 use crate::ensemble::Posterior;
 use crate::figures::significant;
 use crate::loss::Loss;
@@ -31,10 +30,9 @@ pub struct Outlier {
     pub deviations: f64,
 }
 
-/// The outliers of `candidate`, the farthest first. None where its solution can't be repeated.
-pub fn outliers(problem: &Problem, candidate: &Candidate) -> Vec<Outlier> {
-    let residuals = Posterior::of(problem, candidate).map(|law| law.residuals(problem));
-    far(&residuals.unwrap_or_default(), problem.dimension())
+/// The outliers of a law, the farthest first.
+pub fn outliers(problem: &Problem, law: &Posterior) -> Vec<Outlier> {
+    far(&law.residuals(problem), problem.dimension())
 }
 
 /// Those of values of a solution with the residuals beside them, normalised; one list a trajectory, row-major.
@@ -84,8 +82,8 @@ fn far(residuals: &[Vec<(f64, f64)>], dimension: usize) -> Vec<Outlier> {
 }
 
 /// What a reader should know of them; nothing where there are none.
-pub fn note(problem: &Problem, names: &Names, candidate: &Candidate) -> Option<String> {
-    let found = outliers(problem, candidate);
+pub fn note(problem: &Problem, names: &Names, law: &Posterior) -> Option<String> {
+    let found = outliers(problem, law);
     let mut places: Vec<String> = found
         .iter()
         .take(NAMED)

@@ -206,22 +206,19 @@ impl Parametrised {
         target.finish()
     }
 
-    /// Standard deviations that weigh the states' residuals in a fit from a start; by a robust loss, those of what the
-    /// start leaves over, where that is more than the noise.
+    /// Standard deviations that weigh the states' residuals in a fit from a start; by a robust loss, as
+    /// [`Problem::start_deviations`] says.
     pub fn deviations_for(
         &self,
         problem: &Problem,
         (constants, initial): (&[f64], &[Vec<f64>]),
     ) -> Vec<f64> {
         let first = problem.first_deviations();
-        if problem.knows_noise() || !problem.loss().is_robust() {
+        if !problem.finds_scale() {
             return first;
         }
-        let here = match self.at(problem, &first, constants, initial) {
-            Some(fitted) => fitted.deviations(problem),
-            None => problem.spread(),
-        };
-        first.iter().zip(here).map(|(a, b)| a.max(b)).collect()
+        let start = self.at(problem, &first, constants, initial);
+        problem.start_deviations(start.as_ref().map(|fitted| &fitted.leftover))
     }
 
     /// The fit at constants and initial states as they are.

@@ -31,11 +31,6 @@ const EXACT: f64 = 1e-7;
 /// Residuals up to this many standard deviations of the rounding are rounding.
 const ROUNDED: f64 = 1.3;
 
-/// Fits by a robust loss, at most, each weighed by the residuals of the one before, and the change of these that
-/// needs no other.
-pub(crate) const ROUNDS: usize = 8;
-pub(crate) const SETTLED: f64 = 0.05;
-
 /// Residuals' standard deviation from which a series counts as noisy.
 pub(crate) const NOISY: f64 = 1e-3;
 
@@ -159,7 +154,7 @@ pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
         shooter.weigh(problem.last_deviations(&refined.sse));
     }
     let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], POLISHES)?;
-    let fit = settled(problem, &mut shooter, fit, POLISHES);
+    let fit = steady(problem, &mut shooter, fit, POLISHES);
     match finished(problem, &refined.skeleton, &shooter, fit)? {
         Finished::Fit(polished) => Some(*polished),
         Finished::Simpler(..) => None,
@@ -363,28 +358,17 @@ fn attempt(
 ) -> Option<Fit> {
     shooter.weigh_for(start, initial);
     let fit = shooter.fit(start, initial, strengths, EVALUATIONS)?;
-    Some(settled(problem, shooter, fit, EVALUATIONS / 2))
+    Some(steady(problem, shooter, fit, EVALUATIONS / 2))
 }
 
-/// The fit by a robust loss repeated until it is weighed by its own residuals: what is far off at first looks like
-/// noise, and less and less so.
-fn settled(problem: &Problem, shooter: &mut Shooter, mut fit: Fit, evaluations: usize) -> Fit {
-    if !problem.loss().is_robust() || problem.knows_noise() {
-        return fit;
-    }
-    for _ in 0..ROUNDS {
-        let own = problem.last_deviations(&fit.leftover.sse);
-        let mut pairs = own.iter().zip(shooter.deviations());
-        if pairs.all(|(own, here)| (own / here).ln().abs() < SETTLED) {
-            break;
-        }
-        shooter.weigh(own);
-        match shooter.fit(&fit.constants, &fit.initial, &[0.0], evaluations) {
-            Some(next) => fit = next,
-            None => break,
-        }
-    }
-    fit
+/// The fit repeated until it is weighed by its own residuals, where it is one by a robust loss.
+fn steady(problem: &Problem, shooter: &mut Shooter, fit: Fit, evaluations: usize) -> Fit {
+    let first = shooter.deviations().to_vec();
+    let again = |fit: &Fit, own: &[f64]| {
+        shooter.weigh(own.to_vec());
+        shooter.fit(&fit.constants, &fit.initial, &[0.0], evaluations)
+    };
+    problem.until_steady(fit, &first, |fit| &fit.leftover, again)
 }
 
 /// Standard errors and covariance of the first `p` fitted numbers, the constants, from the weighted Jacobian.

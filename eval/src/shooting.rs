@@ -143,20 +143,14 @@ impl<'a> Shooter<'a> {
         }
     }
 
-    /// Weighs for a fit from a start by a robust loss: by what the start leaves over, where that is more than the
-    /// noise. By the noise alone, everything would be an outlier to a start that is far off.
+    /// Weighs for a fit from a start by a robust loss, as [`Problem::start_deviations`] says.
     pub fn weigh_for(&mut self, constants: &[f64], initial: &[Vec<f64>]) {
-        if self.problem.knows_noise() || !self.problem.loss().is_robust() {
+        if !self.problem.finds_scale() {
             return;
         }
         let residuals = self.target(constants, initial, 0.0).evaluate(false);
-        let leftover = residuals.and_then(|(r, _)| self.problem.leftover(&r, &self.deviations));
-        let here = match leftover {
-            Some(leftover) => self.problem.deviations(&leftover.sse),
-            None => self.problem.spread(),
-        };
-        let first = self.problem.first_deviations().into_iter();
-        self.deviations = first.zip(here).map(|(a, b)| a.max(b)).collect();
+        let start = residuals.and_then(|(r, _)| self.problem.leftover(&r, &self.deviations));
+        self.deviations = self.problem.start_deviations(start.as_ref());
     }
 
     fn target<'s>(

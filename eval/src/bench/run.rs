@@ -104,8 +104,8 @@ pub fn run(
     })
 }
 
-/// Asks `proposers`, on the threads of the caller's pool; laws are fitted by `loss`. The time is that of the whole discovery, smoothing
-/// included; reading files and loading a network are not.
+/// Asks `proposers`, on the threads of the caller's pool; laws are fitted by `loss`. The time is that of the whole
+/// discovery, smoothing included; reading files and loading a network are not.
 pub fn ask(
     observed: &[Trajectory],
     loss: Loss,

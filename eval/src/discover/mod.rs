@@ -123,10 +123,7 @@ pub fn discover(
         }
     }
     let refined = search.done.len();
-    let problem = &match without(Part::Weights) {
-        true => problem.clone(),
-        false => search.reweigh(problem, &mut origins),
-    };
+    let problem = &search.reweigh(problem, &mut origins);
     if !without(Part::Refinement) {
         search.polish(problem, &[]);
         if options.local {

@@ -5,6 +5,7 @@ use super::origins::Origins;
 use super::search::Search;
 use crate::problem::{Noise, Problem, noise};
 use crate::proposer::Seed;
+use crate::without::Part;
 
 /// Best laws that are fitted again when the weights change.
 const REPEATED: usize = 24;
@@ -13,7 +14,7 @@ impl Search {
     /// Second round of weights: the noise's additive share, from the residuals of the best law. Where it changes,
     /// the best fits are repeated with the new weights and the others dropped.
     pub fn reweigh(&mut self, problem: &Problem, origins: &mut Origins) -> Problem {
-        if problem.knows_noise() {
+        if problem.knows_noise() || self.without.contains(&Part::Weights) {
             return problem.clone();
         }
         let ranked = self.ranked();

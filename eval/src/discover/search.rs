@@ -57,7 +57,7 @@ pub(super) struct Search {
     /// Whether the deadline came before the end.
     pub late: bool,
     /// What is left out.
-    without: Vec<Part>,
+    pub without: Vec<Part>,
 }
 
 impl Search {
@@ -84,20 +84,14 @@ impl Search {
                 self.late = true;
                 return;
             }
-            let deadline = self.deadline;
             let effort = match self.explains(problem) {
                 _ if self.without.contains(&Part::Refinement) => Effort::None,
                 true => Effort::Starts,
                 false => Effort::Whole,
             };
-            let found: Vec<Option<Option<Refined>>> = batch
-                .par_iter()
-                .map(|seed| {
-                    let start = seed.constants.as_deref();
-                    let time_left = Instant::now() < deadline;
-                    time_left.then(|| refine(problem, &seed.skeleton, start, effort))
-                })
-                .collect();
+            let found = self.in_time(batch, |seed| {
+                refine(problem, &seed.skeleton, seed.constants.as_deref(), effort)
+            });
             self.late |= found.iter().any(Option::is_none);
             self.attempted
                 .extend(batch.iter().map(|seed| seed.skeleton.clone()));
@@ -172,19 +166,14 @@ impl Search {
         {
             return;
         }
-        let deadline = self.deadline;
         let mut best: Vec<&Refined> = ranked.iter().map(|(_, fit)| *fit).collect();
         best.truncate(POLISHED);
         for seed in also {
             best.extend(self.done.get(&seed.skeleton));
         }
-        let polished: Vec<Option<Refined>> = best
-            .par_iter()
-            .map(|fit| {
-                let time_left = Instant::now() < deadline;
-                time_left.then(|| polish(problem, fit).unwrap_or_else(|| (*fit).clone()))
-            })
-            .collect();
+        let polished = self.in_time(&best, |fit| {
+            polish(problem, fit).unwrap_or_else(|| (*fit).clone())
+        });
         self.late |= polished.iter().any(Option::is_none);
         for fit in polished.into_iter().flatten() {
             self.keep(fit);
@@ -200,21 +189,29 @@ impl Search {
         if !best.is_noisy(problem) {
             return;
         }
-        let deadline = self.deadline;
         let possible = ranked
             .iter()
             .take_while(|(weight, _)| top - weight < POSSIBLE);
         let possible: Vec<&Refined> = possible.map(|(_, fit)| *fit).take(SETTLED).collect();
-        let settled: Vec<Option<Option<Refined>>> = possible
-            .par_iter()
-            .map(|fit| (Instant::now() < deadline).then(|| settle(problem, fit)))
-            .collect();
+        let settled = self.in_time(&possible, |fit| settle(problem, fit));
         self.late |= settled.iter().any(Option::is_none);
         for fit in settled.into_iter().flatten().flatten() {
             if self.filter.admits_fitted(&fit.skeleton, &fit.constants) {
                 self.done.insert(fit.skeleton.clone(), fit);
             }
         }
+    }
+
+    /// What `work` makes of each of `all`; `None` for those that the deadline came before.
+    fn in_time<A: Sync, B: Send>(
+        &self,
+        all: &[A],
+        work: impl Fn(&A) -> B + Sync,
+    ) -> Vec<Option<B>> {
+        let deadline = self.deadline;
+        let each = all.par_iter();
+        each.map(|one| (Instant::now() < deadline).then(|| work(one)))
+            .collect()
     }
 
     fn keep(&mut self, refined: Refined) {

@@ -8,7 +8,7 @@ use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{Problem, RESOLUTION};
 use crate::rank::bic;
-use crate::refine::{ROUNDS, Refined, SETTLED};
+use crate::refine::Refined;
 use crate::setting::Setting;
 
 /// Pulls towards the data where the fit fails without, in inverse spans of time.
@@ -101,7 +101,11 @@ impl Guess {
                     strengths,
                     EVALUATIONS,
                 );
-                Some(settled(problem, &model, &deviations, fit?))
+                let again = |fit: &Fitted, own: &[f64]| {
+                    let start = (fit.constants.as_slice(), fit.initial.as_slice());
+                    model.fit(problem, own, start, &[0.0], EVALUATIONS)
+                };
+                Some(problem.until_steady(fit?, &deviations, |fit| &fit.leftover, again))
             };
             let found = starts
                 .iter()
@@ -190,29 +194,6 @@ impl Guess {
             parameters: spread.rank,
         })
     }
-}
-
-/// A fit by a robust loss repeated until it is weighed by its own residuals, as in every other fit; `deviations` weighed
-/// it.
-fn settled(problem: &Problem, model: &Parametrised, deviations: &[f64], mut fit: Fitted) -> Fitted {
-    if !problem.loss().is_robust() || problem.knows_noise() {
-        return fit;
-    }
-    let mut here = deviations.to_vec();
-    for _ in 0..ROUNDS {
-        let own = problem.last_deviations(&fit.leftover.sse);
-        let mut pairs = own.iter().zip(&here);
-        if pairs.all(|(own, here)| (own / here).ln().abs() < SETTLED) {
-            break;
-        }
-        let start = (fit.constants.as_slice(), fit.initial.as_slice());
-        match model.fit(problem, &own, start, &[0.0], EVALUATIONS) {
-            Some(next) => fit = next,
-            None => break,
-        }
-        here = own;
-    }
-    fit
 }
 
 /// Variance of the weighted residuals, floored at the integrator's accuracy.

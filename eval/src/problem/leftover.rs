@@ -5,6 +5,11 @@ use nalgebra::DVector;
 use super::{FLOOR, Problem};
 use crate::loss::Loss;
 
+/// Fits by a robust loss, at most, each weighed by the residuals of the one before, and the change of these, in the
+/// logarithm, that needs no other.
+const ROUNDS: usize = 8;
+const STEADY: f64 = 0.05;
+
 /// What a fit leaves over, by the loss of its problem.
 #[derive(Clone, Debug)]
 pub struct Leftover {
@@ -54,6 +59,51 @@ impl Problem {
         })
     }
 
+    /// Whether the scale of the residuals is found together with the fit: by a robust loss, where the noise isn't known.
+    pub fn finds_scale(&self) -> bool {
+        self.loss.is_robust() && !self.known
+    }
+
+    /// Standard deviations that weigh the states' residuals in a fit whose start leaves `start` over, `None` for one
+    /// without a solution: what that is, where it is more than the noise. By the noise alone, everything would be an
+    /// outlier to a start that is far off.
+    pub fn start_deviations(&self, start: Option<&Leftover>) -> Vec<f64> {
+        let here = match start {
+            Some(leftover) => self.deviations(&leftover.sse),
+            None => self.spread(),
+        };
+        let first = self.first_deviations().into_iter();
+        first.zip(here).map(|(a, b)| a.max(b)).collect()
+    }
+
+    /// A fit by a robust loss, weighed by `deviations`, repeated until it is weighed by its own residuals: what is far off
+    /// at first looks like noise, and less and less so. `again` fits from where a fit is, with other weights.
+    pub fn until_steady<F>(
+        &self,
+        mut fit: F,
+        deviations: &[f64],
+        left: impl Fn(&F) -> &Leftover,
+        mut again: impl FnMut(&F, &[f64]) -> Option<F>,
+    ) -> F {
+        if !self.finds_scale() {
+            return fit;
+        }
+        let mut here = deviations.to_vec();
+        for _ in 0..ROUNDS {
+            let own = self.last_deviations(&left(&fit).sse);
+            let mut pairs = own.iter().zip(&here);
+            if pairs.all(|(own, here)| (own / here).ln().abs() < STEADY) {
+                break;
+            }
+            match again(&fit, &own) {
+                Some(next) => fit = next,
+                None => break,
+            }
+            here = own;
+        }
+        fit
+    }
+
     /// Residuals a state, over their relative standard deviations.
     fn by_state(&self, residuals: &DVector<f64>, deviations: &[f64]) -> Option<Vec<Vec<f64>>> {
         let d = self.dimension;
@@ -79,7 +129,7 @@ impl Problem {
                 (Loss::Squares, false) => n * (sse / n).max(floor).ln(),
                 // The Gaussian's exponent, up to a constant that makes it equal to the other where they agree.
                 (Loss::Squares, true) => {
-                    let variance = noise.deviation.powi(2).max(FLOOR * FLOOR);
+                    let variance = known * known;
                     sse / variance - n + n * variance.ln()
                 }
                 (loss, false) => loss.deviance(list, floor.sqrt()),
@@ -91,12 +141,7 @@ impl Problem {
 }
 
 fn sums_of_squares(each: &[Vec<f64>]) -> Vec<f64> {
-    let sum = |list: &Vec<f64>| {
-        let mut sum = 0.0;
-        for r in list {
-            sum += r.powi(2);
-        }
-        sum
-    };
-    each.iter().map(sum).collect()
+    each.iter()
+        .map(|list| list.iter().map(|r| r * r).sum())
+        .collect()
 }

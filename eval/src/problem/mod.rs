@@ -310,7 +310,7 @@ impl Problem {
     /// Whether a fit's own residuals decide how the next one is weighed: those of several states against each other, and
     /// what counts as large for a robust loss. For squares one state needs no weight.
     pub fn is_weighed_by_residuals(&self) -> bool {
-        !self.known && (self.dimension > 1 || self.loss.is_robust())
+        self.finds_scale() || (self.dimension > 1 && !self.known)
     }
 
     /// Variance of a fit's weighted residuals, those that its covariance is taken from; `parameters` were fitted. By a

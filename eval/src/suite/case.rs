@@ -46,8 +46,8 @@ pub const NAMED: [(&str, f64, f64); 4] = [
 ];
 
 impl fmt::Display for Condition {
-    /// The name, or the numbers; then the share of outliers where there are some, the number of points where it is not [`POINTS`], and of runs where it is
-    /// not 1.
+    /// The name, or the numbers; then the share of outliers where there are some, the number of points where it is not
+    /// [`POINTS`], and of runs where it is not 1.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let named = NAMED
             .iter()
