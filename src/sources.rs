@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use nsode_eval::Proposer;
 use nsode_eval::filter::Filter;
-use nsode_eval::frequent::{self, Frequent};
+use nsode_eval::frequent::Frequent;
 use nsode_eval::proposer::{Choice, ProposerKind};
 use nsode_eval::sparse::Sparse;
 use nsode_eval::transformer::{BEAMS, Transformer};
@@ -212,16 +212,17 @@ impl Sources {
         for choice in &self.choices {
             match choice.kind {
                 ProposerKind::Sparse => {
-                    let usual = Sparse::default();
                     proposers.push(Box::new(Sparse {
-                        candidates: choice.count.unwrap_or(usual.candidates),
+                        candidates: choice.count,
                         filter: filter.clone(),
-                        ..usual
+                        ..Sparse::default()
                     }));
                 }
                 ProposerKind::Frequent => {
-                    let count = choice.count.unwrap_or(frequent::USUAL);
-                    proposers.push(Box::new(Frequent::admitted(count, filter)));
+                    proposers.push(Box::new(Frequent {
+                        count: choice.count,
+                        filter: filter.clone(),
+                    }));
                 }
                 _ => {}
             }

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nsode_eval::ensemble::{DRAWS, Ensemble};
-use nsode_eval::frequent::{self, Frequent};
+use nsode_eval::frequent::Frequent;
 use nsode_eval::sparse::Sparse;
 use nsode_eval::told::Told;
 use nsode_eval::transformer::{BEAMS, Transformer};
@@ -50,10 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::from_toml(&fs::read_to_string(config)?)?;
     let (count, noise): (usize, f64) = (count.parse()?, noise.parse()?);
     let sampler = Sampler::new(config, SEED);
-    let mut proposers: Vec<Box<dyn Proposer>> = vec![
-        Box::new(Sparse::default()),
-        Box::new(Frequent::new(frequent::USUAL)),
-    ];
+    let mut proposers: Vec<Box<dyn Proposer>> =
+        vec![Box::new(Sparse::default()), Box::new(Frequent::default())];
     if let Some(checkpoint) = checkpoint.first() {
         let network = Predictor::load(Path::new(checkpoint), Device::Cpu)?;
         proposers.push(Box::new(Transformer::new(Arc::new(network), BEAMS)));

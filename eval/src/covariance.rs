@@ -1,9 +1,10 @@
 //! The inverse of the normal equations of a fit: what the data leave open of the numbers that were fitted.
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::DMatrix;
 
-/// Eigenvalues of the scaled normal equations below this share of the largest one are rounding.
-const SINGULAR: f64 = 1e-11;
+/// Singular values of the scaled Jacobian below this share of the largest one are rounding: derivatives are as good
+/// as the solutions that they come from.
+const SINGULAR: f64 = 1e-8;
 
 /// A number that has at least this part in a direction that the data do not see is not determined.
 const PART: f64 = 1e-2;
@@ -35,16 +36,22 @@ impl Inverse {
             column *= unit;
             units.push(unit);
         }
-        let eigen = SymmetricEigen::new(jacobian.tr_mul(&jacobian));
-        let top = eigen.eigenvalues.iter().copied().fold(0.0, f64::max);
         let n = units.len();
+        // By a decomposition of the Jacobian itself: its product with itself would lose half of the digits.
+        let rows = jacobian.nrows().max(n);
+        let svd = jacobian
+            .resize_vertically(rows, 0.0)
+            .qr()
+            .r()
+            .svd(false, true);
+        let vectors = svd.v_t.unwrap_or_else(|| DMatrix::identity(n, n));
+        let top = svd.singular_values.iter().copied().fold(0.0, f64::max);
         let mut inverse = DMatrix::zeros(n, n);
         let mut unknown: Vec<bool> = units.iter().map(|unit| *unit == 0.0).collect();
         let mut rank = 0;
-        let vectors = eigen.eigenvectors.column_iter();
-        for (value, vector) in eigen.eigenvalues.iter().zip(vectors) {
+        for (value, vector) in svd.singular_values.iter().zip(vectors.row_iter()) {
             if *value > SINGULAR * top {
-                inverse += vector * vector.transpose() / *value;
+                inverse += vector.transpose() * vector / (value * value);
                 rank += 1;
             } else {
                 for (flag, part) in unknown.iter_mut().zip(vector.iter()) {

@@ -1,9 +1,9 @@
 //! How probable a skeleton is before any data.
 //!
 //! Two opinions are pooled, half and half in the logarithm. One is a description length, a price a token:
-//! what people write down is short and mostly polynomial. The other, for scalar laws, is how often the
-//! generator's distribution draws the skeleton: a table, made by the command in `data/priors/README.md` and
-//! built into the program. Skeletons that the table lacks, and those of systems, go by the first alone.
+//! what people write down is short and mostly polynomial. The other, for up to three states, is how often the
+//! generator's distribution draws the skeleton: tables, made by the commands in `data/priors/README.md` and
+//! built into the program. Skeletons that the tables lack, and those of four states, go by the first alone.
 //!
 //! The network's probability of a skeleton is no prior: it has seen the data, which would then count twice.
 
@@ -12,17 +12,29 @@ use std::sync::LazyLock;
 
 use nsode_parser::{Skeleton, Token};
 
-/// What the table leaves for skeletons that it lacks.
+/// What a table leaves for skeletons that it lacks.
 const UNLISTED: f64 = 0.1;
 
-const TABLE: &str = include_str!("../../data/priors/scalar.tsv");
+/// Tables of one state, two and three.
+const TABLES: [&str; 3] = [
+    include_str!("../../data/priors/scalar.tsv"),
+    include_str!("../../data/priors/two.tsv"),
+    include_str!("../../data/priors/three.tsv"),
+];
 
-/// Shares of the scalar skeletons that the table lists.
-static SHARES: LazyLock<HashMap<Vec<Token>, f64>> = LazyLock::new(|| shares(TABLE));
+type Shares = HashMap<Vec<Token>, f64>;
+
+/// Shares of the skeletons that each table lists.
+static SHARES: LazyLock<[Shares; 3]> = LazyLock::new(|| TABLES.map(shares));
+
+/// Those of laws of `dimension` states; `None` where there is no table.
+fn listed(dimension: usize) -> Option<&'static Shares> {
+    SHARES.get(dimension.checked_sub(1)?)
+}
 
 /// Reads rows of a count, a tab and tokens; `*` stands for all skeletons that have no row. A row that is
 /// none of these is left out: the table is this project's own, and a test reads every row.
-fn shares(table: &str) -> HashMap<Vec<Token>, f64> {
+fn shares(table: &str) -> Shares {
     let rows = table.lines().filter_map(|row| {
         let (count, tokens) = row.split_once('\t')?;
         Some((count.parse::<f64>().ok()?, tokens))
@@ -36,24 +48,28 @@ fn shares(table: &str) -> HashMap<Vec<Token>, f64> {
     rows.into_iter().filter_map(share).collect()
 }
 
-/// The `count` skeletons of one state that the table says are most frequent, these first.
-pub fn most_frequent(count: usize) -> Vec<Skeleton> {
-    let mut listed: Vec<(&Vec<Token>, f64)> = SHARES.iter().map(|(t, share)| (t, *share)).collect();
+/// The `count` skeletons of `dimension` states that are most frequent, these first; none where there is no table.
+pub fn most_frequent(dimension: usize, count: usize) -> Vec<Skeleton> {
+    let mut listed: Vec<(&Vec<Token>, f64)> = listed(dimension)
+        .into_iter()
+        .flatten()
+        .map(|(tokens, share)| (tokens, *share))
+        .collect();
     listed.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     listed
         .into_iter()
         .take(count)
-        .filter_map(|(tokens, _)| Skeleton::parse(1, tokens).ok())
+        .filter_map(|(tokens, _)| Skeleton::parse(dimension, tokens).ok())
         .collect()
 }
 
 /// Logarithm of the prior probability of a skeleton.
 pub fn log_prior(skeleton: &Skeleton) -> f64 {
     let described = description_prior(skeleton);
-    if skeleton.dimension() > 1 {
+    let Some(listed) = listed(skeleton.dimension()) else {
         return described;
-    }
-    let share = SHARES.get(skeleton.tokens()).copied().unwrap_or(0.0);
+    };
+    let share = listed.get(skeleton.tokens()).copied().unwrap_or(0.0);
     let drawn = (1.0 - UNLISTED) * share + UNLISTED * described.exp();
     0.5 * (drawn.ln() + described)
 }
@@ -102,26 +118,32 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_table_is_a_scalar_skeleton() {
-        let rows: Vec<&str> = TABLE.lines().skip(1).collect();
-        for row in &rows {
-            let (count, tokens) = row.split_once('\t').unwrap();
-            assert!(count.parse::<u64>().unwrap() > 0);
-            skeleton(tokens);
+    fn every_row_of_a_table_is_a_skeleton_of_its_number_of_states() {
+        for (i, table) in TABLES.iter().enumerate() {
+            let mut rows = table.lines();
+            assert!(rows.next().unwrap().ends_with("\t*"));
+            let rows: Vec<&str> = rows.collect();
+            for row in &rows {
+                let (count, tokens) = row.split_once('\t').unwrap();
+                assert!(count.parse::<u64>().unwrap() > 0);
+                let tokens: Option<Vec<Token>> = tokens.split(' ').map(Token::from_name).collect();
+                Skeleton::parse(i + 1, &tokens.unwrap()).unwrap();
+            }
+            assert!(rows.len() > 1000 && SHARES[i].len() == rows.len());
+            assert!(SHARES[i].values().sum::<f64>() < 1.0);
         }
-        assert_eq!(SHARES.len(), rows.len());
-        assert!(
-            TABLE.starts_with(char::is_numeric) && TABLE.lines().next().unwrap().ends_with("\t*")
-        );
-        assert!(SHARES.values().sum::<f64>() < 1.0);
     }
 
     #[test]
     fn the_most_frequent_come_first() {
-        let most = most_frequent(usize::MAX);
-        assert_eq!(most.len(), SHARES.len());
-        let shares: Vec<f64> = most.iter().map(|s| SHARES[s.tokens()]).collect();
-        assert!(shares.is_sorted_by(|a, b| a >= b));
+        for dimension in 1..=3 {
+            let most = most_frequent(dimension, usize::MAX);
+            let listed = listed(dimension).unwrap();
+            assert_eq!(most.len(), listed.len());
+            let shares: Vec<f64> = most.iter().map(|s| listed[s.tokens()]).collect();
+            assert!(shares.is_sorted_by(|a, b| a >= b));
+        }
+        assert!(most_frequent(4, 10).is_empty());
     }
 
     #[test]

@@ -34,6 +34,9 @@ const ROUNDED: f64 = 1.3;
 /// Residuals' standard deviation from which a series counts as noisy.
 pub(crate) const NOISY: f64 = 1e-3;
 
+/// Standard error, as a multiple of the constant or of 1 in normalised units, beyond which data leave a constant open.
+const OPEN: f64 = 1e3;
+
 /// Largest number of constants of one law.
 pub const MAX_CONSTANTS: usize = 24;
 
@@ -197,14 +200,15 @@ fn finished(
 ) -> Option<Finished> {
     let system = skeleton.instantiate(&fit.constants).ok()?;
     let (shape, values) = system.parts().ok()?;
-    let moved = values
-        .iter()
-        .zip(&fit.constants)
-        .any(|(a, b)| (a - b).abs() > 1e-9 * (a.abs() + b.abs()));
-    // Error bars belong to the constants in the order of the fit.
-    if shape != *skeleton || moved {
+    if shape != *skeleton {
         return Some(Finished::Simpler(shape, values));
     }
+    // Signs or an order that the canonical form chose: error bars belong to the constants as they are reported.
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (a.abs() + b.abs());
+    let fit = match values.iter().zip(&fit.constants).all(same) {
+        true => fit,
+        false => shooter.fit(&values, &fit.initial, &[], 0)?,
+    };
     let (errors, covariance) = uncertainty(problem, values.len(), shooter, &fit);
     Some(Finished::Fit(Box::new(Refined {
         system,
@@ -392,12 +396,11 @@ fn uncertainty(
         matrix, unknown, ..
     } = Inverse::new(fit.jacobian.clone(), &[]);
     let covariance = DMatrix::from_fn(p, p, |i, j| variance * matrix[(i, j)]);
-    let errors: Vec<Option<f64>> = (0..p)
-        .map(|i| {
-            let known = unknown.get(i) == Some(&false);
-            known
-                .then(|| covariance[(i, i)].sqrt())
-                .filter(|e| e.is_finite())
+    let errors = unknown.iter().zip(&fit.constants).enumerate();
+    let errors: Vec<Option<f64>> = errors
+        .map(|(i, (unknown, constant))| {
+            let error = covariance[(i, i)].sqrt();
+            (!unknown && error < OPEN * constant.abs().max(1.0)).then_some(error)
         })
         .collect();
     let complete = errors.iter().all(Option::is_some);

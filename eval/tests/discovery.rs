@@ -79,11 +79,22 @@ fn hares_and_lynxes_follow_lotka_and_volterra() {
 
 #[test]
 fn made_up_laws_are_found_from_clean_series() {
-    let laws: [(&[&str], &[f64], f64); 4] = [
+    let laws: [(&[&str], &[f64], f64); 6] = [
         (&["0.9*y - 0.31*y^3"], &[0.2], 6.0),
         (&["2.1 - 0.8*y"], &[0.1], 4.0),
         (&["-0.7*y*log(0.02*y)"], &[1.5], 6.0),
         (&["0.7*x2", "-2.3*x1 - 0.3*x2"], &[3.0, 0.0], 9.0),
+        // Cubics, which sines and saturations resemble: FitzHugh and Nagumo's cell, the Brusselator.
+        (
+            &["0.5 + x1 - x1^3/3 - x2", "0.056 + 0.08*x1 - 0.064*x2"],
+            &[-1.0, 1.0],
+            60.0,
+        ),
+        (
+            &["1 - 3.2*x1 + x1^2*x2", "2.2*x1 - x1^2*x2"],
+            &[1.0, 1.0],
+            20.0,
+        ),
     ];
     for (rhs, y0, end) in laws {
         let discovery = find(solve(rhs, y0, end, 120));

@@ -419,3 +419,37 @@ fn too_little_data_is_an_error_or_no_fit_never_a_panic() {
     let (small, _) = skeleton(&["1.7*y"]);
     assert!(refine(&problem, &small, Some(&[f64::NAN]), Effort::Whole).is_some());
 }
+
+/// Odd and even functions fit with either sign of their constants; the canonical one is reported, and the fit kept.
+#[test]
+fn fits_of_the_other_sign_are_kept() {
+    let laws: [(&[&str], &[f64], f64); 3] = [
+        (&["2*tanh(3 - y)"], &[-2.0], 6.0),
+        (&["1.5*sin(0.4 - 2*y)"], &[-0.9], 3.0),
+        (&["(0.3 - y)^2*exp(-(0.3 - y)^2)"], &[-1.0], 4.0),
+    ];
+    for (rhs, y0, end) in laws {
+        let problem = Problem::new(vec![solve(rhs, y0, &grid(end, 60))]).unwrap();
+        let (shape, _) = skeleton(rhs);
+        let found = refine(&problem, &shape, None, Effort::Whole).expect("a fit");
+        let flipped: Vec<f64> = found.constants.iter().map(|c| -c).collect();
+        for start in [found.constants.clone(), flipped] {
+            let again = refine(&problem, &shape, Some(&start), Effort::Whole).expect("a fit");
+            assert_eq!(again.skeleton, shape, "{rhs:?}");
+            assert!(again.r2 > 0.999999, "{rhs:?}: {}", again.r2);
+        }
+    }
+}
+
+/// Neighbouring powers over a narrow range: hard to tell apart, and determined all the same where data are clean.
+#[test]
+fn clean_data_determine_a_cubic_over_a_narrow_range() {
+    let rhs = ["0.45*y - 0.51 - 0.047*y^2 - 0.0001*y^3"];
+    let problem = Problem::new(vec![solve(&rhs, &[9.0], &grid(20.0, 60))]).unwrap();
+    let found = refine(&problem, &skeleton(&rhs).0, None, Effort::Whole).expect("a fit");
+    assert!(
+        found.errors.iter().all(Option::is_some),
+        "{:?}",
+        found.errors
+    );
+}

@@ -1,9 +1,10 @@
 //! How often the distribution draws each skeleton, as a table: count, tab, prefix tokens. It is the prior
-//! that `nsode-eval` ranks scalar laws with.
+//! that `nsode-eval` ranks laws with.
 //!
-//! `cargo run --release -p nsode-generator --example frequencies -- SAMPLES SEED FEWEST > table.tsv`
+//! `cargo run --release -p nsode-generator --example frequencies -- SAMPLES SEED FEWEST [CONFIG DIMENSION] > table.tsv`
 //!
-//! Skeletons drawn fewer than FEWEST times are counted together in the first line, whose tokens are `*`.
+//! Of one state by the default configuration, or of DIMENSION states by CONFIG. Skeletons drawn fewer than FEWEST times
+//! are counted together in the first line, whose tokens are `*`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,7 +19,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seed: u64 = next("SEED")?.parse()?;
     let fewest: u64 = next("FEWEST")?.parse()?;
     // One sample a skeleton: then counts are independent, and shares are the same.
-    let mut config = Config::default();
+    let mut config = match arguments.next() {
+        None => Config::default(),
+        Some(path) => {
+            let mut config: Config = toml::from_str(&std::fs::read_to_string(path)?)?;
+            let dimension: usize = arguments.next().ok_or("no DIMENSION")?.parse()?;
+            for (i, weight) in config.system.dimensions.iter_mut().enumerate() {
+                *weight = f64::from(u8::from(i + 1 == dimension));
+            }
+            config
+        }
+    };
     (config.system.constants, config.system.initials) = (1, 1);
     // Training is spared the hundredth exponential decay; that makes it no less likely.
     config.accept.skeleton_share = 1.0;

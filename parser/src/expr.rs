@@ -237,13 +237,15 @@ impl Expr {
         }
     }
 
-    /// The same tree with every leaf replaced by what `leaf` makes of it (or kept, for `None`).
-    pub fn substitute(&self, leaf: &impl Fn(&Expr) -> Option<Expr>) -> Expr {
-        match self {
-            Expr::Unary(f, a) => Expr::unary(*f, a.substitute(leaf)),
-            Expr::Binary(op, a, b) => Expr::binary(*op, a.substitute(leaf), b.substitute(leaf)),
-            other => leaf(other).unwrap_or_else(|| other.clone()),
-        }
+    /// The same tree with every node replaced by what `replacement` makes of it (or kept, for `None`), parents before
+    /// children; what it put there is not looked at again.
+    pub fn substitute(&self, replacement: &impl Fn(&Expr) -> Option<Expr>) -> Expr {
+        let again = |e: &Expr| e.substitute(replacement);
+        replacement(self).unwrap_or_else(|| match self {
+            Expr::Unary(f, a) => Expr::unary(*f, again(a)),
+            Expr::Binary(op, a, b) => Expr::binary(*op, again(a), again(b)),
+            leaf => leaf.clone(),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod origins;
 mod representative;
 mod reweigh;
 mod search;
+mod straight;
 mod variants;
 
 use std::time::{Duration, Instant};
@@ -28,7 +29,7 @@ use belief::Belief;
 pub use candidate::{Candidate, Constant};
 use candidate::{physical, restored};
 use origins::gather;
-use search::Search;
+use search::{SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
 const EXPLAINED: f64 = 0.5;
@@ -105,30 +106,34 @@ pub fn discover(
     } else {
         1e9
     };
-    let deadline = Instant::now() + Duration::from_secs_f64(limit);
+    let (begin, limit) = (Instant::now(), Duration::from_secs_f64(limit));
     let without = |part| options.without.contains(&part);
     let unweighted = without(Part::Weights).then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
-    let mut search = Search::new(problem, deadline, options);
-    search.refine_until_enough(problem, &seeds, &mut origins, options.local);
+    let mut search = Search::new(problem, begin, limit, options);
+    search.allow(if options.local { SEEDING } else { VARYING });
+    search.refine_until_enough(problem, &seeds, &mut origins);
+    search.allow(VARYING);
     if options.local {
         for _ in 0..ROUNDS {
-            let fresh = search.variants();
+            let fresh = search.variants(problem);
             if fresh.is_empty() {
                 break;
             }
             search.refine_all(problem, &fresh, &mut origins);
         }
     }
+    search.allow(1.0);
     let refined = search.done.len();
     let problem = &search.reweigh(problem, &mut origins);
+    search.discount(problem);
     if !without(Part::Refinement) {
         search.polish(problem, &[]);
         if options.local {
             // To the last digit, more constants turn out to be 0.
-            let fresh = search.variants();
+            let fresh = search.variants(problem);
             search.refine_all(problem, &fresh, &mut origins);
             search.polish(problem, &fresh);
         }

@@ -1,7 +1,7 @@
 //! The fits of a search: refined in batches, the best one kept of each skeleton, ranked by their weights.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nsode_parser::Skeleton;
 use rayon::prelude::*;
@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::misfit::{lead, residuals, weighted};
 use super::origins::Origins;
 use crate::filter::Filter;
+use crate::independence::clear_independence;
 use crate::prior::log_prior;
 use crate::problem::Problem;
 use crate::proposer::Seed;
@@ -36,20 +37,32 @@ const FEWEST_SEEDS: usize = 240;
 /// law can come as close, and the true one may be among the seeds that are left.
 const FEW: usize = 3;
 
-/// Seeds between looks at whether they are enough; of systems, whose fits take ten times as long and whose seeds come
-/// from regression, best first, also the fewest.
+/// Residuals' standard deviation up to which it is worth finding out whether a law is exact.
+const NEARLY: f64 = 1e-4;
+
+/// Of systems, whose fits take ten times as long and whose seeds come from regression, best first: unless a law is exact
+/// before.
+const FEWEST_OF_SYSTEMS: usize = 96;
+
+/// Seeds between looks at whether they are enough.
 const SLICE: usize = 48;
 
-/// The share of the time that seeds may take where variants come after them.
-const SEEDING: f64 = 0.6;
+/// Shares of the time at which what comes next has its turn: after the seeds variants, after these the last digits.
+pub(super) const SEEDING: f64 = 0.6;
+pub(super) const VARYING: f64 = 0.85;
 
 /// What was fitted so far, and how the fits are weighed.
 pub(super) struct Search {
+    begin: Instant,
+    limit: Duration,
+    /// When what is done now must end.
     deadline: Instant,
     /// Which laws may be fitted.
     filter: Filter,
     /// Observed cells.
     cells: usize,
+    /// What the evidence counts, where residuals are no independent witnesses.
+    share: f64,
     /// The best fit of each skeleton.
     pub done: HashMap<Skeleton, Refined>,
     /// Skeletons whose fit was tried, with success or without.
@@ -61,13 +74,16 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// A search that has not begun.
-    pub fn new(problem: &Problem, deadline: Instant, options: &Options) -> Search {
+    /// A search that begins at `begin` and takes no longer than `limit`.
+    pub fn new(problem: &Problem, begin: Instant, limit: Duration, options: &Options) -> Search {
         Search {
-            deadline,
+            begin,
+            limit,
+            deadline: begin + limit,
             filter: options.filter.clone(),
             without: options.without.clone(),
             cells: problem.observed(),
+            share: 1.0,
             done: HashMap::new(),
             attempted: HashSet::new(),
             late: false,
@@ -107,35 +123,35 @@ impl Search {
         }
     }
 
+    /// Lets what follows take until this share of the time is over.
+    pub fn allow(&mut self, share: f64) {
+        self.deadline = self.begin + self.limit.mul_f64(share);
+    }
+
     /// Fits the seeds in their order until they or the time are over, or more of them would bring nothing: the best
-    /// law leaves nothing to explain, or nothing but noise. Part of the time is left for variants, if there will be any.
+    /// law leaves nothing to explain, or nothing but noise.
     pub fn refine_until_enough(
         &mut self,
         problem: &Problem,
         seeds: &[Seed],
         origins: &mut Origins,
-        variants: bool,
     ) {
-        let (now, end) = (Instant::now(), self.deadline);
-        if variants {
-            self.deadline = now + end.saturating_duration_since(now).mul_f64(SEEDING);
-        }
-        self.refine_slices(problem, seeds, origins);
-        self.deadline = end;
-    }
-
-    fn refine_slices(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
-        let fewest = match problem.dimension() {
-            1 => FEWEST_SEEDS,
-            _ => SLICE,
+        let system = problem.dimension() > 1;
+        let fewest = match system {
+            true => FEWEST_OF_SYSTEMS,
+            false => FEWEST_SEEDS,
         };
         let (first, others) = seeds.split_at(fewest.min(seeds.len()));
-        self.refine_all(problem, first, origins);
-        for slice in others.chunks(SLICE) {
-            if self.late || self.is_enough(problem) {
+        for slice in std::iter::once(first).chain(others.chunks(SLICE)) {
+            for batch in slice.chunks(BATCH) {
+                self.refine_all(problem, batch, origins);
+                if self.late || (system && self.is_exact(problem)) {
+                    return;
+                }
+            }
+            if self.is_enough(problem) {
                 return;
             }
-            self.refine_all(problem, slice, origins);
         }
     }
 
@@ -153,8 +169,18 @@ impl Search {
             let pattern = residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
             return pattern.is_some_and(|lead| lead < 0.0);
         }
+        self.is_exact(problem)
+    }
+
+    /// Whether the best law is exact and has few constants.
+    pub fn is_exact(&self, problem: &Problem) -> bool {
+        let ranked = self.ranked();
+        let Some((_, best)) = ranked.first() else {
+            return false;
+        };
         let few = best.constants.len() <= FEW * problem.dimension();
-        few && polish(problem, best).is_some_and(|best| best.is_exact(problem))
+        let near = problem.deviations(&best.sse).iter().all(|d| *d < NEARLY);
+        few && near && polish(problem, best).is_some_and(|best| best.is_exact(problem))
     }
 
     /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
@@ -229,6 +255,18 @@ impl Search {
         }
     }
 
+    /// From here on evidence counts as what the best law leaves over is independent: noise of an instrument mostly is,
+    /// what a law of few states leaves of a real system is not.
+    pub fn discount(&mut self, problem: &Problem) {
+        let share = match self.ranked().first() {
+            Some((_, best)) if best.is_noisy(problem) => {
+                residuals(problem, best).map(|all| clear_independence(&weighted(problem, &all)))
+            }
+            _ => None,
+        };
+        self.share = share.unwrap_or(1.0);
+    }
+
     /// Logarithm of a fit's posterior weight.
     pub fn weight(&self, refined: &Refined) -> f64 {
         let prior = match self.without.contains(&Part::Prior) {
@@ -237,7 +275,7 @@ impl Search {
         };
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + evidence - UNDETERMINED * vague
+        prior + self.share * evidence - UNDETERMINED * vague
     }
 
     /// Fits with their log-weights, best first.

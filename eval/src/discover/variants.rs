@@ -3,11 +3,16 @@
 use nsode_parser::Skeleton;
 
 use super::search::Search;
+use super::straight::straightened;
+use crate::problem::Problem;
 use crate::proposer::Seed;
 use crate::refine::Refined;
 
 /// Best laws that variants are made of.
 const PARENTS: usize = 8;
+
+/// Nats behind an exact law from which a law has no variants that matter.
+const REACH: f64 = 50.0;
 
 /// Constants are clearly different from a value that is farther than this many standard errors.
 const CLEARLY: f64 = 2.0;
@@ -18,29 +23,41 @@ const SMALL: [f64; 3] = [1e-4, 1e-3, 1e-2];
 
 impl Search {
     /// Simpler relatives of the best fits that were not tried. One constant at a time is set to 0, or to a whole or half
-    /// number that it is near; and several at once to 0, those least different from it and those smallest. What
-    /// was tried is tried again from here if it ought to fit as well as its parent and does not: that fit got stuck.
-    pub fn variants(&self) -> Vec<Seed> {
+    /// number that it is near; several at once to 0, those least different from it and those smallest; and one function
+    /// at a time is replaced by its tangent. What was tried is tried again from here if it ought to fit as well as its
+    /// parent and does not: that fit got stuck.
+    pub fn variants(&self, problem: &Problem) -> Vec<Seed> {
         let mut seeds: Vec<Seed> = Vec::new();
-        for (_, refined) in self.ranked().into_iter().take(PARENTS) {
+        let middle = middle(problem);
+        let ranked = self.ranked();
+        let top = ranked.first().map_or(0.0, |(weight, _)| *weight);
+        // What is simpler fits no better, so none of a law far behind an exact one can lead.
+        let reach = if self.is_exact(problem) {
+            REACH
+        } else {
+            f64::INFINITY
+        };
+        let parents = ranked.iter().take(PARENTS);
+        for (_, refined) in parents.take_while(|(weight, _)| top - weight < reach) {
             let stuck = |skeleton: &Skeleton| {
                 let fit = self.done.get(skeleton);
                 fit.is_none_or(|fit| fit.bic > refined.bic)
             };
-            for Variant { constants, equal } in single(refined).into_iter().chain(several(refined))
-            {
-                let simpler = refined
-                    .skeleton
-                    .instantiate(&constants)
-                    .ok()
-                    .and_then(|system| system.parts().ok());
+            let instance = |v: Variant| {
+                let law = refined.skeleton.instantiate(&v.constants).ok()?;
+                Some((law, v.equal))
+            };
+            let constants = single(refined).into_iter().chain(several(refined));
+            let lines = straightened(&refined.system, &middle);
+            let simpler = constants.filter_map(instance);
+            for (law, equal) in simpler.chain(lines.into_iter().map(|law| (law, false))) {
                 let known = |skeleton: &Skeleton| {
                     let tried = self.attempted.contains(skeleton) && !(equal && stuck(skeleton));
                     tried
                         || *skeleton == refined.skeleton
                         || seeds.iter().any(|s| s.skeleton == *skeleton)
                 };
-                if let Some((skeleton, constants)) = simpler
+                if let Ok((skeleton, constants)) = law.parts()
                     && !known(&skeleton)
                 {
                     seeds.push(Seed {
@@ -52,6 +69,21 @@ impl Search {
         }
         seeds
     }
+}
+
+/// The mean state along the smoothed curves.
+fn middle(problem: &Problem) -> Vec<f64> {
+    let curves = problem.curves();
+    let nodes: usize = curves.iter().map(|c| c.times.len()).sum();
+    let mut sums = vec![0.0; problem.dimension()];
+    for curve in curves {
+        for node in 0..curve.times.len() {
+            for (sum, u) in sums.iter_mut().zip(curve.at(node)) {
+                *sum += u / nodes as f64;
+            }
+        }
+    }
+    sums
 }
 
 /// Constants of a parent with some of them replaced.

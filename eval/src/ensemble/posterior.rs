@@ -7,6 +7,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::discover::Candidate;
 use crate::flow::{Flow, Run};
+use crate::independence::independence;
 use crate::loss::Loss;
 use crate::parametrised::{Fitted, Parametrised};
 use crate::problem::{Problem, RESOLUTION};
@@ -365,25 +366,6 @@ fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64
         }
     }
     Some(independence(&series))
-}
-
-/// The share of independent information in residuals, from their correlation between neighbours in time:
-/// `(1 − ρ)/(1 + ρ)`, not below 0.3. Residuals that drift together are no separate witnesses.
-fn independence(residuals: &[Vec<f64>]) -> f64 {
-    let (mut cross, mut square) = (0.0, 0.0);
-    for series in residuals {
-        for pair in series.windows(2) {
-            if let [a, b] = pair {
-                cross += a * b;
-                square += (a * a + b * b) / 2.0;
-            }
-        }
-    }
-    if square <= 0.0 {
-        return 1.0;
-    }
-    let rho = (cross / square).clamp(0.0, 0.99);
-    ((1.0 - rho) / (1.0 + rho)).max(0.3)
 }
 
 /// A standard normal number, by the method of Box and Muller.

@@ -5,73 +5,36 @@ use nsode_parser::{Expr, Unary};
 
 use crate::problem::Problem;
 
-/// Terms that are finite along the curves of `problem`, in normalised units.
-pub fn library(problem: &Problem) -> Vec<Expr> {
+/// What a term is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Products of at most two states.
+    Quadratic,
+    /// Higher powers and products.
+    Higher,
+    /// Saturation and inhibition, and what another state does in their measure.
+    Rational,
+    /// Sines and cosines.
+    Periodic,
+    /// Exponentials, logarithms, roots and steps.
+    Transcendental,
+}
+
+/// Terms that are finite along the curves of `problem`, in normalised units. They are of the kinds that the generator
+/// makes laws of, and textbooks do.
+pub fn library(problem: &Problem) -> Vec<(Kind, Expr)> {
     let d = problem.dimension();
     let mut terms = monomials(d);
+    if d == 1 {
+        terms.push((Kind::Higher, Expr::State(0).pow(number(4.0))));
+    }
     for i in 0..d {
-        let u = || Expr::State(i);
-        let lowest = problem
-            .curves()
-            .iter()
-            .flat_map(|c| c.values.iter().skip(i).step_by(d))
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        let number = Expr::Number;
-        let call = Expr::unary;
-        if d == 1 {
-            terms.push(u().pow(number(4.0)));
-        }
-        if lowest > 0.0 {
-            terms.push(call(Unary::Log, u()));
-            terms.push(u() * call(Unary::Log, u()));
-            terms.push(call(Unary::Sqrt, u()));
-            terms.push(number(1.0) / u());
-        }
-        for rate in [-3.0, -1.0, 1.0, 3.0] {
-            terms.push(call(Unary::Exp, number(rate) * u()));
-        }
-        let halves: &[f64] = if d == 1 {
-            &[0.1, 0.3, 1.0, 3.0]
-        } else {
-            &[0.1, 0.4, 1.5]
-        };
-        for &k in halves {
-            if lowest > -0.5 * k {
-                let saturation = u() / (number(k) + u());
-                for j in (0..d).filter(|j| *j != i) {
-                    terms.push(Expr::State(j) * saturation.clone());
-                }
-                terms.push(saturation);
-            }
-            let square = || u().pow(number(2.0));
-            terms.push(square() / (number(k * k) + square()));
-        }
-        // The state's own unit first: an angle in radians has frequency 1 in it.
-        let unit = problem.scaling().states.get(i).copied().unwrap_or(1.0);
-        let mut angles = if d == 1 {
-            vec![1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0]
-        } else {
-            vec![2.0, 5.0]
-        };
-        if (0.5..40.0).contains(&unit) {
-            angles.insert(0, unit);
-        }
-        for angle in angles {
-            terms.push(call(Unary::Sin, number(angle) * u()));
-            terms.push(call(Unary::Cos, number(angle) * u()));
-        }
-        if d == 1 {
-            for k in [1.0, 3.0] {
-                terms.push(call(Unary::Tanh, number(k) * u()));
-                terms.push(u() * call(Unary::Exp, number(-k) * u()));
-            }
-        }
-        if lowest < 0.0 {
-            terms.push(u() * call(Unary::Abs, u()));
+        terms.extend(functions(problem, i));
+        for j in (0..d).filter(|j| *j != i) {
+            terms.extend(couplings(problem, i, j));
         }
     }
-    let tape = Tape::compile(&terms);
+    let tape = Tape::compile(&terms.iter().map(|(_, e)| e.clone()).collect::<Vec<_>>());
     let (mut scratch, mut out) = (tape.scratch(), vec![0.0; terms.len()]);
     let mut finite = vec![true; terms.len()];
     for curve in problem.curves() {
@@ -85,13 +48,122 @@ pub fn library(problem: &Problem) -> Vec<Expr> {
     terms
         .into_iter()
         .zip(finite)
-        .filter(|(_, f)| *f)
-        .map(|(e, _)| e)
+        .filter_map(|(term, finite)| finite.then_some(term))
         .collect()
 }
 
+fn number(value: f64) -> Expr {
+    Expr::Number(value)
+}
+
+/// The least value of state `i` along the curves.
+fn lowest(problem: &Problem, i: usize) -> f64 {
+    let all = problem.curves().iter().flat_map(|c| {
+        let values = c.values.iter().skip(i).step_by(problem.dimension());
+        values.copied()
+    });
+    all.fold(f64::INFINITY, f64::min)
+}
+
+/// The unit of state `i`, in which an angle in radians has frequency 1; `None` where it is no angle.
+fn unit(problem: &Problem, i: usize) -> Option<f64> {
+    let unit = problem.scaling().states.get(i).copied().unwrap_or(1.0);
+    (0.5..40.0).contains(&unit).then_some(unit)
+}
+
+/// Places where saturation is half.
+fn halves(d: usize) -> &'static [f64] {
+    match d {
+        1 => &[0.1, 0.3, 1.0, 3.0],
+        _ => &[0.1, 0.4, 1.5],
+    }
+}
+
+/// Functions of state `i` alone.
+fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
+    let (d, lowest) = (problem.dimension(), lowest(problem, i));
+    let u = || Expr::State(i);
+    let square = || u().pow(number(2.0));
+    let call = Expr::unary;
+    let mut terms = Vec::new();
+    if lowest > 0.0 {
+        terms.push((Kind::Transcendental, call(Unary::Log, u())));
+        terms.push((Kind::Transcendental, u() * call(Unary::Log, u())));
+        terms.push((Kind::Transcendental, call(Unary::Sqrt, u())));
+        terms.push((Kind::Rational, number(1.0) / u()));
+    }
+    for rate in [-3.0, -1.0, 1.0, 3.0] {
+        terms.push((Kind::Transcendental, call(Unary::Exp, number(rate) * u())));
+    }
+    for &k in halves(d) {
+        if lowest > -0.5 * k {
+            terms.push((Kind::Rational, u() / (number(k) + u())));
+        }
+        terms.push((Kind::Rational, square() / (number(k * k) + square())));
+        if d > 1 {
+            terms.push((Kind::Rational, u() / (number(k * k) + square())));
+        }
+    }
+    let mut angles = if d == 1 {
+        vec![1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0]
+    } else {
+        vec![2.0, 5.0]
+    };
+    angles.splice(0..0, unit(problem, i));
+    for angle in angles {
+        terms.push((Kind::Periodic, call(Unary::Sin, number(angle) * u())));
+        terms.push((Kind::Periodic, call(Unary::Cos, number(angle) * u())));
+    }
+    for k in [1.0, 3.0] {
+        terms.push((Kind::Transcendental, call(Unary::Tanh, number(k) * u())));
+        if d == 1 {
+            terms.push((
+                Kind::Transcendental,
+                u() * call(Unary::Exp, number(-k) * u()),
+            ));
+        }
+    }
+    if lowest < 0.0 {
+        terms.push((Kind::Transcendental, u() * call(Unary::Abs, u())));
+    }
+    terms
+}
+
+/// What state `j` does in the measure of a function of state `i`: eats, drives, pulls.
+fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
+    let lowest = lowest(problem, i);
+    let (u, v) = (|| Expr::State(i), || Expr::State(j));
+    let square = || u().pow(number(2.0));
+    let mut terms = Vec::new();
+    for &k in halves(problem.dimension()) {
+        if lowest > -0.5 * k {
+            terms.push((Kind::Rational, v() * (u() / (number(k) + u()))));
+        }
+        terms.push((
+            Kind::Rational,
+            v() * (square() / (number(k * k) + square())),
+        ));
+        terms.push((Kind::Rational, v() * (u() / (number(k * k) + square()))));
+    }
+    if let Some(angle) = unit(problem, i) {
+        for function in [Unary::Sin, Unary::Cos] {
+            terms.push((
+                Kind::Periodic,
+                v() * Expr::unary(function, number(angle) * u()),
+            ));
+        }
+        if i < j
+            && let Some(other) = unit(problem, j)
+        {
+            let apart = number(angle) * u() - number(other) * v();
+            terms.push((Kind::Periodic, Expr::unary(Unary::Sin, apart)));
+        }
+    }
+    terms
+}
+
 /// All monomials of total degree 0 to 3 in `d` states.
-fn monomials(d: usize) -> Vec<Expr> {
+fn monomials(d: usize) -> Vec<(Kind, Expr)> {
     let power = |i: usize, n: usize| match n {
         1 => Expr::State(i),
         n => Expr::State(i).pow(Expr::Number(n as f64)),
@@ -110,12 +182,16 @@ fn monomials(d: usize) -> Vec<Expr> {
     exponents
         .iter()
         .map(|e| {
-            e.iter()
-                .enumerate()
-                .filter(|(_, n)| **n > 0)
+            let kind = match e.iter().sum() {
+                0..=2usize => Kind::Quadratic,
+                _ => Kind::Higher,
+            };
+            let factors = e.iter().enumerate().filter(|(_, n)| **n > 0);
+            let product = factors
                 .map(|(i, n)| power(i, *n))
                 .reduce(|a, b| a * b)
-                .unwrap_or(Expr::Number(1.0))
+                .unwrap_or(Expr::Number(1.0));
+            (kind, product)
         })
         .collect()
 }

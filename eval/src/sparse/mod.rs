@@ -19,8 +19,11 @@ use crate::filter::Filter;
 use crate::problem::{FLOOR, Problem};
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
-pub use library::library;
+pub use library::{Kind, library};
 use regression::{MOST_TERMS, Regression, Support};
+
+/// Candidates proposed of one state, at most; of several, whose terms are of more kinds, twice as many.
+const MOST: usize = 60;
 
 /// The sparse-regression proposer.
 #[derive(Clone, Debug)]
@@ -29,8 +32,8 @@ pub struct Sparse {
     pub terms: usize,
     /// Supports kept of each size during the search.
     pub beam: usize,
-    /// Most candidates proposed.
-    pub candidates: usize,
+    /// Most candidates proposed; by default 60, of several states 120.
+    pub candidates: Option<usize>,
     /// Which terms may be used.
     pub filter: Filter,
 }
@@ -40,7 +43,7 @@ impl Default for Sparse {
         Sparse {
             terms: 5,
             beam: 40,
-            candidates: 60,
+            candidates: None,
             filter: Filter::default(),
         }
     }
@@ -57,29 +60,46 @@ impl Proposer for Sparse {
     }
 
     fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error> {
-        let mut library = library(problem);
-        library.retain(|term| self.filter.admits_term(term));
-        let supports: Vec<Vec<Support>> = (0..problem.dimension())
-            .map(|state| self.supports(problem, &library, state))
+        let mut terms = library(problem);
+        terms.retain(|(_, term)| self.filter.admits_term(term));
+        let (kinds, library): (Vec<Kind>, Vec<Expr>) = terms.into_iter().unzip();
+        let regressions: Vec<Regression> = (0..problem.dimension())
+            .map(|state| Regression::new(problem, &library, state))
             .collect();
-        let ranked: Vec<Vec<Vec<usize>>> = TOLERANCES
+        let supports: Vec<Vec<Vec<Support>>> = parts(problem.dimension(), &kinds)
             .iter()
-            .map(|tolerance| combine(&supports, *tolerance, 3 * self.candidates))
+            .map(|part| {
+                let each = regressions.iter();
+                each.map(|equation| self.supports(equation, part)).collect()
+            })
             .collect();
+        let usual = || MOST * problem.dimension().min(2);
+        let most = self.candidates.unwrap_or_else(usual);
+        let mut ranked = Vec::new();
+        for tolerance in TOLERANCES {
+            for part in &supports {
+                ranked.push((part, combine(part, tolerance, 3 * most)));
+            }
+        }
         let mut seeds: Vec<Seed> = Vec::new();
         let mut seen = HashSet::new();
-        for rank in 0..3 * self.candidates {
-            for choice in ranked.iter().filter_map(|list| list.get(rank)) {
-                if seeds.len() >= self.candidates {
+        for rank in 0..3 * most {
+            let at_rank = ranked.iter();
+            for (part, choice) in at_rank.filter_map(|(part, list)| Some((part, list.get(rank)?))) {
+                if seeds.len() >= most {
                     return Ok(seeds);
                 }
-                if !seen.insert(choice.clone()) {
-                    continue;
-                }
-                let rhs: Vec<Expr> = supports
+                let chosen: Vec<&Support> = part
                     .iter()
                     .zip(choice)
                     .filter_map(|(list, i)| list.get(*i))
+                    .collect();
+                let terms: Vec<&[usize]> = chosen.iter().map(|s| s.terms.as_slice()).collect();
+                if !seen.insert(terms.concat()) {
+                    continue;
+                }
+                let rhs: Vec<Expr> = chosen
+                    .iter()
                     .map(|support| expression(&library, support))
                     .collect();
                 let seed = System::new(rhs)
@@ -101,15 +121,16 @@ impl Proposer for Sparse {
 }
 
 impl Sparse {
-    /// The best supports of one equation, several of each size.
-    fn supports(&self, problem: &Problem, library: &[Expr], state: usize) -> Vec<Support> {
-        let regression = Regression::new(problem, library, state);
-        let m = library.len();
+    /// The best supports of one equation among the terms of `part`, several of each size.
+    fn supports(&self, regression: &Regression, part: &[usize]) -> Vec<Support> {
         let by_score = |list: &mut Vec<Support>| {
             list.sort_by(|a, b| a.score(FLOOR).total_cmp(&b.score(FLOOR)));
         };
         let mut all: Vec<Support> = Vec::new();
-        let mut level: Vec<Support> = (0..m).filter_map(|i| regression.solve(&[i])).collect();
+        let mut level: Vec<Support> = part
+            .iter()
+            .filter_map(|i| regression.solve(&[*i]))
+            .collect();
         let most = self.terms.clamp(1, MOST_TERMS);
         for size in 1..=most {
             by_score(&mut level);
@@ -119,19 +140,19 @@ impl Sparse {
             }
             // All pairs, and in one dimension nearly all triples, are seen.
             let width = match size {
-                1 => m,
+                1 => part.len(),
                 2 => 8 * self.beam,
                 _ => self.beam,
             };
             let mut next: Vec<Support> = Vec::new();
             let mut seen = HashSet::new();
             for support in level.iter().take(width) {
-                for i in 0..m {
-                    if support.terms.contains(&i) {
+                for i in part {
+                    if support.terms.contains(i) {
                         continue;
                     }
                     let mut terms = support.terms.clone();
-                    terms.push(i);
+                    terms.push(*i);
                     terms.sort_unstable();
                     if seen.insert(terms.clone()) {
                         next.extend(regression.solve(&terms));
@@ -142,6 +163,30 @@ impl Sparse {
         }
         all
     }
+}
+
+/// The parts of the library that are searched, as indices: all of it; of systems also polynomials alone, and each other
+/// kind of term beside the simple ones. Among many terms that are nearly alike a beam loses the true ones, and most
+/// systems are made of few kinds.
+fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<usize>> {
+    let of = |admitted: &[Kind]| {
+        let each = kinds.iter().enumerate();
+        each.filter(|(_, kind)| admitted.contains(kind))
+            .map(|(i, _)| i)
+            .collect()
+    };
+    let mut parts = Vec::new();
+    if dimension > 1 {
+        let others = [
+            Kind::Higher,
+            Kind::Rational,
+            Kind::Periodic,
+            Kind::Transcendental,
+        ];
+        parts.extend(others.map(|kind| of(&[Kind::Quadratic, kind])));
+    }
+    parts.push((0..kinds.len()).collect());
+    parts
 }
 
 /// Choices of one support an equation, in order of their total score; at most `most`.
