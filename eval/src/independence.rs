@@ -47,7 +47,7 @@ mod tests {
         }
         // A weak correlation may be chance.
         let weak: Vec<f64> = wave(1.4);
-        assert!(independence(&[weak.clone()]) < 0.8);
+        assert!(independence(std::slice::from_ref(&weak)) < 0.8);
         assert_eq!(clear_independence(&[weak]), 1.0);
     }
 }
