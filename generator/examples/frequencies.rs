@@ -4,12 +4,13 @@
 //! `cargo run --release -p nsode-generator --example frequencies -- SAMPLES SEED FEWEST [CONFIG DIMENSION] > table.tsv`
 //!
 //! Of one state by the default configuration, or of DIMENSION states by CONFIG. Skeletons drawn fewer than FEWEST times
-//! are counted together in the first line, whose tokens are `*`.
+//! are counted together in the first line, whose tokens are `*`. A system counts once in every order of its states.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
 use nsode_generator::{Config, Sampler};
+use nsode_parser::{CanonicalSystem, Expr, Skeleton, System};
 use rayon::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,8 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = match arguments.next() {
         None => Config::default(),
         Some(path) => {
-            let mut config: Config = toml::from_str(&std::fs::read_to_string(path)?)?;
+            let mut config: Config = toml::from_str(&std::fs::read_to_string(&path)?)?;
             let dimension: usize = arguments.next().ok_or("no DIMENSION")?.parse()?;
+            if !(1..=config.system.dimensions.len()).contains(&dimension) {
+                return Err(format!("DIMENSION {dimension}: {path} has no such systems").into());
+            }
             for (i, weight) in config.system.dimensions.iter_mut().enumerate() {
                 *weight = f64::from(u8::from(i + 1 == dimension));
             }
@@ -43,9 +47,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let accepted = batches.flatten().flatten().flatten();
     for sample in accepted.take(usize::try_from(wanted)?) {
-        let names = sample.skeleton.tokens().iter().map(|token| token.name());
-        let tokens: Vec<&str> = names.collect();
-        *counts.entry(tokens.join(" ")).or_default() += 1;
+        // The order of the states says nothing: every order counts.
+        for skeleton in reordered(&sample.system) {
+            let names = skeleton.tokens().iter().map(|token| token.name());
+            let tokens: Vec<&str> = names.collect();
+            *counts.entry(tokens.join(" ")).or_default() += 1;
+        }
     }
     let (frequent, rare): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, n)| *n >= fewest);
     let mut rows = vec![("*".to_string(), rare.iter().map(|(_, n)| n).sum())];
@@ -55,4 +62,41 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{n}\t{tokens}");
     }
     Ok(())
+}
+
+/// The skeletons of a system with its states in every order.
+fn reordered(system: &CanonicalSystem) -> Vec<Skeleton> {
+    let system = system.to_system();
+    let with = |order: Vec<usize>| {
+        let rename = |e: &Expr| match e {
+            Expr::State(i) => order.get(*i).map(|j| Expr::State(*j)),
+            _ => None,
+        };
+        let mut rhs = system.rhs().to_vec();
+        for (old, new) in system.rhs().iter().zip(&order) {
+            *rhs.get_mut(*new)? = old.substitute(&rename);
+        }
+        let canonical = CanonicalSystem::new(&System::new(rhs).ok()?).ok()?;
+        canonical.parts().ok().map(|(skeleton, _)| skeleton)
+    };
+    orders(system.dimension())
+        .into_iter()
+        .filter_map(with)
+        .collect()
+}
+
+/// All orders of the numbers below `n`.
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    let Some(last) = n.checked_sub(1) else {
+        return vec![Vec::new()];
+    };
+    let mut all = Vec::new();
+    for shorter in orders(last) {
+        for place in 0..n {
+            let mut order = shorter.clone();
+            order.insert(place, last);
+            all.push(order);
+        }
+    }
+    all
 }

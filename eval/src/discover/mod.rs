@@ -106,13 +106,13 @@ pub fn discover(
     } else {
         1e9
     };
-    let (begin, limit) = (Instant::now(), Duration::from_secs_f64(limit));
+    let end = Instant::now() + Duration::from_secs_f64(limit);
     let without = |part| options.without.contains(&part);
     let unweighted = without(Part::Weights).then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
     let (seeds, mut origins) = gather(problem, proposers, &mut warnings)?;
-    let mut search = Search::new(problem, begin, limit, options);
+    let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
     search.refine_until_enough(problem, &seeds, &mut origins);
     search.allow(VARYING);
@@ -141,6 +141,8 @@ pub fn discover(
             search.settle(problem);
         }
     }
+    // The best law may be another one by now.
+    search.discount(problem);
     let late = search.late;
     if late {
         warnings.push(format!(

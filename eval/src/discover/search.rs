@@ -40,8 +40,7 @@ const FEW: usize = 3;
 /// Residuals' standard deviation up to which it is worth finding out whether a law is exact.
 const NEARLY: f64 = 1e-4;
 
-/// Of systems, whose fits take ten times as long and whose seeds come from regression, best first: unless a law is exact
-/// before.
+/// Seeds of systems that are fitted in any case, unless a law is exact before: fits take ten times as long.
 const FEWEST_OF_SYSTEMS: usize = 96;
 
 /// Seeds between looks at whether they are enough.
@@ -74,12 +73,13 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// A search that begins at `begin` and takes no longer than `limit`.
-    pub fn new(problem: &Problem, begin: Instant, limit: Duration, options: &Options) -> Search {
+    /// A search that begins now, after everybody has proposed, and takes until `end`.
+    pub fn new(problem: &Problem, end: Instant, options: &Options) -> Search {
+        let begin = Instant::now();
         Search {
             begin,
-            limit,
-            deadline: begin + limit,
+            limit: end.saturating_duration_since(begin),
+            deadline: end,
             filter: options.filter.clone(),
             without: options.without.clone(),
             cells: problem.observed(),

@@ -19,7 +19,7 @@ use crate::filter::Filter;
 use crate::problem::{FLOOR, Problem};
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
-pub use library::{Kind, library};
+use library::{Kind, library};
 use regression::{MOST_TERMS, Regression, Support};
 
 /// Candidates proposed of one state, at most; of several, whose terms are of more kinds, twice as many.
@@ -95,7 +95,7 @@ impl Proposer for Sparse {
                     .filter_map(|(list, i)| list.get(*i))
                     .collect();
                 let terms: Vec<&[usize]> = chosen.iter().map(|s| s.terms.as_slice()).collect();
-                if !seen.insert(terms.concat()) {
+                if !seen.insert(terms) {
                     continue;
                 }
                 let rhs: Vec<Expr> = chosen
@@ -186,7 +186,14 @@ fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<usize>> {
         parts.extend(others.map(|kind| of(&[Kind::Quadratic, kind])));
     }
     parts.push((0..kinds.len()).collect());
-    parts
+    // Where a filter leaves few kinds, parts are alike.
+    let mut different: Vec<Vec<usize>> = Vec::new();
+    for part in parts {
+        if !different.contains(&part) {
+            different.push(part);
+        }
+    }
+    different
 }
 
 /// Choices of one support an equation, in order of their total score; at most `most`.
