@@ -18,7 +18,7 @@ pub mod flow;
 pub mod frequent;
 pub mod guess;
 mod independence;
-mod integral;
+pub mod integral;
 pub mod law;
 pub mod loss;
 pub mod metric;

@@ -47,9 +47,12 @@ fn shares(table: &str) -> Shares {
         let tokens: Option<Vec<Token>> = tokens.split(' ').map(Token::from_name).collect();
         Some((tokens?, count / total))
     };
-    let listed: HashMap<Vec<Token>, f64> = rows.iter().filter_map(share).collect();
-    let others = 1.0 - listed.values().sum::<f64>();
-    Shares { listed, others }
+    // From the rows in their order: a sum over the map would differ in its last digit from run to run.
+    let others = rows.iter().filter(|(_, tokens)| *tokens == "*");
+    Shares {
+        others: others.map(|(count, _)| count / total).sum(),
+        listed: rows.iter().filter_map(share).collect(),
+    }
 }
 
 /// The `count` skeletons of `dimension` states that are most frequent, these first; none where there is no table.
