@@ -35,17 +35,11 @@ impl Proposer for Frequent {
             _ => USUAL_OF_SYSTEMS,
         };
         let count = self.count.unwrap_or(usual);
-        let looked = if self.filter.is_open() {
-            count
-        } else {
-            usize::MAX
-        };
-        let all = most_frequent(problem.dimension(), looked).into_iter();
         let seed = |skeleton| Seed {
             skeleton,
             constants: None,
         };
-        let admitted = all.filter(|skeleton| self.filter.admits(skeleton));
+        let admitted = most_frequent(problem.dimension()).filter(|s| self.filter.admits(s));
         Ok(admitted.take(count).map(seed).collect())
     }
 }

@@ -55,19 +55,16 @@ fn shares(table: &str) -> Shares {
     }
 }
 
-/// The `count` skeletons of `dimension` states that are most frequent, these first; none where there is no table.
-pub fn most_frequent(dimension: usize, count: usize) -> Vec<Skeleton> {
+/// The skeletons of `dimension` states that the table lists, the most frequent first; none where there is no table.
+pub fn most_frequent(dimension: usize) -> impl Iterator<Item = Skeleton> {
     let mut listed: Vec<(&Vec<Token>, f64)> = table(dimension)
         .into_iter()
         .flat_map(|shares| &shares.listed)
         .map(|(tokens, share)| (tokens, *share))
         .collect();
     listed.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    listed
-        .into_iter()
-        .take(count)
-        .filter_map(|(tokens, _)| Skeleton::parse(dimension, tokens).ok())
-        .collect()
+    let each = listed.into_iter();
+    each.filter_map(move |(tokens, _)| Skeleton::parse(dimension, tokens).ok())
 }
 
 /// Logarithm of the prior probability of a skeleton.
@@ -144,13 +141,13 @@ mod tests {
     #[test]
     fn the_most_frequent_come_first() {
         for dimension in 1..=3 {
-            let most = most_frequent(dimension, usize::MAX);
+            let most: Vec<Skeleton> = most_frequent(dimension).collect();
             let listed = &table(dimension).unwrap().listed;
             assert_eq!(most.len(), listed.len());
             let shares: Vec<f64> = most.iter().map(|s| listed[s.tokens()]).collect();
             assert!(shares.is_sorted_by(|a, b| a >= b));
         }
-        assert!(most_frequent(4, 10).is_empty());
+        assert!(most_frequent(4).next().is_none());
     }
 
     #[test]

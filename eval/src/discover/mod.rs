@@ -45,7 +45,7 @@ const ROUNDS: usize = 3;
 pub struct Options {
     /// Candidates returned, at most.
     pub top: usize,
-    /// Cap on the time for refinement, in seconds. Where it is not reached, the result depends only on the
+    /// Cap on the time of the search, proposing included, in seconds. Where it is not reached, the result depends only on the
     /// data and the other options.
     pub seconds: f64,
     /// Seed of whatever is random; at present nothing is.
