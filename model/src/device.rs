@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use tch::Tensor;
+
 use crate::Error;
 
 /// A place to compute.
@@ -47,9 +49,7 @@ fn load_cuda() -> Result<(), Error> {
     static OUTCOME: OnceLock<Result<(), String>> = OnceLock::new();
     OUTCOME
         .get_or_init(|| {
-            if tch::Cuda::is_available() {
-                return Ok(()); // preloaded
-            }
+            // without asking first whether there is a GPU: libtorch remembers the answer from before
             use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
             // SAFETY: the library's initialisers register kernels with libtorch, which is loaded and of
             // the same build, or the loader fails to resolve its symbols and says so. It is never closed.
@@ -81,6 +81,17 @@ pub(crate) fn fast_kind(device: Device) -> tch::Kind {
     match device {
         Device::Cpu if !in_hardware => tch::Kind::Float,
         Device::Cpu | Device::Cuda => tch::Kind::BFloat16,
+    }
+}
+
+/// A tensor of the host on `device`. To a GPU by way of memory that is pinned, so that the copy waits in line with the
+/// work that was handed out before, and this thread does not.
+pub(crate) fn send(tensor: &Tensor, device: tch::Device) -> Tensor {
+    if device.is_cuda() && tensor.device() == tch::Device::Cpu {
+        let pinned = tensor.pin_memory(device);
+        pinned.to_device_(device, tensor.kind(), true, false)
+    } else {
+        tensor.to_device(device)
     }
 }
 

@@ -235,10 +235,11 @@ impl Progress for Watcher<'_> {
                 steps,
                 parameters,
                 precision,
+                attention,
                 peak,
             } => {
                 line(&format!(
-                    "{parameters} weights, {precision:?}, {:.0} GFLOP/s; from step {step} to {steps}",
+                    "{parameters} weights, {precision:?}, {:.0} GFLOP/s, attention {attention}; from step {step} to {steps}",
                     peak / 1e9
                 ));
                 if let Err(message) = self.record() {

@@ -15,6 +15,14 @@ use tch::{Kind, Tensor};
 use crate::Error;
 use crate::config::{Inputs, ModelConfig};
 
+/// Tokens of a trajectory, at most.
+pub(crate) fn tokens(config: &ModelConfig) -> usize {
+    match &config.inputs {
+        Inputs::Ieee754 { max_points } => *max_points,
+        Inputs::Anchors { count, .. } => *count,
+    }
+}
+
 /// Numbers a token.
 pub(crate) fn width(config: &ModelConfig) -> usize {
     match &config.inputs {

@@ -6,7 +6,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Memory, Network, causal};
+use super::attention::{Seen, causal};
+use super::{Memory, Network};
 use crate::vocabulary::{FIRST_BIN, PAD};
 
 /// Places that a cache grows by.
@@ -104,7 +105,7 @@ impl Network {
                     kept.narrow(2, from, places).copy_(&new);
                 }
                 let (k, v) = (keys.narrow(2, 0, to), values.narrow(2, 0, to));
-                self.attend(q, k, v, Some(&mask))
+                self.attend(q, k, v, Seen::Masked(&mask))
             });
             x = self.cross_attention(x, &block.cross, cross, &cache.memory);
             x = self.feed_forward(x, &block.feed_forward);

@@ -3,8 +3,10 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::attention::Seen;
 use super::cache::positions_of;
-use super::{Memory, Network, causal};
+use super::{Memory, Network};
+use crate::device;
 
 /// Target sequences of a batch, on the host. Rows are padded at their end; what is to be predicted is
 /// listed apart, so that padding costs no logits.
@@ -35,11 +37,11 @@ impl TargetBatch {
     /// The batch on another device.
     fn on(&self, device: Device) -> TargetBatch {
         TargetBatch {
-            ids: self.ids.to_device(device),
-            upper: self.upper.to_device(device),
-            places: self.places.to_device(device),
-            target: self.target.to_device(device),
-            target_upper: self.target_upper.to_device(device),
+            ids: device::send(&self.ids, device),
+            upper: device::send(&self.upper, device),
+            places: device::send(&self.places, device),
+            target: device::send(&self.target, device),
+            target_upper: device::send(&self.target_upper, device),
             skeleton_tokens: self.skeleton_tokens,
         }
     }
@@ -54,13 +56,11 @@ impl TargetBatch {
 impl Network {
     /// The decoder's residual stream after its last block at all places: `[rows, places, d_model]`.
     pub(crate) fn decode(&self, memory: &Memory, ids: &Tensor, upper: &Tensor) -> Tensor {
-        let places = ids.size()[1];
         let (positions, _) = positions_of(ids, None, self.config.max_tokens as i64);
-        let mask = causal(places, places, self.device());
         let mut x = self.embed(ids, upper, &positions);
         for (block, cross) in self.handles.decoder.iter().zip(&memory.cross) {
             x = self.self_attention(x, &block.attention, |q, k, v| {
-                self.attend(q, k, v, Some(&mask))
+                self.attend(q, k, v, Seen::Before)
             });
             x = self.cross_attention(x, &block.cross, cross, memory);
             x = self.feed_forward(x, &block.feed_forward);

@@ -6,14 +6,15 @@
 //! the skeleton before it. One softmax spans the whole vocabulary; a constant is read and predicted as
 //! two weights on neighbouring bins.
 //!
-//! Attention is written out (product, softmax in 32 bits, product): on CPUs the fused kernel's backward
-//! pass in 16 bits takes several times as long. Residual stream, norms, softmax and loss are in 32 bits;
-//! matrix products in the parameters' number type.
+//! Residual stream, norms, softmax and loss are in 32 bits; matrix products in the parameters' number type.
+//! A GPU spends most of its time on passes over memory, so there what can be folded into the matrices is
+//! (see `folded`).
 //!
-//! Here: the encoder, and the parts that training and decoding share. The parameters' shapes are in
-//! `layout`, the loss in [`loss`], step-by-step decoding in [`cache`], the count of operations in [`cost`],
+//! Here: the encoder, and the parts that training and decoding share. Attention itself is in
+//! [`attention`], the parameters' shapes in `layout`, the loss in [`loss`], step-by-step decoding in [`cache`], the count of operations in [`cost`],
 //! how a small one becomes a larger one in [`growth`].
 
+pub(crate) mod attention;
 pub(crate) mod cache;
 pub(crate) mod cost;
 pub(crate) mod growth;
@@ -24,9 +25,11 @@ mod tests;
 
 use tch::{Device, Kind, Tensor};
 
+use self::attention::{Attention, Seen};
 use self::layout::{CrossAttention, FeedForward, Handles, SelfAttention, layout};
 use crate::Error;
 use crate::config::{ModelConfig, Valid};
+use crate::device;
 use crate::inputs::EncoderBatch;
 use crate::parameters::{Id, Layout, Parameters};
 use crate::parametrisation::Scale;
@@ -51,6 +54,11 @@ pub(crate) struct Network {
     scale: Scale,
     parameters: Parameters,
     handles: Handles,
+    attention: Attention,
+    /// Whether norms' gains and branches' factors multiply the matrices instead of the activations, of which there is
+    /// more, and norms read the residual stream rounded to the products' number type, to which they round what they
+    /// give anyhow. The same function but for rounding: less work for a batch, more for a few rows.
+    folded: bool,
 }
 
 impl Network {
@@ -76,7 +84,14 @@ impl Network {
             vocabulary,
             parameters,
             handles,
+            attention: Attention::on(device),
+            folded: trainable && device.is_cuda(),
         })
+    }
+
+    /// The same network, computing attention that way.
+    pub(crate) fn attending(self, attention: Attention) -> Network {
+        Network { attention, ..self }
     }
 
     /// The shape.
@@ -121,7 +136,7 @@ impl Network {
         let mask = batch
             .mask
             .as_ref()
-            .map(|mask| mask.to_device(self.device()).unsqueeze(1).unsqueeze(1));
+            .map(|mask| device::send(mask, self.device()).unsqueeze(1).unsqueeze(1));
         let x = self.encoded(batch, mask.as_ref());
         let h = &self.handles;
         let memory = self.norm(&x, h.encoder_norm);
@@ -129,8 +144,7 @@ impl Network {
             .decoder
             .iter()
             .map(|block| {
-                let kv = self.split(&memory, block.cross.kv, 2);
-                let [k, v] = take(kv);
+                let [k, v] = take(self.split(&memory, h.encoder_norm, block.cross.kv, 2));
                 (k, v)
             })
             .collect();
@@ -145,10 +159,12 @@ impl Network {
     /// [`Memory`].
     pub(crate) fn encoded(&self, batch: &EncoderBatch, mask: Option<&Tensor>) -> Tensor {
         let h = &self.handles;
-        let features = batch.features.to_device(self.device());
+        let features = device::send(&batch.features, self.device());
         let mut x = features.linear(self.get(h.features), Some(self.get(h.features_bias)));
         for block in &h.encoder {
-            x = self.self_attention(x, &block.attention, |q, k, v| self.attend(q, k, v, mask));
+            x = self.self_attention(x, &block.attention, |q, k, v| {
+                self.attend(q, k, v, Seen::by(mask))
+            });
             x = self.feed_forward(x, &block.feed_forward);
         }
         x
@@ -158,21 +174,61 @@ impl Network {
         self.parameters.get(id)
     }
 
-    /// Layer norm without bias, in 32 bits, handed to the matrix products.
+    /// Layer norm without bias, handed to the matrices that read it, see [`Network::read`].
     fn norm(&self, x: &Tensor, gain: Id) -> Tensor {
         let d = [self.config.d_model as i64];
-        x.layer_norm(d, Some(self.get(gain)), None, NORM_EPSILON, false)
-            .to_kind(self.kind())
+        if self.folded {
+            let none = None::<&Tensor>;
+            x.to_kind(self.kind())
+                .layer_norm(d, none, none, NORM_EPSILON, false)
+        } else {
+            x.layer_norm(d, Some(self.get(gain)), None, NORM_EPSILON, false)
+                .to_kind(self.kind())
+        }
     }
 
-    /// `x·Wᵀ` cut in `parts`, each `[rows, heads, tokens, d/heads]` and contiguous.
-    fn split(&self, x: &Tensor, weight: Id, parts: i64) -> Vec<Tensor> {
+    /// What [`Network::norm`] gave, times the matrix.
+    fn read(&self, x: &Tensor, gain: Id, weight: Id) -> Tensor {
+        let none = None::<&Tensor>;
+        if self.folded {
+            let weight = self.get(weight) * self.get(gain);
+            x.linear(&weight.to_kind(self.kind()), none)
+        } else {
+            x.linear(self.get(weight), none)
+        }
+    }
+
+    /// `x + factor·added·Wᵀ`.
+    fn branch(&self, x: &Tensor, added: &Tensor, weight: Id, factor: f64) -> Tensor {
+        let none = None::<&Tensor>;
+        let weight = self.get(weight);
+        if factor == 1.0 {
+            x + added.linear(weight, none)
+        } else if self.folded {
+            x + added.linear(&(weight * factor), none)
+        } else {
+            x + added.linear(weight, none) * factor
+        }
+    }
+
+    /// [`Network::read`] cut in `parts`, each `[rows, heads, tokens, d/heads]`; contiguous where attention is written
+    /// out, whose products would copy it otherwise.
+    fn split(&self, x: &Tensor, gain: Id, weight: Id, parts: i64) -> Vec<Tensor> {
         let size = x.size();
-        x.linear(self.get(weight), None::<&Tensor>)
-            .view([size[0], size[1], parts, self.heads(), self.head_width()])
-            .permute([2, 0, 3, 1, 4])
-            .contiguous()
-            .unbind(0)
+        let split = self.read(x, gain, weight).view([
+            size[0],
+            size[1],
+            parts,
+            self.heads(),
+            self.head_width(),
+        ]);
+        match self.attention {
+            Attention::WrittenOut => split.permute([2, 0, 3, 1, 4]).contiguous().unbind(0),
+            Attention::Fused | Attention::Efficient => {
+                let parts = split.unbind(2).into_iter();
+                parts.map(|part| part.transpose(1, 2)).collect()
+            }
+        }
     }
 
     /// Residual self-attention; `attend` does the attention itself, so that a cache can step in.
@@ -182,13 +238,9 @@ impl Network {
         part: &SelfAttention,
         attend: impl FnOnce(&Tensor, Tensor, Tensor) -> Tensor,
     ) -> Tensor {
-        let [q, k, v] = take(self.split(&self.norm(&x, part.norm), part.qkv, 3));
+        let [q, k, v] = take(self.split(&self.norm(&x, part.norm), part.norm, part.qkv, 3));
         let mixed = attend(&q, k, v);
-        branch(
-            &x,
-            mixed.linear(self.get(part.out), None::<&Tensor>),
-            part.branch,
-        )
+        self.branch(&x, &mixed, part.out, part.branch)
     }
 
     /// Residual attention to the encoder's output. `x` has as many rows as there are memories, or a
@@ -205,42 +257,34 @@ impl Network {
         let memories = memory.memories;
         // the rows of one memory are more queries to the same keys
         let queries = self
-            .norm(&x, part.norm)
-            .linear(self.get(part.query), None::<&Tensor>)
+            .read(&self.norm(&x, part.norm), part.norm, part.query)
             .view([
                 memories,
                 rows / memories * tokens,
                 self.heads(),
                 self.head_width(),
             ])
-            .transpose(1, 2)
-            .contiguous();
+            .transpose(1, 2);
+        let queries = match self.attention {
+            Attention::WrittenOut => queries.contiguous(),
+            Attention::Fused | Attention::Efficient => queries,
+        };
         let mixed = self
             .attend(
                 &queries,
                 keys.shallow_clone(),
                 values.shallow_clone(),
-                memory.mask.as_ref(),
+                Seen::by(memory.mask.as_ref()),
             )
             .view([rows, tokens, d]);
-        branch(
-            &x,
-            mixed.linear(self.get(part.out), None::<&Tensor>),
-            part.branch,
-        )
+        self.branch(&x, &mixed, part.out, part.branch)
     }
 
-    /// `softmax(s·q·kᵀ + mask)·v`, s as [`Scale`] says: `[rows, heads, queries, width]` → `[rows, queries, d_model]`.
-    fn attend(&self, q: &Tensor, k: Tensor, v: Tensor, mask: Option<&Tensor>) -> Tensor {
+    /// [`Attention`] with its factor as [`Scale`] says: `[rows, heads, queries, width]` → `[rows, queries, d_model]`.
+    fn attend(&self, q: &Tensor, k: Tensor, v: Tensor, seen: Seen) -> Tensor {
         let size = q.size();
-        let mut scores = (q * self.scale.attention()).matmul(&k.transpose(-2, -1));
-        if let Some(mask) = mask {
-            scores = scores.to_kind(Kind::Float) + mask;
-        }
-        scores
-            .softmax(-1, Kind::Float)
-            .to_kind(self.kind())
-            .matmul(&v)
+        self.attention
+            .attend(q, &k, &v, seen, self.scale.attention())
             .transpose(1, 2)
             .reshape([size[0], size[2], self.config.d_model as i64])
     }
@@ -248,14 +292,9 @@ impl Network {
     /// Residual feed-forward part, GELU between its matrices.
     fn feed_forward(&self, x: Tensor, part: &FeedForward) -> Tensor {
         let hidden = self
-            .norm(&x, part.norm)
-            .linear(self.get(part.up), None::<&Tensor>)
+            .read(&self.norm(&x, part.norm), part.norm, part.up)
             .gelu("none");
-        branch(
-            &x,
-            hidden.linear(self.get(part.down), None::<&Tensor>),
-            part.branch,
-        )
+        self.branch(&x, &hidden, part.down, part.branch)
     }
 
     /// What the decoder is fed at each place: token, interpolated with its upper neighbour, and position.
@@ -273,18 +312,9 @@ impl Network {
 
     /// The head's logits, 32 bits.
     fn logits(&self, x: &Tensor) -> Tensor {
-        self.norm(x, self.handles.decoder_norm)
-            .linear(self.get(self.handles.head), None::<&Tensor>)
+        let norm = self.handles.decoder_norm;
+        self.read(&self.norm(x, norm), norm, self.handles.head)
             .to_kind(Kind::Float)
-    }
-}
-
-/// `x + factor·added`.
-fn branch(x: &Tensor, added: Tensor, factor: f64) -> Tensor {
-    if factor == 1.0 {
-        x + added
-    } else {
-        x + added * factor
     }
 }
 
@@ -294,10 +324,4 @@ fn take<const N: usize>(parts: Vec<Tensor>) -> [Tensor; N] {
         Ok(parts) => parts,
         Err(_) => unreachable!("a tensor is unbound along an axis of another length"),
     }
-}
-
-/// 0 where a query may see a key, −∞ where the key comes later: `[queries, keys]`, the queries being the
-/// last of the keys.
-fn causal(queries: i64, keys: i64, device: Device) -> Tensor {
-    Tensor::full([queries, keys], f64::NEG_INFINITY, (Kind::Float, device)).triu(1 + keys - queries)
 }

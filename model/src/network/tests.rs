@@ -4,6 +4,7 @@
 use nsode_generator::Trajectory;
 use tch::{Device, Kind, Tensor};
 
+use super::attention::Attention;
 use super::loss::TargetBatch;
 use super::{Network, growth};
 use crate::config::{Inputs, ModelConfig, OptimizerConfig, Shape, Valid};
@@ -54,6 +55,22 @@ fn network(inputs: Inputs, trainable: bool) -> Network {
         trainable,
     )
     .unwrap()
+}
+
+/// Deeper and wider than its base, so that branches and scores have factors, and with gains that differ.
+fn scaled(inputs: Inputs) -> Network {
+    let mut config = ModelConfig::clone(&config(inputs));
+    config.base = Some(Shape {
+        d_model: 16,
+        heads: 4,
+        encoder_layers: 1,
+        decoder_layers: 1,
+    });
+    let config = config.validated().unwrap();
+    let mut values = Network::layout(&config, VOCABULARY).initial(7);
+    let places = values.iter_mut().enumerate();
+    places.for_each(|(i, v)| *v *= 1.5 + (i as f32).sin());
+    Network::new(config, VOCABULARY, &values, Device::Cpu, Kind::Float, true).unwrap()
 }
 
 fn path(points: usize, phase: f64) -> Trajectory {
@@ -347,5 +364,42 @@ fn a_grown_network_computes_the_same() {
     // narrower, shallower, or with wider heads
     for other in [shape(24, 3, 2, 2), shape(32, 4, 1, 2), shape(64, 4, 2, 2)] {
         assert!(growth::grown((&small, &values), &other, VOCABULARY, 3).is_none());
+    }
+}
+
+#[test]
+fn what_saves_a_gpu_time_changes_nothing_but_rounding() {
+    // points of different numbers need a mask, anchors none
+    let points = Inputs::Ieee754 { max_points: 32 };
+    for inputs in [points, anchors()] {
+        let mut network = scaled(inputs);
+        let systems = [path(20, 0.0), path(9, 1.0)];
+        let systems: Vec<&[Trajectory]> = systems.iter().map(std::slice::from_ref).collect();
+        let encoder = EncoderBatch::new(network.config(), &systems).unwrap();
+        let (ids, upper) = rows(&[sequence(6, 2, 0), sequence(4, 3, 1)]);
+        let forms = [
+            (Attention::WrittenOut, false),
+            (Attention::Fused, false),
+            (Attention::WrittenOut, true),
+            (Attention::Fused, true),
+        ];
+        let [plain, others @ ..] = forms.map(|(attention, folded)| {
+            (network.attention, network.folded) = (attention, folded);
+            let all = all_places(&network, &encoder, &ids, &upper);
+            let gradient = network
+                .parameters()
+                .gradient(&all.square().mean(Kind::Float));
+            let _guard = tch::no_grad_guard();
+            let mut cache = network.start(&network.encode(&encoder), 1);
+            let _ = network.step(&mut cache, &ids.narrow(1, 0, 3), &upper.narrow(1, 0, 3));
+            let step = network.step(&mut cache, &ids.narrow(1, 3, 1), &upper.narrow(1, 3, 1));
+            [all.detach(), gradient.unwrap(), step]
+        });
+        assert!(plain[1].abs().max().double_value(&[]) > 1e-2);
+        for other in &others {
+            for (other, plain) in other.iter().zip(&plain) {
+                close(other, plain, 1e-5);
+            }
+        }
     }
 }

@@ -55,6 +55,8 @@ pub enum Event {
         parameters: u64,
         /// Number type of the matrix products, as in the configuration.
         precision: Precision,
+        /// How attention is computed.
+        attention: &'static str,
         /// Operations a second of a large matrix product in it.
         peak: f64,
     },

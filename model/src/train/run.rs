@@ -19,6 +19,7 @@ use crate::corpus::Shuffled;
 use crate::loader::Loader;
 use crate::metrics::{Line, Log, StepMetrics, Validation};
 use crate::network::Network;
+use crate::network::attention::Attention;
 use crate::optimizer::AdamW;
 use crate::parametrisation::Settings;
 use crate::schedule::{Decay, Schedule};
@@ -102,8 +103,12 @@ impl<'a> Run<'a> {
         let settings = Settings::new(&model, &config.optimizer, config.batch, config.steps);
 
         // from where: fresh weights, those of a network, or those of the run
+        let rows = config.batch.div_ceil(config.accumulate);
+        let attention = Attention::fastest(&model, rows, device, kind).map_err(&torch)?;
         let build = |values: &[f32]| {
-            Network::new(model.clone(), vocabulary.size(), values, device, kind, true)
+            let network =
+                Network::new(model.clone(), vocabulary.size(), values, device, kind, true);
+            network.map(|network| network.attending(attention))
         };
         let (network, optimizer, mean, decay, best, step, seconds_before) = match origin {
             Origin::Afresh | Origin::Weights(_) => {
@@ -194,6 +199,7 @@ impl<'a> Run<'a> {
             steps: run.steps(),
             parameters: run.parameters(),
             precision,
+            attention: attention.name(),
             peak,
         });
         Ok(run)
