@@ -2,7 +2,7 @@
 """Times a training step of the shipped network written in PyTorch eager: the yardstick of `nsode train`.
 
 The same shapes, in the order of ours: a dense feature tensor (24 anchors of 37 numbers) through a linear layer,
-4 pre-norm encoder blocks, embeddings interpolated between two neighbours, 3 decoder blocks, one head over the
+10 pre-norm encoder blocks, embeddings interpolated between two neighbours, 3 decoder blocks, one head over the
 predicted places only, cross-entropy against two neighbouring bins. The matrix products are in bfloat16 by
 autocast; AdamW with clipping. Batches are made beforehand and cost nothing here, while ours are drawn, solved
 and observed beside the training.
@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import nn
 
 # Shapes of data/configs/train-scalar.toml.
-WIDTH, HEADS, ENCODER, DECODER, WIDER = 256, 8, 4, 3, 4
+WIDTH, HEADS, ENCODER, DECODER, WIDER = 256, 8, 10, 3, 4
 ANCHORS, FEATURES = 24, 37
 VOCABULARY, FIRST_BIN, POSITIONS = 324, 67, 65
 BATCH, POOL = 256, 8
