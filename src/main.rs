@@ -29,6 +29,13 @@ use crate::fault::Fault;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// What it is told at its start: to give nothing back. A training step frees and asks for a gigabyte of tensors, and
+/// pages that come from the system each time took a third of it (docs/performance.md).
+///
+/// jemalloc reads the pointer, by this name; the string ends as C's do.
+#[unsafe(export_name = "malloc_conf")]
+static ALLOCATOR_OPTIONS: &[u8] = b"oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1\0";
+
 /// How a verb that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {

@@ -14,11 +14,19 @@ pub enum Part {
     Sizes,
     /// The weights of residuals: all noise counts as additive.
     Weights,
+    /// What the network thinks of the laws that were fitted, in noise.
+    Opinion,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 4] = [Part::Refinement, Part::Prior, Part::Sizes, Part::Weights];
+    pub const ALL: [Part; 5] = [
+        Part::Refinement,
+        Part::Prior,
+        Part::Sizes,
+        Part::Weights,
+        Part::Opinion,
+    ];
 
     /// The name in text.
     pub fn name(self) -> &'static str {
@@ -27,6 +35,7 @@ impl Part {
             Part::Prior => "prior",
             Part::Sizes => "sizes",
             Part::Weights => "weights",
+            Part::Opinion => "opinion",
         }
     }
 }
@@ -39,7 +48,9 @@ impl fmt::Display for Part {
 
 /// A name that is no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no part that can be left out: there are refinement, prior, sizes and weights")]
+#[error(
+    "`{0}` is no part that can be left out: there are refinement, prior, sizes, weights and opinion"
+)]
 pub struct UnknownPart(String);
 
 impl FromStr for Part {

@@ -14,6 +14,7 @@ use nsode_generator::config::Observation;
 use nsode_generator::observe::Observer;
 use nsode_generator::sampler::{Sample, Sampler};
 use nsode_parser::skeleton::Skeleton;
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
@@ -23,7 +24,7 @@ use crate::corpus::Shuffled;
 use crate::inputs::{self, EncoderBatch};
 use crate::network::loss::TargetBatch;
 use crate::random::{shuffle, stream};
-use crate::vocabulary::{BOS, PAD, Symbol, Vocabulary};
+use crate::vocabulary::{BOS, FIRST_BIN, PAD, Symbol, Vocabulary};
 
 /// Blocks that a pool may draw from.
 const BLOCKS: u64 = 1 << 20;
@@ -82,6 +83,8 @@ pub(crate) struct Source {
     pub(crate) observation: Observation,
     pub(crate) model: Valid<ModelConfig>,
     pub(crate) vocabulary: Vocabulary,
+    /// Share of the skeleton's tokens that the decoder is fed blank.
+    pub(crate) forget: f64,
     /// Samples a batch.
     pub(crate) batch: usize,
     /// Of these, computed at once.
@@ -202,7 +205,16 @@ impl Source {
         output.pop(); // the grammar knows the end
         let mut input = Vec::with_capacity(output.len());
         input.push(Symbol::plain(BOS));
-        input.extend(output.iter().take(output.len().saturating_sub(1)));
+        for symbol in output.iter().take(output.len().saturating_sub(1)) {
+            // `BOS` again is the blank: it counts as a token of the skeleton, so that positions stay as they are
+            let forgotten =
+                symbol.id < FIRST_BIN && self.forget > 0.0 && rng.random_bool(self.forget);
+            input.push(if forgotten {
+                Symbol::plain(BOS)
+            } else {
+                *symbol
+            });
+        }
         let features = inputs::features(&self.model, &[observed]).map_err(|e| text(&e))?;
         Ok(Row {
             features,

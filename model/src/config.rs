@@ -188,6 +188,10 @@ pub struct TrainConfig {
     pub pool: usize,
     /// Weight of the constants' cross-entropy beside the skeleton's.
     pub constants_weight: f64,
+    /// Share of the skeleton's tokens that the decoder is fed blank in training, so that it has to look at the
+    /// observations where it would go by what usually follows. Default 0.
+    #[serde(default)]
+    pub forget: f64,
     /// Number type of the matrix products.
     #[serde(default)]
     pub precision: Precision,
@@ -346,6 +350,7 @@ impl TrainConfig {
         within(self.accumulate, 1, self.batch, "accumulate")?;
         within(self.steps, 1, 1 << 40, "steps")?;
         within(self.constants_weight, 0.0, 10.0, "constants_weight")?;
+        within(self.forget, 0.0, 0.9, "forget")?;
         within(self.threads, 0, 1024, "threads")?;
         within(self.workers, 0, 1024, "workers")?;
         within(self.log_every, 1, 1 << 40, "log_every")?;

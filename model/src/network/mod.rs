@@ -7,7 +7,7 @@
 //! two weights on neighbouring bins.
 //!
 //! Residual stream, norms, softmax and loss are in 32 bits; matrix products in the parameters' number type.
-//! A GPU spends most of its time on passes over memory, so there what can be folded into the matrices is
+//! Training spends much of its time on passes over memory, so there what can be folded into the matrices is
 //! (see `folded`).
 //!
 //! Here: the encoder, and the parts that training and decoding share. Attention itself is in
@@ -85,7 +85,7 @@ impl Network {
             parameters,
             handles,
             attention: Attention::on(device),
-            folded: trainable && device.is_cuda(),
+            folded: trainable,
         })
     }
 

@@ -59,7 +59,11 @@ impl<'a> Samples<'a> {
         let config = self.config;
         let origin = corpus.map(|corpus| Origin::Read(Box::new(corpus)));
         let clean = self.generator.observation.clean;
-        self.source(origin, clean, config.seed, config.batch, config.pool)
+        let source = self.source(origin, clean, config.seed, config.batch, config.pool);
+        Source {
+            forget: config.forget,
+            ..source
+        }
     }
 
     /// What is validated on, of which a share `clean` is without noise.
@@ -92,9 +96,47 @@ impl<'a> Samples<'a> {
             },
             model: self.model.clone(),
             vocabulary: self.vocabulary,
+            forget: 0.0,
             batch,
             part: batch.div_ceil(self.config.accumulate),
             pool,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint;
+    use crate::vocabulary::{BOS, FIRST_TOKEN};
+
+    /// The decoder's input and what it is to give, of the first batch, where so much is blank.
+    fn first_batch(forget: f64) -> [Vec<i64>; 2] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/configs/train-tiny.toml");
+        let mut config = (*TrainConfig::from_file(&file).unwrap()).clone();
+        config.forget = forget;
+        let config = config.validated().unwrap();
+        let model = TrainConfig::valid_model(&config);
+        let vocabulary = checkpoint::vocabulary(&model).unwrap();
+        let samples = Samples::new(&config, &model, vocabulary).unwrap();
+        let step = samples.training(None).pool(0).unwrap().steps.swap_remove(0);
+        let targets = &step[0].targets;
+        [&targets.ids, &targets.target].map(|tensor| Vec::try_from(tensor.flatten(0, -1)).unwrap())
+    }
+
+    #[test]
+    fn what_is_forgotten_is_still_to_be_written() {
+        let [input, target] = first_batch(0.0);
+        let [holes, same] = first_batch(0.5);
+        assert_eq!(target, same);
+        let tokens = |ids: &[i64]| {
+            ids.iter()
+                .filter(|id| **id >= i64::from(FIRST_TOKEN))
+                .count()
+        };
+        let blank = |ids: &[i64]| ids.iter().filter(|id| **id == i64::from(BOS)).count();
+        let forgotten = blank(&holes) - blank(&input);
+        assert_eq!(tokens(&input), tokens(&holes) + forgotten);
+        assert!(forgotten > tokens(&input) / 10 && forgotten < tokens(&input) / 2);
     }
 }
