@@ -157,12 +157,6 @@ pub trait Proposer: Send + Sync {
     /// # Errors
     /// Whatever keeps the proposer from working; discovery goes on with the others.
     fn propose(&self, problem: &Problem) -> Result<Vec<Seed>, Error>;
-
-    /// Logarithms of the probabilities of these shapes given the data, up to a common summand, in their order; for
-    /// one that has no such opinion, or none of this problem, none.
-    fn opinion(&self, _problem: &Problem, _skeletons: &[&Skeleton]) -> Option<Vec<f64>> {
-        None
-    }
 }
 
 #[cfg(test)]

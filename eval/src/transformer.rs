@@ -7,7 +7,6 @@ use crate::filter::Filter;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 use nsode_model::predictor::Predictor;
-use nsode_parser::Skeleton;
 
 /// Laws that a network is asked for unless somebody says otherwise.
 pub const BEAMS: usize = 100;
@@ -75,16 +74,5 @@ impl Proposer for Transformer {
             }
             beams *= 2;
         }
-    }
-
-    /// The network's own, of laws of as many states as it was trained on. Shapes that it cannot write have −∞.
-    fn opinion(&self, problem: &Problem, skeletons: &[&Skeleton]) -> Option<Vec<f64>> {
-        if problem.dimension() > self.predictor.max_dimension() {
-            return None;
-        }
-        let skeletons: Vec<Skeleton> = skeletons.iter().map(|s| (*s).clone()).collect();
-        let completed = self.predictor.complete(problem.screened(), &skeletons);
-        let completed = completed.ok()?.into_iter();
-        Some(completed.map(|one| one.log_probability).collect())
     }
 }

@@ -14,19 +14,11 @@ pub enum Part {
     Sizes,
     /// The weights of residuals: all noise counts as additive.
     Weights,
-    /// What the network thinks of the laws that were fitted, in noise.
-    Opinion,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 5] = [
-        Part::Refinement,
-        Part::Prior,
-        Part::Sizes,
-        Part::Weights,
-        Part::Opinion,
-    ];
+    pub const ALL: [Part; 4] = [Part::Refinement, Part::Prior, Part::Sizes, Part::Weights];
 
     /// The name in text.
     pub fn name(self) -> &'static str {
@@ -35,7 +27,6 @@ impl Part {
             Part::Prior => "prior",
             Part::Sizes => "sizes",
             Part::Weights => "weights",
-            Part::Opinion => "opinion",
         }
     }
 }
@@ -48,9 +39,7 @@ impl fmt::Display for Part {
 
 /// A name that is no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is no part that can be left out: there are refinement, prior, sizes, weights and opinion"
-)]
+#[error("`{0}` is no part that can be left out: there are refinement, prior, sizes and weights")]
 pub struct UnknownPart(String);
 
 impl FromStr for Part {

@@ -3,10 +3,8 @@
 mod common;
 
 use common::system;
-use nsode_eval::proposer::{ProposerKind, Seed};
 use nsode_eval::sparse::Sparse;
-use nsode_eval::without::Part;
-use nsode_eval::{Candidate, Discovery, Error, Options, Problem, Proposer, discover};
+use nsode_eval::{Candidate, Discovery, Options, Problem, Proposer, discover};
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Skeleton};
@@ -173,76 +171,6 @@ fn the_number_of_threads_changes_nothing() {
     let one = run(1);
     assert!(!one.is_empty());
     assert_eq!(one, run(3));
-}
-
-/// Proposes shapes, and thinks much of the one with that number.
-struct Opinionated(Vec<Skeleton>, usize);
-
-impl Proposer for Opinionated {
-    fn kind(&self) -> ProposerKind {
-        ProposerKind::Frequent
-    }
-
-    fn propose(&self, _: &Problem) -> Result<Vec<Seed>, Error> {
-        let seed = |skeleton: &Skeleton| Seed {
-            skeleton: skeleton.clone(),
-            constants: None,
-        };
-        Ok(self.0.iter().map(seed).collect())
-    }
-
-    fn opinion(&self, _: &Problem, skeletons: &[&Skeleton]) -> Option<Vec<f64>> {
-        let favourite = &self.0[self.1];
-        let think = |skeleton: &&Skeleton| if *skeleton == favourite { -1.0 } else { -9.0 };
-        Some(skeletons.iter().map(think).collect())
-    }
-}
-
-/// Probabilities of the shapes where the one with that number is favoured.
-fn believed(
-    path: &Trajectory,
-    shapes: &[Skeleton],
-    favourite: usize,
-    without: &[Part],
-) -> Vec<f64> {
-    let problem = Problem::new(vec![path.clone()]).unwrap();
-    let proposers: Vec<Box<dyn Proposer>> = vec![Box::new(Opinionated(shapes.to_vec(), favourite))];
-    let options = Options {
-        seconds: 300.0,
-        local: false,
-        without: without.to_vec(),
-        ..Options::default()
-    };
-    let found = discover(&problem, &proposers, &options).unwrap().candidates;
-    let of = |shape: &Skeleton| {
-        found
-            .iter()
-            .find(|c| c.skeleton == *shape)
-            .map_or(0.0, |c| c.posterior)
-    };
-    shapes.iter().map(of).collect()
-}
-
-#[test]
-fn an_opinion_counts_in_noise_only() {
-    let shapes = [
-        skeleton(&["0.6*y - 0.001*y^2"]),
-        skeleton(&["2*y - 0.3*y*log(y)"]),
-    ];
-    let yeast = example("yeast.csv");
-    let first = believed(&yeast, &shapes, 0, &[]);
-    let second = believed(&yeast, &shapes, 1, &[]);
-    let nobody = believed(&yeast, &shapes, 1, &[Part::Opinion]);
-    assert!(
-        first[0] > second[0] && first[1] < second[1],
-        "{first:?} {second:?}"
-    );
-    assert!(nobody[1] < second[1], "{nobody:?} {second:?}");
-
-    let clean = solve(&["y - 0.5*y^2"], &[0.1], 8.0, 60);
-    let first = believed(&clean, &shapes, 0, &[]);
-    assert_eq!(first, believed(&clean, &shapes, 1, &[]));
-    assert!(first[0] > 0.99);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::EXPLAINED;
 use super::misfit::{lead, residuals, weighted};
 use crate::problem::Problem;
-use crate::rank::{self, softmax};
+use crate::rank::{softmax, temper};
 use crate::refine::Refined;
 
 /// Nats by which "none of these" may lead the best law, at most: a probability of nine tenths. What was found is
@@ -19,15 +19,17 @@ pub(super) struct Belief {
 }
 
 impl Belief {
-    /// From the laws and their log-weights, best first, which were multiplied by [`temper`].
-    pub fn new(problem: &Problem, ranked: &[(f64, &Refined)], temper: f64) -> Belief {
+    /// From the laws and their log-weights, best first.
+    pub fn new(problem: &Problem, ranked: &[(f64, &Refined)]) -> Belief {
         let Some((top, best)) = ranked.first() else {
             return Belief {
                 laws: Vec::new(),
                 none: 1.0,
             };
         };
-        let mut weights: Vec<f64> = ranked.iter().map(|(w, _)| w - top).collect();
+        let left = problem.deviations(&best.sse).into_iter();
+        let temper = temper(left.fold(0.0, f64::max));
+        let mut weights: Vec<f64> = ranked.iter().map(|(w, _)| temper * (w - top)).collect();
         // What an exact law leaves over are errors of the integration and of rounding, which have a pattern of their own.
         let exact = best.exact(problem);
         let open = residuals(problem, best).map(|all| {
@@ -48,10 +50,4 @@ impl Belief {
         let none = laws.pop().unwrap_or(0.0);
         Belief { laws, none }
     }
-}
-
-/// What log-weights are multiplied by where this law is the best one.
-pub(super) fn temper(problem: &Problem, best: &Refined) -> f64 {
-    let left = problem.deviations(&best.sse).into_iter();
-    rank::temper(left.fold(0.0, f64::max))
 }

@@ -8,7 +8,6 @@
 mod belief;
 mod candidate;
 mod misfit;
-mod opinion;
 mod origins;
 mod representative;
 mod reweigh;
@@ -26,7 +25,7 @@ use crate::proposer::Proposer;
 use crate::refine::Refined;
 use crate::without::Part;
 
-use belief::{Belief, temper};
+use belief::Belief;
 pub use candidate::{Candidate, Constant};
 use candidate::{physical, restored};
 use origins::gather;
@@ -167,12 +166,7 @@ pub fn discover(
         );
     }
     warnings.extend(doubts(problem, best));
-    let temper = best.map_or(1.0, |best| temper(problem, best));
-    ranked.iter_mut().for_each(|(weight, _)| *weight *= temper);
-    if best.is_some_and(|best| best.is_noisy(problem)) && !without(Part::Opinion) {
-        opinion::pool(problem, proposers, &mut ranked);
-    }
-    let belief = Belief::new(problem, &ranked, temper);
+    let belief = Belief::new(problem, &ranked);
     let laws: Vec<&Refined> = ranked.iter().map(|(_, refined)| *refined).collect();
     let order = representative::order(problem, &laws, &belief.laws);
     let candidates = order

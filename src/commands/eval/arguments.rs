@@ -79,7 +79,7 @@ pub struct Arguments {
     loss: Loss,
     #[command(flatten)]
     sources: SourceArguments,
-    /// Leave out parts of the search, to see what they are worth: refinement, prior, sizes, weights, opinion
+    /// Leave out parts of the search, to see what they are worth: refinement, prior, sizes, weights
     #[arg(long, value_name = "PART,…", value_delimiter = ',', conflicts_with_all = ["process", "score"])]
     without: Vec<Part>,
     /// Laws of an answer that are judged
