@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::config::ModelConfig;
+use crate::config::{Inputs, ModelConfig};
 use crate::inputs;
 
 /// A way of computing attention.
@@ -62,7 +62,7 @@ impl Attention {
     /// The fastest way for the encoder of such a network in training on `rows` samples at once.
     ///
     /// # Errors
-    /// Those of libtorch.
+    /// Those of libtorch, if no way works.
     pub(crate) fn fastest(
         config: &ModelConfig,
         rows: usize,
@@ -75,18 +75,30 @@ impl Attention {
         let width = (config.d_model / config.heads) as i64;
         let tokens = inputs::tokens(config) as i64;
         let size = [rows as i64, tokens, 3, config.heads as i64, width];
-        let mut best = (f64::INFINITY, Attention::Fused);
-        for way in [
-            Attention::Fused,
-            Attention::Efficient,
-            Attention::WrittenOut,
-        ] {
-            let time = way.seconds(&size, device, kind)?;
-            if time < best.0 {
-                best = (time, way);
+        // points are as many as there are, so that their attention has a mask, which the efficient kernel is not given
+        let ways: &[Attention] = match config.inputs {
+            Inputs::Anchors { .. } => &[
+                Attention::Fused,
+                Attention::Efficient,
+                Attention::WrittenOut,
+            ],
+            Inputs::Ieee754 { .. } => &[Attention::Fused, Attention::WrittenOut],
+        };
+        let mut best = None;
+        let mut failure = None;
+        for &way in ways {
+            // a card or a shape may not suit a kernel
+            match way.seconds(&size, device, kind) {
+                Ok(time) if best.is_none_or(|(least, _)| time < least) => best = Some((time, way)),
+                Ok(_) => {}
+                Err(error) => failure = Some(error),
             }
         }
-        Ok(best.1)
+        match (best, failure) {
+            (Some((_, way)), _) => Ok(way),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(Attention::WrittenOut),
+        }
     }
 
     /// Seconds of a forward and a backward pass, queries, keys and values being cut from one tensor of this size.
@@ -100,7 +112,7 @@ impl Attention {
             let start = Instant::now();
             let parts = all.f_unbind(2)?;
             let [q, k, v] = [0, 1, 2].map(|i| parts[i].transpose(1, 2));
-            let mixed = self.attend(&q, &k, &v, Seen::All, 0.2);
+            let mixed = self.f_attend(&q, &k, &v, Seen::All, 0.2)?;
             let gradients =
                 Tensor::f_run_backward(&[mixed.f_sum(Kind::Float)?], &[&all], false, false)?;
             // reading a number waits for the device
@@ -112,7 +124,8 @@ impl Attention {
         Ok(best)
     }
 
-    /// Of queries, keys and values `[rows, heads, places, width]`: `[rows, heads, queries, width]`.
+    /// Of queries, keys and values `[rows, heads, places, width]`: `[rows, heads, queries, width]`. Panics as tch's
+    /// operations do, where the shapes are not these.
     pub(super) fn attend(
         self,
         q: &Tensor,
@@ -121,49 +134,62 @@ impl Attention {
         seen: Seen,
         scale: f64,
     ) -> Tensor {
+        match self.f_attend(q, k, v, seen, scale) {
+            Ok(mixed) => mixed,
+            Err(error) => panic!("attention: {error}"),
+        }
+    }
+
+    /// The same with an error for what a kernel does not take.
+    fn f_attend(
+        self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        seen: Seen,
+        scale: f64,
+    ) -> Result<Tensor, TchError> {
+        let causal = matches!(seen, Seen::Before);
         match (self, seen) {
             (Attention::WrittenOut, _) => written_out(q, k, v, seen, scale),
             (Attention::Efficient, Seen::All | Seen::Before) => {
-                let causal = matches!(seen, Seen::Before);
                 let none = None::<&Tensor>;
                 // the sums of exponentials are what its backward pass needs
-                Tensor::internal_scaled_dot_product_efficient_attention(
+                let all = Tensor::f_internal_scaled_dot_product_efficient_attention(
                     q, k, v, none, true, 0.0, causal, scale,
-                )
-                .0
+                )?;
+                Ok(all.0)
             }
             (Attention::Efficient, Seen::Masked(_)) | (Attention::Fused, _) => {
                 let mask = match seen {
-                    Seen::Masked(mask) => Some(mask.to_kind(q.kind())),
+                    Seen::Masked(mask) => Some(mask.f_to_kind(q.kind())?),
                     Seen::All | Seen::Before => None,
                 };
-                let causal = matches!(seen, Seen::Before);
-                Tensor::scaled_dot_product_attention(
-                    q,
-                    k,
-                    v,
-                    mask.as_ref(),
-                    0.0,
-                    causal,
-                    scale,
-                    false,
-                )
+                let mask = mask.as_ref();
+                Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, scale, false)
             }
         }
     }
 }
 
-fn written_out(q: &Tensor, k: &Tensor, v: &Tensor, seen: Seen, scale: f64) -> Tensor {
-    let mut scores = (q * scale).matmul(&k.transpose(-2, -1));
+fn written_out(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    seen: Seen,
+    scale: f64,
+) -> Result<Tensor, TchError> {
+    let mut scores = q.f_mul_scalar(scale)?.f_matmul(&k.f_transpose(-2, -1)?)?;
     let mask = match seen {
         Seen::All => None,
         Seen::Before => Some(causal(q.size()[2], k.size()[2], q.device())),
         Seen::Masked(mask) => Some(mask.shallow_clone()),
     };
     if let Some(mask) = mask {
-        scores = scores.to_kind(Kind::Float) + mask;
+        scores = scores.f_to_kind(Kind::Float)?.f_add(&mask)?;
     }
-    scores.softmax(-1, Kind::Float).to_kind(q.kind()).matmul(v)
+    let shares = scores.f_softmax(-1, Kind::Float)?.f_to_kind(q.kind())?;
+    shares.f_matmul(v)
 }
 
 /// 0 where a query may see a key, −∞ where the key comes later: `[queries, keys]`, the queries being the

@@ -6,7 +6,8 @@
 //! the skeleton before it. One softmax spans the whole vocabulary; a constant is read and predicted as
 //! two weights on neighbouring bins.
 //!
-//! Residual stream, norms, softmax and loss are in 32 bits; matrix products in the parameters' number type.
+//! Residual stream, softmax and loss are in 32 bits, matrix products in the parameters' number type, and what norms
+//! read and give is so in training, else in 32 bits; their sums are in 32 bits always.
 //! Training spends much of its time on passes over memory, so there what can be folded into the matrices is
 //! (see `folded`).
 //!
@@ -56,8 +57,8 @@ pub(crate) struct Network {
     handles: Handles,
     attention: Attention,
     /// Whether norms' gains and branches' factors multiply the matrices instead of the activations, of which there is
-    /// more, and norms read the residual stream rounded to the products' number type, to which they round what they
-    /// give anyhow. The same function but for rounding: less work for a batch, more for a few rows.
+    /// more, and norms read the residual stream rounded to the products' number type, as they round what they give. The
+    /// same function but for rounding: less work for a batch, more for a few rows.
     folded: bool,
 }
 
@@ -276,7 +277,7 @@ impl Network {
                 values.shallow_clone(),
                 Seen::by(memory.mask.as_ref()),
             )
-            .view([rows, tokens, d]);
+            .reshape([rows, tokens, d]);
         self.branch(&x, &mixed, part.out, part.branch)
     }
 

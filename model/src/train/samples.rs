@@ -49,9 +49,13 @@ impl<'a> Samples<'a> {
         })
     }
 
-    /// A hash of the distribution.
+    /// What tells the samples from others: a hash of the distribution, and what is forgotten of them.
     pub(super) fn identity(&self) -> String {
-        self.generator.identity()
+        let identity = self.generator.identity();
+        match self.config.forget {
+            0.0 => identity,
+            forget => format!("{identity} forget {forget}"),
+        }
     }
 
     /// What is trained on: the corpus, if there is one.
