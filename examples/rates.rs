@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
     }
     let chart = Chart {
-        title: "Skeletons' cross-entropy on unseen samples without noise".to_owned(),
+        title: "Cross-entropy of clean unseen skeletons".to_owned(),
         x: Axis {
             label: "learning rate of the base".to_owned(),
             scale: Scale::Logarithmic,
