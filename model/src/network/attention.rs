@@ -112,7 +112,7 @@ impl Attention {
             let start = Instant::now();
             let parts = all.f_unbind(2)?;
             let [q, k, v] = [0, 1, 2].map(|i| parts[i].transpose(1, 2));
-            let mixed = self.f_attend(&q, &k, &v, Seen::All, 0.2)?;
+            let mixed = self.attend(&q, &k, &v, Seen::All, 0.2)?;
             let gradients =
                 Tensor::f_run_backward(&[mixed.f_sum(Kind::Float)?], &[&all], false, false)?;
             // reading a number waits for the device
@@ -124,24 +124,11 @@ impl Attention {
         Ok(best)
     }
 
-    /// Of queries, keys and values `[rows, heads, places, width]`: `[rows, heads, queries, width]`. Panics as tch's
-    /// operations do, where the shapes are not these.
+    /// Of queries, keys and values `[rows, heads, places, width]`: `[rows, heads, queries, width]`.
+    ///
+    /// # Errors
+    /// Those of libtorch, as for what a kernel does not take.
     pub(super) fn attend(
-        self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        seen: Seen,
-        scale: f64,
-    ) -> Tensor {
-        match self.f_attend(q, k, v, seen, scale) {
-            Ok(mixed) => mixed,
-            Err(error) => panic!("attention: {error}"),
-        }
-    }
-
-    /// The same with an error for what a kernel does not take.
-    fn f_attend(
         self,
         q: &Tensor,
         k: &Tensor,

@@ -284,8 +284,15 @@ impl Network {
     /// [`Attention`] with its factor as [`Scale`] says: `[rows, heads, queries, width]` → `[rows, queries, d_model]`.
     fn attend(&self, q: &Tensor, k: Tensor, v: Tensor, seen: Seen) -> Tensor {
         let size = q.size();
-        self.attention
+        let mixed = match self
+            .attention
             .attend(q, &k, &v, seen, self.scale.attention())
+        {
+            Ok(mixed) => mixed,
+            // as tch's own operations do
+            Err(error) => panic!("attention: {error}"),
+        };
+        mixed
             .transpose(1, 2)
             .reshape([size[0], size[2], self.config.d_model as i64])
     }
