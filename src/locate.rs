@@ -1,22 +1,44 @@
-//! Where the trained network and the suites are that are used unless the user says otherwise.
+//! Where the trained networks and the suites are that are used unless the user says otherwise.
 
 use std::path::{Path, PathBuf};
 
-/// Names the directory of the checkpoint to use.
+/// Names the directory of the checkpoint to use, or of several.
 const VARIABLE: &str = "NSODE_CHECKPOINT";
 
 /// What a directory with a checkpoint holds.
 const CONFIG: &str = "config.json";
 
-/// The checkpoint in `$NSODE_CHECKPOINT`, which need not exist: the user means that one. Else the first of
-/// the usual places that has one.
-pub fn checkpoint() -> Option<PathBuf> {
+/// In a directory of several checkpoints, the one for laws of one state, and the one for laws of more.
+const SCALAR: &str = "scalar";
+const SYSTEMS: &str = "systems";
+
+/// The directory of one checkpoint or of several that `$NSODE_CHECKPOINT` names, which need not exist: the user means
+/// that one. Else the first of the usual places that has any.
+pub fn checkpoints() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
         return Some(PathBuf::from(named));
     }
-    places("checkpoints/scalar")
-        .into_iter()
-        .find(|directory| directory.join(CONFIG).is_file())
+    let any = |directory: &PathBuf| [SCALAR, SYSTEMS].iter().any(|own| is_one(&directory.join(own)));
+    places("checkpoints").into_iter().find(any)
+}
+
+/// The checkpoint for systems of so many states: `directory` itself, or of the two in it the one that is meant for
+/// them, or the other, if there is only that.
+pub fn checkpoint(directory: &Path, states: usize) -> PathBuf {
+    let own = match states {
+        1 => [SCALAR, SYSTEMS],
+        _ => [SYSTEMS, SCALAR],
+    };
+    let own = own.map(|name| directory.join(name));
+    let found = own.into_iter().find(|directory| is_one(directory));
+    match found {
+        Some(found) if !is_one(directory) => found,
+        _ => directory.to_path_buf(),
+    }
+}
+
+fn is_one(directory: &Path) -> bool {
+    directory.join(CONFIG).is_file()
 }
 
 /// The file of the suite of this name.

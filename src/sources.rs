@@ -28,7 +28,8 @@ pub struct SourceArguments {
     /// Laws asked of each proposer that has no number of its own
     #[arg(long, value_name = "K")]
     candidates: Option<usize>,
-    /// The trained network [default: $NSODE_CHECKPOINT, or the one that comes with the program]
+    /// The trained network, or a directory with two, scalar and systems: one for laws of one state, one for laws of
+    /// more [default: $NSODE_CHECKPOINT, or those that come with the program]
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
@@ -91,9 +92,9 @@ pub struct Sources {
 pub enum Network {
     /// None was asked for.
     No,
-    /// This one.
+    /// Of these, the one for as many states as the data have.
     At {
-        /// Directory of its checkpoint.
+        /// Directory of its checkpoint, or of several.
         directory: PathBuf,
         /// Where it computes.
         device: Device,
@@ -148,7 +149,7 @@ impl Sources {
                 ));
             }
             None => Network::No,
-            Some(choice) => match checkpoint.or_else(locate::checkpoint) {
+            Some(choice) => match checkpoint.or_else(locate::checkpoints) {
                 Some(directory) => Network::At {
                     directory,
                     device,
@@ -188,25 +189,35 @@ impl Sources {
         self.choices.iter().map(Choice::to_string).collect()
     }
 
-    /// Loads the network, if one is asked.
+    /// The checkpoint that is asked about systems of so many states.
+    pub fn checkpoint(&self, states: usize) -> Option<PathBuf> {
+        match &self.network {
+            Network::At { directory, .. } => Some(locate::checkpoint(directory, states)),
+            _ => None,
+        }
+    }
+
+    /// Loads a network, if one is asked about systems of so many states.
     ///
     /// # Errors
     /// What is wrong with its checkpoint.
-    pub fn load(&self) -> Result<Option<Predictor>, Fault> {
-        match &self.network {
-            Network::At {
-                directory, device, ..
-            } => load(directory, *device).map(Some),
+    pub fn load(&self, states: usize) -> Result<Option<Predictor>, Fault> {
+        match (&self.network, self.checkpoint(states)) {
+            (Network::At { device, .. }, Some(directory)) => load(&directory, *device).map(Some),
             _ => Ok(None),
         }
     }
 
     /// Everybody who proposes, the network among them if it is given; none proposes what `filter` refuses.
-    pub fn proposers(&self, network: Option<Predictor>, filter: &Filter) -> Vec<Box<dyn Proposer>> {
+    pub fn proposers(
+        &self,
+        network: Option<Arc<Predictor>>,
+        filter: &Filter,
+    ) -> Vec<Box<dyn Proposer>> {
         let mut proposers: Vec<Box<dyn Proposer>> = Vec::new();
         if let (Some(network), Network::At { beams, .. }) = (network, &self.network) {
             proposers.push(Box::new(
-                Transformer::new(Arc::new(network), *beams).admitting(filter.clone()),
+                Transformer::new(network, *beams).admitting(filter.clone()),
             ));
         }
         for choice in &self.choices {

@@ -85,13 +85,17 @@ pub fn centre(rows: &mut [f64], columns: usize, weights: &[f64]) {
 impl<'a> Integral<'a> {
     /// The integral form of equation `state` of `law`; `None` for an equation that there isn't.
     pub fn new(problem: &'a Problem, law: &'a Law, state: usize) -> Option<Integral<'a>> {
-        let equation = law.equations().get(state)?;
-        Some(Integral {
+        Some(Integral::of(problem, law.equations().get(state)?, state))
+    }
+
+    /// The integral form of `equation` as that of state number `state`.
+    pub fn of(problem: &'a Problem, equation: &'a Equation, state: usize) -> Integral<'a> {
+        Integral {
             problem,
             state,
             equation,
             scratch: equation.basis.scratch(),
-        })
+        }
     }
 
     /// Rows of observed cells, weighted and centred: the observation minus the rest's integral, then one

@@ -18,6 +18,13 @@ pub struct Equation {
     pub basis: Tape,
 }
 
+impl Equation {
+    /// The right-hand side `rhs`, whose constants are `Expr::Parameter(0..slots)`, alone.
+    pub fn new(rhs: &Expr, slots: usize) -> Equation {
+        equation(rhs, &vec![0; slots], 0)
+    }
+}
+
 /// What a nonlinear constant does in its equation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -6,6 +6,7 @@
 //! language of equations is `nsode-parser`'s, integration `nsode-generator`'s, the network `nsode-model`'s.
 
 pub mod bench;
+mod combine;
 pub mod covariance;
 pub mod discover;
 pub mod emit;

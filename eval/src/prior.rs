@@ -95,9 +95,14 @@ fn cost(token: Token, parent: Option<Token>) -> f64 {
 
 /// Logarithm of the prior probability of a skeleton by its description length.
 pub fn description_prior(skeleton: &Skeleton) -> f64 {
+    -description(skeleton.tokens())
+}
+
+/// Description length of the tokens of a skeleton, or of one equation of it, in nats.
+pub fn description(tokens: &[Token]) -> f64 {
     let mut open: Vec<(Token, usize)> = Vec::new();
     let mut sum = 0.0;
-    for &token in skeleton.tokens() {
+    for &token in tokens {
         sum += cost(token, open.last().map(|(parent, _)| *parent));
         if let Some((_, left)) = open.last_mut() {
             *left -= 1;
@@ -109,7 +114,7 @@ pub fn description_prior(skeleton: &Skeleton) -> f64 {
             open.push((token, token.arity()));
         }
     }
-    -sum
+    sum
 }
 
 #[cfg(test)]

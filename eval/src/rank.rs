@@ -36,6 +36,17 @@ pub fn bic(problem: &Problem, deviance: &[f64], parameters: usize) -> f64 {
     total
 }
 
+/// What `constants` cost beyond the `½·ln n` each of the criterion, in nats. That is the logarithm of how much narrower
+/// than the constant's own size the data make it, up to the noise; clean data make it narrower still, by as much as the
+/// residuals, `sums` of squares a state, are below those of noise. Without it a law with a term that is nearly 0 passes for
+/// as good as the one without.
+pub fn sharpness(problem: &Problem, sums: &[f64], constants: usize) -> f64 {
+    let floors = problem.floors().into_iter().map(f64::sqrt);
+    let found = problem.deviations(sums).into_iter().zip(floors);
+    let each = found.map(|(found, floor)| (QUIET / found.max(floor)).ln().max(0.0));
+    constants as f64 * each.sum::<f64>() / problem.dimension() as f64
+}
+
 /// What the logarithms of weights are multiplied by where the best law leaves over noise of this standard deviation. The
 /// evidence takes residuals for independent and the prior for the truth, and is too sure of both. These are the powers at
 /// which the probabilities of laws that were drawn and observed by the generator came out best, in logarithmic score:

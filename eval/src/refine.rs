@@ -12,7 +12,7 @@ use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
-use crate::rank::bic;
+use crate::rank::{bic, sharpness};
 use crate::shooting::{Fit, Shooter};
 
 /// Pulls towards the data when shooting alone fails, in inverse spans of time.
@@ -62,6 +62,8 @@ pub struct Refined {
     pub r2: f64,
     /// Bayesian information criterion.
     pub bic: f64,
+    /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::rank::sharpness`]).
+    pub sharpness: f64,
     /// Numbers that were fitted: constants and initial states.
     pub parameters: usize,
 }
@@ -210,6 +212,7 @@ fn finished(
         false => shooter.fit(&values, &fit.initial, &[], 0)?,
     };
     let (errors, covariance) = uncertainty(problem, values.len(), shooter, &fit);
+    let sharpness = sharpness(problem, &fit.leftover.sse, values.len());
     Some(Finished::Fit(Box::new(Refined {
         system,
         skeleton: shape,
@@ -218,6 +221,7 @@ fn finished(
             shooter.solve(&fit.constants, u, times)
         })?,
         bic: bic(problem, &fit.leftover.deviance, shooter.parameters()),
+        sharpness,
         parameters: shooter.parameters(),
         initial: fit.initial,
         errors,

@@ -136,6 +136,21 @@ impl Skeleton {
         &self.tokens
     }
 
+    /// The tokens of each equation.
+    pub fn equations(&self) -> impl Iterator<Item = &[Token]> {
+        let mut rest = self.tokens.as_slice();
+        std::iter::from_fn(move || {
+            let mut open = usize::from(!rest.is_empty());
+            let end = rest.iter().position(|token| {
+                open = open - 1 + token.arity();
+                open == 0
+            })?;
+            let (own, others) = rest.split_at(end + 1);
+            rest = others;
+            Some(own)
+        })
+    }
+
     /// Number of equations.
     pub fn dimension(&self) -> usize {
         self.dimension

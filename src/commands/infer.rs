@@ -8,6 +8,7 @@ mod arguments;
 mod beliefs;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use nsode_eval::emit::emit;
@@ -185,28 +186,24 @@ fn proposers(
     info: &mut RunInfo,
 ) -> Result<Vec<Box<dyn Proposer>>, Fault> {
     let sources: &Sources = &config.sources;
-    let mut network = sources.load()?;
+    let here = problem.dimension();
+    let mut network = sources.load(here)?;
+    let checkpoint = sources.checkpoint(here).unwrap_or_default();
     match (&sources.network, &network) {
         (Network::Missing, _) => info.warnings.push(
             "there is no checkpoint of a trained network, so no transformer proposes laws; name one \
              with --checkpoint"
                 .to_string(),
         ),
-        (
-            Network::At {
-                directory, alone, ..
-            },
-            Some(predictor),
-        ) => {
+        (Network::At { alone, .. }, Some(predictor)) => {
             let most = predictor.max_dimension();
-            let here = problem.dimension();
             if here <= most {
                 tracing::info!("{}", predictor.description());
-                info.checkpoint = Some(directory.display().to_string());
+                info.checkpoint = Some(checkpoint.display().to_string());
             } else {
                 let message = format!(
                     "the network in {} knows laws of up to {most} {}, the data have {here}",
-                    directory.display(),
+                    checkpoint.display(),
                     if most == 1 { "state" } else { "states" },
                 );
                 if *alone {
@@ -223,7 +220,7 @@ fn proposers(
         }
         _ => {}
     }
-    Ok(sources.proposers(network, &config.options.filter))
+    Ok(sources.proposers(network.map(Arc::new), &config.options.filter))
 }
 
 /// Why a law can't be sought in a table that could be read.

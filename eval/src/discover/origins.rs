@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use nsode_parser::Skeleton;
 
+use super::recombine::recombined;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
@@ -11,10 +12,12 @@ use crate::proposer::{Proposer, ProposerKind, Seed};
 /// Everybody who proposed a skeleton, the first first.
 pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 
-/// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns.
+/// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns. With `local`, what can be
+/// put together from their equations is one more list, of variants.
 pub(super) fn gather(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
+    local: bool,
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<Seed>, Origins), Error> {
     let mut lists = Vec::new();
@@ -31,6 +34,10 @@ pub(super) fn gather(
     if let (true, Some(error)) = (lists.is_empty(), failure) {
         return Err(error);
     }
+    if local {
+        let all = lists.iter().flat_map(|(_, seeds)| seeds);
+        lists.insert(0, (ProposerKind::Local, recombined(problem, all)));
+    }
     let most = lists
         .iter()
         .map(|(_, seeds)| seeds.len())
@@ -42,6 +49,8 @@ pub(super) fn gather(
         for (kind, list) in &lists {
             let Some(seed) = list.get(rank) else { continue };
             match origins.get_mut(&seed.skeleton) {
+                // Proposed by others, only put together again.
+                Some(sources) if *sources == [ProposerKind::Local] => *sources = vec![*kind],
                 Some(sources) if !sources.contains(kind) => sources.push(*kind),
                 Some(_) => {}
                 None => {

@@ -50,6 +50,11 @@ const SLICE: usize = 48;
 pub(super) const SEEDING: f64 = 0.6;
 pub(super) const VARYING: f64 = 0.85;
 
+/// Whether it is worth finding out whether a law is exact.
+fn is_nearly_exact(problem: &Problem, law: &Refined) -> bool {
+    problem.deviations(&law.sse).iter().all(|d| *d < NEARLY)
+}
+
 /// What was fitted so far, and how the fits are weighed.
 pub(super) struct Search {
     begin: Instant,
@@ -68,6 +73,8 @@ pub(super) struct Search {
     pub attempted: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
+    /// Whether variants are tried.
+    local: bool,
     /// What is left out.
     pub without: Vec<Part>,
 }
@@ -81,6 +88,7 @@ impl Search {
             limit: end.saturating_duration_since(begin),
             deadline: end,
             filter: options.filter.clone(),
+            local: options.local,
             without: options.without.clone(),
             cells: problem.observed(),
             share: 1.0,
@@ -145,6 +153,9 @@ impl Search {
         for slice in std::iter::once(first).chain(others.chunks(SLICE)) {
             for batch in slice.chunks(BATCH) {
                 self.refine_all(problem, batch, origins);
+                if system {
+                    self.prune(problem, origins);
+                }
                 if self.late || (system && self.is_exact(problem)) {
                     return;
                 }
@@ -152,6 +163,19 @@ impl Search {
             if self.is_enough(problem) {
                 return;
             }
+        }
+    }
+
+    /// Leaves out what the best law has too much, if it is nearly exact: with terms of almost nothing it is no reason to
+    /// stop, and all other fits would be in vain.
+    fn prune(&mut self, problem: &Problem, origins: &mut Origins) {
+        let nearly = self.ranked().first().is_some_and(|(_, best)| {
+            let many = best.constants.len() > FEW * problem.dimension();
+            many && self.local && is_nearly_exact(problem, best)
+        });
+        if nearly {
+            let fresh = self.variants_of(problem, 1);
+            self.refine_all(problem, &fresh, origins);
         }
     }
 
@@ -179,8 +203,7 @@ impl Search {
             return false;
         };
         let few = best.constants.len() <= FEW * problem.dimension();
-        let near = problem.deviations(&best.sse).iter().all(|d| *d < NEARLY);
-        few && near && polish(problem, best).is_some_and(|best| best.is_exact(problem))
+        few && is_nearly_exact(problem, best) && polish(problem, best).is_some_and(|best| best.is_exact(problem))
     }
 
     /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
@@ -275,7 +298,7 @@ impl Search {
         };
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + self.share * evidence - UNDETERMINED * vague
+        prior + self.share * evidence - refined.sharpness - UNDETERMINED * vague
     }
 
     /// Fits with their log-weights, best first.

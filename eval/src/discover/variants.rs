@@ -27,6 +27,11 @@ impl Search {
     /// at a time is replaced by its tangent. What was tried is tried again from here if it ought to fit as well as its
     /// parent and does not: that fit got stuck.
     pub fn variants(&self, problem: &Problem) -> Vec<Seed> {
+        self.variants_of(problem, PARENTS)
+    }
+
+    /// The same of so many of the best laws.
+    pub fn variants_of(&self, problem: &Problem, parents: usize) -> Vec<Seed> {
         let mut seeds: Vec<Seed> = Vec::new();
         let middle = middle(problem);
         let ranked = self.ranked();
@@ -37,7 +42,7 @@ impl Search {
         } else {
             f64::INFINITY
         };
-        let parents = ranked.iter().take(PARENTS);
+        let parents = ranked.iter().take(parents);
         for (_, refined) in parents.take_while(|(weight, _)| top - weight < reach) {
             let stuck = |skeleton: &Skeleton| {
                 let fit = self.done.get(skeleton);

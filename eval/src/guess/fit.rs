@@ -7,7 +7,7 @@ use crate::discover::Constant;
 use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{Problem, RESOLUTION};
-use crate::rank::bic;
+use crate::rank::{bic, sharpness};
 use crate::refine::Refined;
 use crate::setting::Setting;
 
@@ -176,6 +176,8 @@ impl Guess {
             .map(|i| Some(covariance[(i, i)].max(0.0).sqrt()).filter(|e| e.is_finite()))
             .collect();
         let finite = covariance.iter().all(|v| v.is_finite());
+        let states: usize = fitted.initial.iter().map(Vec::len).sum();
+        let free = spread.rank.saturating_sub(states);
         Some(Refined {
             system,
             skeleton,
@@ -190,6 +192,7 @@ impl Guess {
                 |u, times| model.solve(&fitted.constants, u, times),
             )?,
             bic: bic(problem, &fitted.leftover.deviance, spread.rank),
+            sharpness: sharpness(problem, &fitted.leftover.sse, free),
             sse: fitted.leftover.sse.clone(),
             parameters: spread.rank,
         })

@@ -350,6 +350,14 @@ impl Problem {
         &self.cells
     }
 
+    /// How many cells of a state have a weight, and the sum of the squares of the weights.
+    pub fn weighed(&self, state: usize) -> (usize, f64) {
+        let each = self.weights.iter();
+        let own = each.flat_map(|w| w.iter().skip(state).step_by(self.dimension));
+        own.filter(|w| **w > 0.0)
+            .fold((0, 0.0), |(cells, sum), w| (cells + 1, sum + w * w))
+    }
+
     /// Observed cells, `n` of the information criterion.
     pub fn observed(&self) -> usize {
         self.cells.iter().sum()

@@ -14,6 +14,7 @@ use std::collections::HashSet;
 
 use nsode_parser::{CanonicalSystem, Expr, System};
 
+use crate::combine::{TOLERANCES, combine};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::problem::{FLOOR, Problem};
@@ -49,11 +50,6 @@ impl Default for Sparse {
     }
 }
 
-/// Root mean square residuals below which supports count as equally good. The integral form has an error of
-/// its own, the smoother's, of unknown size; where it is taken for signal, true laws lose to longer ones. So
-/// candidates come from each of these, in turns.
-const TOLERANCES: [f64; 4] = [FLOOR, 1e-4, 5e-4, 2.5e-3];
-
 impl Proposer for Sparse {
     fn kind(&self) -> ProposerKind {
         ProposerKind::Sparse
@@ -78,7 +74,9 @@ impl Proposer for Sparse {
         let mut ranked = Vec::new();
         for tolerance in TOLERANCES {
             for part in &supports {
-                ranked.push((part, combine(part, tolerance, 3 * most)));
+                let score = |list: &Vec<Support>| list.iter().map(|s| s.score(tolerance)).collect();
+                let scores: Vec<Vec<f64>> = part.iter().map(score).collect();
+                ranked.push((part, combine(&scores, 3 * most)));
             }
         }
         let mut seeds: Vec<Seed> = Vec::new();
@@ -194,27 +192,6 @@ fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<usize>> {
         }
     }
     different
-}
-
-/// Choices of one support an equation, in order of their total score; at most `most`.
-fn combine(supports: &[Vec<Support>], tolerance: f64, most: usize) -> Vec<Vec<usize>> {
-    let mut partial: Vec<(f64, Vec<usize>)> = vec![(0.0, Vec::new())];
-    for list in supports {
-        let mut next: Vec<(f64, Vec<usize>)> = partial
-            .iter()
-            .flat_map(|(score, choice)| {
-                list.iter().enumerate().map(move |(i, support)| {
-                    let mut longer = choice.clone();
-                    longer.push(i);
-                    (score + support.score(tolerance), longer)
-                })
-            })
-            .collect();
-        next.sort_by(|a, b| a.0.total_cmp(&b.0));
-        next.truncate(most);
-        partial = next;
-    }
-    partial.into_iter().map(|(_, choice)| choice).collect()
 }
 
 /// The right-hand side of a support.

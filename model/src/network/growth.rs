@@ -4,10 +4,11 @@
 //! this architecture). Everything that reads the residual stream normalises it first, so the stream may be centred:
 //! then new coordinates that are 0 change its variance by the ratio of the widths, which the norms' gains take back.
 //! What writes into the stream starts at 0 wherever it is new; what reads it starts there by chance, which tells the
-//! new coordinates, heads and hidden units from one another.
+//! new coordinates, heads and hidden units from one another. What reads a state that the smaller network had no room
+//! for starts at 0, like what its longer skeletons have places for.
 
 use super::layout::layout;
-use crate::config::ModelConfig;
+use crate::config::{Inputs, ModelConfig};
 use crate::parameters::Spec;
 use crate::parametrisation::Scale;
 
@@ -17,6 +18,8 @@ enum Part {
     Adds(f64),
     /// Puts rows into it that are looked up: its columns are the stream's coordinates.
     Looked,
+    /// The same, rows for places: `BOS` and the skeleton's tokens, then as many as these for constants.
+    Places,
     /// Reads it, so many matrices in one, the first of them times a factor.
     Reads(usize, f64),
     /// Gain of a norm of it.
@@ -24,8 +27,9 @@ enum Part {
 }
 
 /// The weights of a network of the shape `large`, flat, which computes what that of the shape `small` does with
-/// `values`; what is new in it is drawn by `seed`. `None` where `large` is narrower or shallower, or differs in more
-/// than width and depth: heads are as wide as before, there are only more of them.
+/// `values`; what is new in it is drawn by `seed`. It may be wider (heads stay as wide, there are only more of them)
+/// and deeper, have room for more states and longer skeletons, and look at more anchors. `None` where it has less of
+/// anything but anchors, or differs in something else.
 pub(crate) fn grown(
     (small, values): (&ModelConfig, &[f32]),
     large: &ModelConfig,
@@ -37,6 +41,23 @@ pub(crate) fn grown(
         heads: small.heads,
         encoder_layers: small.encoder_layers,
         decoder_layers: small.decoder_layers,
+        max_dimension: small.max_dimension,
+        max_tokens: small.max_tokens,
+        inputs: match (&own.inputs, &small.inputs) {
+            (
+                Inputs::Anchors {
+                    neighbours,
+                    frequencies,
+                    ..
+                },
+                Inputs::Anchors { count, .. },
+            ) => Inputs::Anchors {
+                count: *count,
+                neighbours: neighbours.clone(),
+                frequencies: *frequencies,
+            },
+            (own, _) => own.clone(),
+        },
         base: small.base,
         ..own.clone()
     };
@@ -44,6 +65,8 @@ pub(crate) fn grown(
         && large.d_model >= small.d_model
         && large.encoder_layers >= small.encoder_layers
         && large.decoder_layers >= small.decoder_layers
+        && large.max_dimension >= small.max_dimension
+        && large.max_tokens >= small.max_tokens
         && large.d_model * small.heads == small.d_model * large.heads;
     let (old, _) = layout(small, vocabulary);
     let (new, _) = layout(large, vocabulary);
@@ -58,40 +81,38 @@ pub(crate) fn grown(
         let from = old.specs().iter().find(|own| own.name == spec.name);
         match (&part, from) {
             (Part::Adds(_), _) => to.fill(0.0),
-            (Part::Looked, Some(_)) => to.fill(0.0),
+            (Part::Looked | Part::Places, Some(_)) => to.fill(0.0),
             (Part::Gain, Some(_)) => to.fill(ratio),
             _ => {}
         }
         let Some(from) = from else { continue };
         let mut own = values.get(from.range())?.to_vec();
-        let ((_, width), (_, wide)) = (sides(from), sides(spec));
-        let parts = match part {
+        let ((rows, width), (more, wide)) = (sides(from), sides(spec));
+        match part {
             Part::Adds(factor) => {
                 centre(&mut own, width);
                 own.iter_mut().for_each(|w| *w *= factor as f32);
-                1
             }
-            Part::Looked => {
+            Part::Looked | Part::Places => {
                 for row in own.chunks_mut(width) {
                     centre(row, 1);
                 }
-                1
             }
             Part::Reads(parts, factor) => {
                 let first = own.len() / parts;
                 own.iter_mut().take(first).for_each(|w| *w *= factor as f32);
-                parts
             }
-            Part::Gain => {
-                own.iter_mut().for_each(|w| *w *= ratio);
-                1
-            }
+            Part::Gain => own.iter_mut().for_each(|w| *w *= ratio),
         };
-        let blocks = own.chunks(own.len() / parts);
-        for (from, to) in blocks.zip(to.chunks_mut(to.len() / parts)) {
-            for (from, to) in from.chunks(width).zip(to.chunks_mut(wide)) {
-                to.get_mut(..width)?.copy_from_slice(from);
-            }
+        // Where a row of the smaller network is in the larger one.
+        let moved = |row: usize| match part {
+            Part::Reads(parts, _) => row + row / (rows / parts) * ((more - rows) / parts),
+            Part::Places if row > small.max_tokens => row + large.max_tokens - small.max_tokens,
+            _ => row,
+        };
+        for (row, from) in own.chunks(width).enumerate() {
+            let at = moved(row) * wide;
+            to.get_mut(at..at + width)?.copy_from_slice(from);
         }
     }
     Some(grown)
@@ -106,7 +127,8 @@ fn part(name: &str, small: Scale, large: Scale) -> Part {
     let scores = small.attention() / large.attention();
     match name.rsplit('.').next().unwrap_or(name) {
         "weight" | "bias" => Part::Adds(1.0),
-        "tokens" | "positions" => Part::Looked,
+        "tokens" => Part::Looked,
+        "positions" => Part::Places,
         "norm" => Part::Gain,
         "out" | "down" => Part::Adds(branch),
         "qkv" => Part::Reads(3, scores),

@@ -345,6 +345,8 @@ fn a_grown_network_computes_the_same() {
         ..ModelConfig::clone(&small)
     };
     let mut large = shape(56, 7, 3, 4);
+    large.max_dimension += 2;
+    large.max_tokens += 5;
     large.base = Some(Shape {
         d_model: 16,
         heads: 4,
@@ -358,11 +360,23 @@ fn a_grown_network_computes_the_same() {
     let encoder = EncoderBatch::new(&small, &[&[path(20, 0.0)], &[path(9, 1.0)]]).unwrap();
     let (ids, upper) = rows(&[sequence(6, 2, 0), sequence(4, 3, 1)]);
     let places = all_places(&before, &encoder, &ids, &upper);
+    let encoder = EncoderBatch::new(after.config(), &[&[path(20, 0.0)], &[path(9, 1.0)]]).unwrap();
     let grown = all_places(&after, &encoder, &ids, &upper);
     close(&places, &grown, 1e-4);
 
-    // narrower, shallower, or with wider heads
-    for other in [shape(24, 3, 2, 2), shape(32, 4, 1, 2), shape(64, 4, 2, 2)] {
+    // narrower, shallower, with wider heads, shorter skeletons or fewer states
+    let mut short = shape(32, 4, 2, 2);
+    short.max_tokens -= 1;
+    let mut few = shape(32, 4, 2, 2);
+    few.max_dimension -= 1;
+    let others = [
+        shape(24, 3, 2, 2),
+        shape(32, 4, 1, 2),
+        shape(64, 4, 2, 2),
+        short,
+        few,
+    ];
+    for other in others {
         assert!(growth::grown((&small, &values), &other, VOCABULARY, 3).is_none());
     }
 }

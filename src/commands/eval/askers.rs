@@ -1,9 +1,10 @@
 //! Who answers the cases of a run, one [`Asker`] a worker: the proposers in this process, a process of its own
 //! a case, or a file of answers; and what of it decides the results.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use nsode_eval::bench::store::{RunConfig, digest};
@@ -53,8 +54,12 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
                 Task::Process { .. } => "process".to_string(),
                 _ => "in process".to_string(),
             };
-            if let Network::At { directory, .. } = &sources.network {
-                let files = ["config.json", "model.safetensors"].map(|f| directory.join(f));
+            let networks = dimensions(config).into_iter();
+            let networks: BTreeSet<_> = networks.flat_map(|n| sources.checkpoint(n)).collect();
+            let files = ["config.json", "model.safetensors"];
+            let files = networks.iter().flat_map(|n| files.map(|file| n.join(file)));
+            let files: Vec<_> = files.collect();
+            if !files.is_empty() {
                 identity.network = Some(digest(&files)?);
             }
             identity.system = match sources.usual() {
@@ -103,7 +108,7 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                 );
             }
             for _ in 0..(*jobs).min(left) {
-                let proposers = sources.proposers(sources.load()?, &Filter::default());
+                let proposers = by_states(config, sources)?;
                 let options = Options {
                     top: config.top,
                     seconds: config.seconds,
@@ -125,7 +130,8 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                             None => return failed("the law has no canonical form".to_string()),
                         }
                     }
-                    let proposers = if told { &own } else { &proposers };
+                    let usual = proposers.get(&case.system.law.dimension());
+                    let proposers = usual.filter(|_| !told).unwrap_or(&own);
                     pool.install(|| ask(observed, config.loss, proposers, &options))
                 }));
             }
@@ -146,6 +152,31 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
         Task::Export(_) | Task::Table(_) => {}
     }
     Ok(askers)
+}
+
+/// The numbers of states of the run's systems.
+fn dimensions(config: &Config) -> BTreeSet<usize> {
+    let systems = config.suites.iter().flat_map(|suite| &suite.systems);
+    systems.map(|system| system.law.dimension()).collect()
+}
+
+/// Who proposes laws, for each number of states.
+fn by_states(
+    config: &Config,
+    sources: &Sources,
+) -> Result<BTreeMap<usize, Vec<Box<dyn Proposer>>>, Fault> {
+    let mut loaded = BTreeMap::new();
+    let mut all = BTreeMap::new();
+    for states in dimensions(config) {
+        let checkpoint = sources.checkpoint(states);
+        if !loaded.contains_key(&checkpoint) {
+            let network = sources.load(states)?.map(Arc::new);
+            loaded.insert(checkpoint.clone(), network);
+        }
+        let network = loaded.get(&checkpoint).cloned().flatten();
+        all.insert(states, sources.proposers(network, &Filter::default()));
+    }
+    Ok(all)
 }
 
 /// No answer, for this reason.

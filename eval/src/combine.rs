@@ -1,0 +1,61 @@
+//! One choice of each of several lists, the best in total first: how systems are put together from equations that were
+//! judged apart.
+
+use crate::problem::FLOOR;
+
+/// Root mean square residuals below which equations count as equally good. The integral form has an error of
+/// its own, the smoother's, of unknown size; where it is taken for signal, true laws lose to longer ones. So
+/// candidates come from each of these, in turns.
+pub(crate) const TOLERANCES: [f64; 5] = [FLOOR, 1e-4, 5e-4, 2.5e-3, 1e-2];
+
+/// Indices into the lists, one a list, in the order of the sum of their scores, the lowest first; at most `most`.
+pub(crate) fn combine(scores: &[Vec<f64>], most: usize) -> Vec<Vec<usize>> {
+    let mut partial: Vec<(f64, Vec<usize>)> = vec![(0.0, Vec::new())];
+    for list in scores {
+        let mut next: Vec<(f64, Vec<usize>)> = partial
+            .iter()
+            .flat_map(|(sum, choice)| {
+                list.iter().enumerate().map(move |(i, score)| {
+                    let mut longer = choice.clone();
+                    longer.push(i);
+                    (sum + score, longer)
+                })
+            })
+            .collect();
+        next.sort_by(|a, b| a.0.total_cmp(&b.0));
+        next.truncate(most);
+        partial = next;
+    }
+    partial.into_iter().map(|(_, choice)| choice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_best_sums_come_first(
+            scores in prop::collection::vec(prop::collection::vec(-9.0..9.0f64, 1..6), 1..4), most in 1usize..30,
+        ) {
+            let found = combine(&scores, most);
+            let total: usize = scores.iter().map(Vec::len).product();
+            prop_assert_eq!(found.len(), total.min(most));
+            let sum = |choice: &Vec<usize>| -> f64 {
+                choice.iter().zip(&scores).map(|(i, list)| list[*i]).sum()
+            };
+            let sums: Vec<f64> = found.iter().map(sum).collect();
+            prop_assert!(sums.is_sorted());
+            // Against all of them.
+            let mut all = vec![0.0];
+            for list in &scores {
+                all = all.iter().flat_map(|a| list.iter().map(move |b| a + b)).collect();
+            }
+            all.sort_by(f64::total_cmp);
+            for (found, best) in sums.iter().zip(&all) {
+                prop_assert!((found - best).abs() < 1e-9);
+            }
+        }
+    }
+}
