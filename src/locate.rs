@@ -18,7 +18,11 @@ pub fn checkpoints() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
         return Some(PathBuf::from(named));
     }
-    let any = |directory: &PathBuf| [SCALAR, SYSTEMS].iter().any(|own| is_one(&directory.join(own)));
+    let any = |directory: &PathBuf| {
+        [SCALAR, SYSTEMS]
+            .iter()
+            .any(|own| is_one(&directory.join(own)))
+    };
     places("checkpoints").into_iter().find(any)
 }
 

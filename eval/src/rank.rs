@@ -63,3 +63,24 @@ pub fn softmax(weights: &[f64]) -> Vec<f64> {
     let sum: f64 = raw.iter().sum();
     raw.iter().map(|r| r / sum).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsode_generator::Trajectory;
+
+    #[test]
+    fn only_clean_constants_are_sharp() {
+        let times: Vec<f64> = (0..50).map(|i| 0.1 * f64::from(i)).collect();
+        let values = times.iter().map(|t| (-t).exp()).collect();
+        let path = Trajectory::new(1, times, values).unwrap();
+        let problem = Problem::new(vec![path]).unwrap();
+        let cells = problem.observed() as f64;
+        let at = |deviation: f64| sharpness(&problem, &[cells * deviation * deviation], 3);
+        assert_eq!(at(0.05), 0.0);
+        assert_eq!(at(QUIET), 0.0);
+        assert!((at(1e-5) - 3.0 * 100f64.ln()).abs() < 1e-9);
+        // No sharper than solutions are computed.
+        assert_eq!(at(0.0), at(1e-12));
+    }
+}

@@ -5,7 +5,7 @@
 //! the simpler law. Everything here is in normalised units.
 
 use nalgebra::DMatrix;
-use nsode_parser::{CanonicalSystem, Skeleton};
+use nsode_parser::{CanonicalSystem, Skeleton, Token};
 
 use crate::covariance::Inverse;
 use crate::explained::r2;
@@ -212,7 +212,7 @@ fn finished(
         false => shooter.fit(&values, &fit.initial, &[], 0)?,
     };
     let (errors, covariance) = uncertainty(problem, values.len(), shooter, &fit);
-    let sharpness = sharpness(problem, &fit.leftover.sse, values.len());
+    let sharpness = sharpness(problem, &fit.leftover.sse, scales(&shape));
     Some(Finished::Fit(Box::new(Refined {
         system,
         skeleton: shape,
@@ -228,6 +228,12 @@ fn finished(
         covariance,
         sse: fit.leftover.sse,
     })))
+}
+
+/// Constants of a skeleton that are no exponents: these are often whole or half numbers, whose size is no surprise.
+fn scales(skeleton: &Skeleton) -> usize {
+    let exponents = skeleton.tokens().iter().filter(|t| **t == Token::Power);
+    skeleton.slots().saturating_sub(exponents.count())
 }
 
 /// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.

@@ -39,6 +39,9 @@ fn all_ways_to_write_a_law_have_one_skeleton() {
                 law.name
             );
             assert_eq!(skeleton, expected, "{}: {text}", law.name);
+            let equations: Vec<&[Token]> = skeleton.equations().collect();
+            assert_eq!(equations.len(), skeleton.dimension());
+            assert_eq!(equations.concat(), skeleton.tokens());
             // Equal functions have equal constants, too.
             let first = first.get_or_insert_with(|| constants.clone());
             for (a, b) in first.iter().zip(&constants) {

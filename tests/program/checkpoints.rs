@@ -102,6 +102,47 @@ fn it_is_found_beside_an_installed_program() {
 }
 
 #[test]
+fn of_two_networks_the_one_for_as_many_states_is_asked() {
+    let place = folder();
+    for name in ["scalar", "systems"] {
+        let own = place.path().join("both").join(name);
+        fs::create_dir_all(&own).unwrap();
+        for (name, bytes) in crate::support::contents(tiny_checkpoint()) {
+            fs::write(own.join(name), bytes).unwrap();
+        }
+    }
+    for (series, expected) in [
+        ("yeast.csv", "both/scalar"),
+        ("lynx_hare.csv", "both/systems"),
+    ] {
+        let asked = |checkpoint: &str| {
+            let mut command = nsode_in(place.path());
+            let series = root().join("data/examples").join(series);
+            command
+                .arg("infer")
+                .arg(series)
+                .args(["--json", "--checkpoint"]);
+            infer(
+                command
+                    .arg(checkpoint)
+                    .args(["--proposers", "transformer:5"]),
+            )["checkpoint"]
+                .clone()
+        };
+        assert_eq!(asked("both"), expected);
+        // One is asked whatever its name.
+        assert_eq!(asked("both/scalar"), "both/scalar");
+    }
+    fs::remove_dir_all(place.path().join("both/systems")).unwrap();
+    let mut command = nsode_in(place.path());
+    command
+        .arg("infer")
+        .arg(root().join("data/examples/lynx_hare.csv"));
+    let document = infer(command.args(["--json", "--checkpoint", "both"]));
+    assert_eq!(document["checkpoint"], "both/scalar");
+}
+
+#[test]
 fn too_many_states_for_the_network() {
     let place = folder();
     let mut simulate = nsode_in(place.path());

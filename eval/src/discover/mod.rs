@@ -112,7 +112,7 @@ pub fn discover(
     let unweighted = without(Part::Weights).then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
-    let (seeds, mut origins) = gather(problem, proposers, options.local, &mut warnings)?;
+    let (seeds, mut origins) = gather(problem, proposers, options, &mut warnings)?;
     let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
     search.refine_until_enough(problem, &seeds, &mut origins);

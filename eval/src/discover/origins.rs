@@ -4,20 +4,25 @@ use std::collections::HashMap;
 
 use nsode_parser::Skeleton;
 
-use super::recombine::recombined;
+use super::Options;
+use super::recombine::Equations;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
+/// Systems that are fitted whatever is thought of their equations.
+const FEWEST: usize = 64;
+
 /// Everybody who proposed a skeleton, the first first.
 pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 
-/// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns. With `local`, what can be
-/// put together from their equations is one more list, of variants.
+/// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns. Where
+/// variants are wanted, systems that can be put together from the proposed equations are one more list, and those that
+/// cannot hold are left out, unless there are few.
 pub(super) fn gather(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
-    local: bool,
+    options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<Seed>, Origins), Error> {
     let mut lists = Vec::new();
@@ -34,9 +39,14 @@ pub(super) fn gather(
     if let (true, Some(error)) = (lists.is_empty(), failure) {
         return Err(error);
     }
-    if local {
+    let equations = (options.local && problem.dimension() > 1).then(|| {
         let all = lists.iter().flat_map(|(_, seeds)| seeds);
-        lists.insert(0, (ProposerKind::Local, recombined(problem, all)));
+        Equations::new(problem, all)
+    });
+    if let Some(equations) = &equations {
+        let mut systems = equations.systems();
+        systems.retain(|seed| options.filter.admits(&seed.skeleton));
+        lists.insert(0, (ProposerKind::Local, systems));
     }
     let most = lists
         .iter()
@@ -59,6 +69,14 @@ pub(super) fn gather(
                 }
             }
         }
+    }
+    if let Some(equations) = &equations {
+        let (hold, others): (Vec<Seed>, Vec<Seed>) = seeds
+            .into_iter()
+            .partition(|seed| equations.may_hold(&seed.skeleton));
+        let left = FEWEST.saturating_sub(hold.len());
+        seeds = hold;
+        seeds.extend(others.into_iter().take(left));
     }
     Ok((seeds, origins))
 }

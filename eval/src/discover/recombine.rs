@@ -23,6 +23,11 @@ const MOST: usize = 64;
 /// Equations of a state that are combined, at most: those that are best by one of the tolerances.
 const BEST: usize = 24;
 
+/// How many times more than the best of its state an equation may leave over, as a root mean square, in a system that may
+/// hold; the smoothed curves tell no less than so much apart.
+const FAR: f64 = 10.0;
+const BLUNT: f64 = 5e-3;
+
 /// An equation as it was proposed, its slots counted from 0.
 struct Proposed {
     state: usize,
@@ -52,48 +57,77 @@ impl Judged {
     }
 }
 
-/// Systems of the best equations of `seeds`, best first; none of one state.
-pub(super) fn recombined<'a>(
-    problem: &Problem,
-    seeds: impl Iterator<Item = &'a Seed>,
-) -> Vec<Seed> {
-    let dimension = problem.dimension();
-    if dimension < 2 {
-        return Vec::new();
-    }
-    let proposed = equations(dimension, seeds);
-    let judged = proposed.par_iter().filter_map(|one| judge(problem, one));
-    let mut states: Vec<Vec<Judged>> = (0..dimension).map(|_| Vec::new()).collect();
-    for one in judged.collect::<Vec<_>>() {
-        if let Some(own) = states.get_mut(one.state) {
-            own.push(one);
+/// The different equations of each state that were proposed, fitted to the smoothed curves.
+pub(super) struct Equations {
+    states: Vec<Vec<Judged>>,
+}
+
+impl Equations {
+    /// Those of `seeds`.
+    pub fn new<'a>(problem: &Problem, seeds: impl Iterator<Item = &'a Seed>) -> Equations {
+        let proposed = equations(problem.dimension(), seeds);
+        let judged = proposed.par_iter().filter_map(|one| judge(problem, one));
+        let mut states: Vec<Vec<Judged>> = Vec::new();
+        states.resize_with(problem.dimension(), Vec::new);
+        for one in judged.collect::<Vec<_>>() {
+            if let Some(own) = states.get_mut(one.state) {
+                own.push(one);
+            }
         }
+        Equations { states }
     }
-    let lists = TOLERANCES.map(|tolerance| {
-        let best: Vec<Vec<(f64, &Judged)>> =
-            states.iter().map(|own| best(own, tolerance)).collect();
+
+    /// Systems of the best ones, best first.
+    pub fn systems(&self) -> Vec<Seed> {
+        let lists = TOLERANCES.map(|tolerance| self.best(tolerance));
+        let mut systems: Vec<Seed> = Vec::new();
+        for rank in 0..MOST {
+            for seed in lists.iter().filter_map(|list| list.get(rank)) {
+                if systems.len() < MOST && systems.iter().all(|s| s.skeleton != seed.skeleton) {
+                    systems.push(seed.clone());
+                }
+            }
+        }
+        systems
+    }
+
+    /// The best systems by a tolerance.
+    fn best(&self, tolerance: f64) -> Vec<Seed> {
+        let sorted = |own: &Vec<Judged>| -> Vec<(f64, usize)> {
+            let each = own.iter().enumerate();
+            let mut scored: Vec<(f64, usize)> =
+                each.map(|(i, one)| (one.score(tolerance), i)).collect();
+            scored.sort_by(|a, b| a.0.total_cmp(&b.0));
+            scored.truncate(BEST);
+            scored
+        };
+        let best: Vec<Vec<(f64, usize)>> = self.states.iter().map(sorted).collect();
         let scores: Vec<Vec<f64>> = best
             .iter()
             .map(|own| own.iter().map(|(score, _)| *score).collect())
             .collect();
-        let choices = combine(&scores, MOST);
         let system = |choice: Vec<usize>| {
-            let parts = best.iter().zip(choice);
+            let each = choice.into_iter().zip(&best).zip(&self.states);
             let parts: Option<Vec<&Judged>> =
-                parts.map(|(own, i)| Some(own.get(i)?.1)).collect();
-            joined(dimension, &parts?)
+                each.map(|((i, own), all)| all.get(own.get(i)?.1)).collect();
+            joined(&parts?)
         };
-        choices.into_iter().filter_map(system).collect::<Vec<Seed>>()
-    });
-    let mut systems: Vec<Seed> = Vec::new();
-    for rank in 0..MOST {
-        for seed in lists.iter().filter_map(|list| list.get(rank)) {
-            if systems.len() < MOST && systems.iter().all(|s| s.skeleton != seed.skeleton) {
-                systems.push(seed.clone());
-            }
-        }
+        let choices = combine(&scores, MOST).into_iter();
+        choices.filter_map(system).collect()
     }
-    systems
+
+    /// Whether a system may explain the data: none of its equations leaves far more over along the smoothed curves than
+    /// another one of its state.
+    pub fn may_hold(&self, system: &Skeleton) -> bool {
+        system.equations().zip(&self.states).all(|(tokens, own)| {
+            let least = own
+                .iter()
+                .map(|one| one.misfit)
+                .fold(f64::INFINITY, f64::min);
+            let found = own.iter().find(|one| one.tokens == tokens);
+            found.is_some_and(|one| one.misfit < FAR * FAR * least.max(BLUNT * BLUNT))
+        })
+    }
 }
 
 /// The different equations of all seeds, with the constants of the first that has some.
@@ -157,19 +191,66 @@ fn judge(problem: &Problem, one: &Proposed) -> Option<Judged> {
     })
 }
 
-/// The best equations of a state by a tolerance, with their scores.
-fn best(own: &[Judged], tolerance: f64) -> Vec<(f64, &Judged)> {
-    let mut scored: Vec<(f64, &Judged)> = own.iter().map(|j| (j.score(tolerance), j)).collect();
-    scored.sort_by(|a, b| a.0.total_cmp(&b.0));
-    scored.truncate(BEST);
-    scored
+/// The system of these equations.
+fn joined(parts: &[&Judged]) -> Option<Seed> {
+    let tokens: Vec<Token> = parts
+        .iter()
+        .flat_map(|p| p.tokens.iter().copied())
+        .collect();
+    Some(Seed {
+        skeleton: Skeleton::parse(parts.len(), &tokens).ok()?,
+        constants: Some(
+            parts
+                .iter()
+                .flat_map(|p| p.constants.iter().copied())
+                .collect(),
+        ),
+    })
 }
 
-/// The system of these equations.
-fn joined(dimension: usize, parts: &[&Judged]) -> Option<Seed> {
-    let tokens: Vec<Token> = parts.iter().flat_map(|p| p.tokens.iter().copied()).collect();
-    Some(Seed {
-        skeleton: Skeleton::parse(dimension, &tokens).ok()?,
-        constants: Some(parts.iter().flat_map(|p| p.constants.iter().copied()).collect()),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Sample;
+    use nsode_parser::infix::parse_expr;
+    use nsode_parser::{CanonicalSystem, Names, System};
+
+    fn seed(law: &str) -> Seed {
+        let names = Names::default_for(2);
+        let rhs = law.split(';').map(|text| parse_expr(text, &names).unwrap());
+        let system = CanonicalSystem::new(&System::new(rhs.collect()).unwrap()).unwrap();
+        let (skeleton, _) = system.parts().unwrap();
+        Seed {
+            skeleton,
+            constants: None,
+        }
+    }
+
+    fn problem() -> Problem {
+        let sample = Sample {
+            law: "x1 - 0.5*x1*x2; 0.3*x1*x2 - 0.8*x2",
+            states: &["x1", "x2"],
+            initial: &[&[2.0, 1.0]],
+            times: (0.0, 12.0, 80),
+            noise: 0.01,
+        };
+        Problem::new(sample.make().0.trajectories).unwrap()
+    }
+
+    #[test]
+    fn each_equation_may_be_from_another_system() {
+        let seeds = [
+            seed("x1 - x1*x2; x1 - x2^2"),
+            seed("x2 - x1^2; x2 - x1*x2"),
+            seed("1 - x1; x1*x2"),
+        ];
+        let equations = Equations::new(&problem(), seeds.iter());
+        let systems = equations.systems();
+        assert_eq!(systems.len(), 9);
+        let first = &systems[0];
+        assert_eq!(first.skeleton, seed("x1 - x1*x2; x2 - x1*x2").skeleton);
+        assert_eq!(first.constants.as_ref().map(Vec::len), Some(4));
+        assert!(equations.may_hold(&first.skeleton));
+        assert!(seeds.iter().all(|seed| !equations.may_hold(&seed.skeleton)));
+    }
 }

@@ -41,7 +41,7 @@ const FEW: usize = 3;
 const NEARLY: f64 = 1e-4;
 
 /// Seeds of systems that are fitted in any case, unless a law is exact before: fits take ten times as long.
-const FEWEST_OF_SYSTEMS: usize = 96;
+const FEWEST_OF_SYSTEMS: usize = 128;
 
 /// Seeds between looks at whether they are enough.
 const SLICE: usize = 48;
@@ -203,7 +203,8 @@ impl Search {
             return false;
         };
         let few = best.constants.len() <= FEW * problem.dimension();
-        few && is_nearly_exact(problem, best) && polish(problem, best).is_some_and(|best| best.is_exact(problem))
+        few && is_nearly_exact(problem, best)
+            && polish(problem, best).is_some_and(|best| best.is_exact(problem))
     }
 
     /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
