@@ -158,7 +158,7 @@ fn too_many_states_for_the_network() {
     ]);
     run(&mut simulate, 0);
     let mut command = nsode_in(place.path());
-    command.args(["infer", "a.csv", "--json", "--seconds", "1", "--checkpoint"]);
+    command.args(["infer", "a.csv", "--json", "--seconds", "3", "--checkpoint"]);
     let document = infer(command.arg(tiny_checkpoint()));
     let warnings = strings(&document["warnings"]);
     assert!(

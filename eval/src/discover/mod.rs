@@ -38,6 +38,9 @@ const EXPLAINED: f64 = 0.5;
 /// A range of values below this share of the largest one is hard to tell from none.
 const NARROW: f64 = 0.02;
 
+/// Share of the time, proposing included, until which equations of systems are judged apart.
+const JUDGING: f64 = 0.3;
+
 /// Rounds of variants; each is made of the best laws after the one before.
 const ROUNDS: usize = 3;
 
@@ -112,7 +115,9 @@ pub fn discover(
     let unweighted = without(Part::Weights).then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
-    let (seeds, mut origins) = gather(problem, proposers, options, &mut warnings)?;
+    let judged = Instant::now() + Duration::from_secs_f64(JUDGING * limit);
+    let gathered = gather(problem, proposers, options, judged, &mut warnings)?;
+    let (seeds, mut origins) = (gathered.seeds, gathered.origins);
     let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
     search.refine_until_enough(problem, &seeds, &mut origins);
@@ -144,7 +149,7 @@ pub fn discover(
     }
     // The best law may be another one by now.
     search.discount(problem);
-    let late = search.late;
+    let late = search.late || gathered.late;
     if late {
         warnings.push(format!(
             "the time limit of {} s ended the search before all candidates were refined",

@@ -1,6 +1,7 @@
 //! Who proposed which skeleton.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use nsode_parser::Skeleton;
 
@@ -16,15 +17,26 @@ const FEWEST: usize = 64;
 /// Everybody who proposed a skeleton, the first first.
 pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 
+/// What was proposed.
+pub(super) struct Gathered {
+    /// What is to be fitted, in this order.
+    pub seeds: Vec<Seed>,
+    /// Who proposed it.
+    pub origins: Origins,
+    /// Whether the deadline came before all equations were looked at.
+    pub late: bool,
+}
+
 /// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns. Where
 /// variants are wanted, systems that can be put together from the proposed equations are one more list, and those that
-/// cannot hold are left out, unless there are few.
+/// cannot hold are left out, unless there are few. Their equations are looked at until `deadline`.
 pub(super) fn gather(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
     options: &Options,
+    deadline: Instant,
     warnings: &mut Vec<String>,
-) -> Result<(Vec<Seed>, Origins), Error> {
+) -> Result<Gathered, Error> {
     let mut lists = Vec::new();
     let mut failure = None;
     for proposer in proposers {
@@ -41,7 +53,7 @@ pub(super) fn gather(
     }
     let equations = (options.local && problem.dimension() > 1).then(|| {
         let all = lists.iter().flat_map(|(_, seeds)| seeds);
-        Equations::new(problem, all)
+        Equations::new(problem, all, deadline)
     });
     if let Some(equations) = &equations {
         let mut systems = equations.systems();
@@ -78,5 +90,9 @@ pub(super) fn gather(
         seeds = hold;
         seeds.extend(others.into_iter().take(left));
     }
-    Ok((seeds, origins))
+    Ok(Gathered {
+        seeds,
+        origins,
+        late: equations.is_some_and(|equations| equations.late),
+    })
 }

@@ -6,6 +6,7 @@
 //! combined.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use nsode_parser::{Expr, Skeleton, Token};
 use rayon::prelude::*;
@@ -60,21 +61,30 @@ impl Judged {
 /// The different equations of each state that were proposed, fitted to the smoothed curves.
 pub(super) struct Equations {
     states: Vec<Vec<Judged>>,
+    /// Whether the time was over before all were fitted.
+    pub late: bool,
 }
 
 impl Equations {
-    /// Those of `seeds`.
-    pub fn new<'a>(problem: &Problem, seeds: impl Iterator<Item = &'a Seed>) -> Equations {
+    /// Those of `seeds`, as many as can be fitted until `deadline`.
+    pub fn new<'a>(
+        problem: &Problem,
+        seeds: impl Iterator<Item = &'a Seed>,
+        deadline: Instant,
+    ) -> Equations {
         let proposed = equations(problem.dimension(), seeds);
-        let judged = proposed.par_iter().filter_map(|one| judge(problem, one));
+        let each = proposed.par_iter();
+        let judged = each.map(|one| (Instant::now() < deadline).then(|| judge(problem, one)));
+        let judged: Vec<Option<Option<Judged>>> = judged.collect();
+        let late = judged.iter().any(Option::is_none);
         let mut states: Vec<Vec<Judged>> = Vec::new();
         states.resize_with(problem.dimension(), Vec::new);
-        for one in judged.collect::<Vec<_>>() {
+        for one in judged.into_iter().flatten().flatten() {
             if let Some(own) = states.get_mut(one.state) {
                 own.push(one);
             }
         }
-        Equations { states }
+        Equations { states, late }
     }
 
     /// Systems of the best ones, best first.
@@ -117,16 +127,17 @@ impl Equations {
     }
 
     /// Whether a system may explain the data: none of its equations leaves far more over along the smoothed curves than
-    /// another one of its state.
+    /// another one of its state. Where not all were fitted, nothing is said against any.
     pub fn may_hold(&self, system: &Skeleton) -> bool {
-        system.equations().zip(&self.states).all(|(tokens, own)| {
-            let least = own
-                .iter()
-                .map(|one| one.misfit)
-                .fold(f64::INFINITY, f64::min);
-            let found = own.iter().find(|one| one.tokens == tokens);
-            found.is_some_and(|one| one.misfit < FAR * FAR * least.max(BLUNT * BLUNT))
-        })
+        self.late
+            || system.equations().zip(&self.states).all(|(tokens, own)| {
+                let least = own
+                    .iter()
+                    .map(|one| one.misfit)
+                    .fold(f64::INFINITY, f64::min);
+                let found = own.iter().find(|one| one.tokens == tokens);
+                found.is_some_and(|one| one.misfit < FAR * FAR * least.max(BLUNT * BLUNT))
+            })
     }
 }
 
@@ -214,6 +225,7 @@ mod tests {
     use crate::samples::Sample;
     use nsode_parser::infix::parse_expr;
     use nsode_parser::{CanonicalSystem, Names, System};
+    use std::time::Duration;
 
     fn seed(law: &str) -> Seed {
         let names = Names::default_for(2);
@@ -244,7 +256,11 @@ mod tests {
             seed("x2 - x1^2; x2 - x1*x2"),
             seed("1 - x1; x1*x2"),
         ];
-        let equations = Equations::new(&problem(), seeds.iter());
+        let equations = Equations::new(
+            &problem(),
+            seeds.iter(),
+            Instant::now() + Duration::from_secs(60),
+        );
         let systems = equations.systems();
         assert_eq!(systems.len(), 9);
         let first = &systems[0];
