@@ -34,7 +34,8 @@ pub fn checkpoint(directory: &Path, states: usize) -> PathBuf {
         _ => [SYSTEMS, SCALAR],
     };
     let own = own.map(|name| directory.join(name));
-    let found = own.into_iter().find(|directory| is_one(directory));
+    // One that is damaged is meant all the same: an error will say so.
+    let found = own.into_iter().find(|directory| directory.is_dir());
     match found {
         Some(found) if !is_one(directory) => found,
         _ => directory.to_path_buf(),

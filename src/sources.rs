@@ -250,8 +250,8 @@ fn load(directory: &Path, device: Device) -> Result<Predictor, Fault> {
             ..
         } => Fault::new(
             format!("{} is missing: there is no checkpoint", file.display()),
-            "Name the directory of a trained network with --checkpoint, or go on without one with \
-             --proposers sparse.",
+            "Name the directory of a trained network with --checkpoint, or one that has such directories named \
+             scalar and systems, or go on without one with --proposers sparse.",
         ),
         error => error.into(),
     })

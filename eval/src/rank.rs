@@ -4,6 +4,8 @@
 //! floored at the integrator's accuracy; they are Gaussian, or as the problem's loss says. docs/ranking.md says what
 //! was measured.
 
+use nsode_parser::{Skeleton, Token};
+
 use crate::problem::Problem;
 
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
@@ -39,12 +41,18 @@ pub fn bic(problem: &Problem, deviance: &[f64], parameters: usize) -> f64 {
 /// What `constants` cost beyond the `½·ln n` each of the criterion, in nats. That is the logarithm of how much narrower
 /// than the constant's own size the data make it, up to the noise; clean data make it narrower still, by as much as the
 /// residuals, `sums` of squares a state, are below those of noise. Without it a law with a term that is nearly 0 passes for
-/// as good as the one without.
+/// as good as the one without. Exponents are none of them ([`scales`]).
 pub fn sharpness(problem: &Problem, sums: &[f64], constants: usize) -> f64 {
     let floors = problem.floors().into_iter().map(f64::sqrt);
     let found = problem.deviations(sums).into_iter().zip(floors);
     let each = found.map(|(found, floor)| (QUIET / found.max(floor)).ln().max(0.0));
     constants as f64 * each.sum::<f64>() / problem.dimension() as f64
+}
+
+/// Constants of a skeleton that are no exponents: these are often whole or half numbers, whose size is no surprise.
+pub fn scales(skeleton: &Skeleton) -> usize {
+    let exponents = skeleton.tokens().iter().filter(|t| **t == Token::Power);
+    skeleton.slots().saturating_sub(exponents.count())
 }
 
 /// What the logarithms of weights are multiplied by where the best law leaves over noise of this standard deviation. The

@@ -5,14 +5,14 @@
 //! the simpler law. Everything here is in normalised units.
 
 use nalgebra::DMatrix;
-use nsode_parser::{CanonicalSystem, Skeleton, Token};
+use nsode_parser::{CanonicalSystem, Skeleton};
 
 use crate::covariance::Inverse;
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
-use crate::rank::{bic, sharpness};
+use crate::rank::{bic, scales, sharpness};
 use crate::shooting::{Fit, Shooter};
 
 /// Pulls towards the data when shooting alone fails, in inverse spans of time.
@@ -228,12 +228,6 @@ fn finished(
         covariance,
         sse: fit.leftover.sse,
     })))
-}
-
-/// Constants of a skeleton that are no exponents: these are often whole or half numbers, whose size is no surprise.
-fn scales(skeleton: &Skeleton) -> usize {
-    let exponents = skeleton.tokens().iter().filter(|t| **t == Token::Power);
-    skeleton.slots().saturating_sub(exponents.count())
 }
 
 /// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.

@@ -208,3 +208,25 @@ fn doubts_are_said() {
     assert!(said(&path(&|t| (3.0 * t).cos())).contains("no law explains"));
     assert_eq!(said(&path(&|t| 5.0 * (-0.5 * t).exp())), "");
 }
+
+#[test]
+fn what_the_smoothed_curves_deny_is_found_where_they_are_wrong() {
+    // Fewer than two points a bend: no curve through them is the solution.
+    let path = solve(
+        &["x1 - 0.5*x1*x2", "0.3*x1*x2 - 0.8*x2"],
+        &[2.0, 1.0],
+        24.0,
+        16,
+    );
+    let problem = Problem::new(vec![path]).unwrap();
+    let frequent: Vec<Box<dyn Proposer>> = vec![
+        Box::new(nsode_eval::frequent::Frequent::default()),
+        Box::new(Sparse::default()),
+    ];
+    let options = Options {
+        seconds: 300.0,
+        ..Options::default()
+    };
+    let found = discover(&problem, &frequent, &options).unwrap();
+    assert!(found.candidates[0].r2 > 0.999, "{}", found.candidates[0].r2);
+}

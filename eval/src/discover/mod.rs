@@ -117,10 +117,13 @@ pub fn discover(
     let mut warnings = Vec::new();
     let judged = Instant::now() + Duration::from_secs_f64(JUDGING * limit);
     let gathered = gather(problem, proposers, options, judged, &mut warnings)?;
-    let (seeds, mut origins) = (gathered.seeds, gathered.origins);
+    let mut origins = gathered.origins;
     let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
-    search.refine_until_enough(problem, &seeds, &mut origins);
+    search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+    if !search.follows(problem) {
+        search.refine_until_enough(problem, &gathered.others, &mut origins);
+    }
     search.allow(VARYING);
     if options.local {
         for _ in 0..ROUNDS {

@@ -11,9 +11,6 @@ use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
-/// Systems that are fitted whatever is thought of their equations.
-const FEWEST: usize = 64;
-
 /// Everybody who proposed a skeleton, the first first.
 pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 
@@ -21,6 +18,9 @@ pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 pub(super) struct Gathered {
     /// What is to be fitted, in this order.
     pub seeds: Vec<Seed>,
+    /// What is to be fitted if none of these explains the data: systems that do not hold along the smoothed curves. They may
+    /// hold all the same where the curves are wrong.
+    pub others: Vec<Seed>,
     /// Who proposed it.
     pub origins: Origins,
     /// Whether the deadline came before all equations were looked at.
@@ -29,7 +29,7 @@ pub(super) struct Gathered {
 
 /// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns. Where
 /// variants are wanted, systems that can be put together from the proposed equations are one more list, and those that
-/// cannot hold are left out, unless there are few. Their equations are looked at until `deadline`.
+/// hardly hold are apart. Their equations are looked at until `deadline`.
 pub(super) fn gather(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
@@ -56,8 +56,7 @@ pub(super) fn gather(
         Equations::new(problem, all, deadline)
     });
     if let Some(equations) = &equations {
-        let mut systems = equations.systems();
-        systems.retain(|seed| options.filter.admits(&seed.skeleton));
+        let systems = equations.systems(|skeleton| options.filter.admits(skeleton));
         lists.insert(0, (ProposerKind::Local, systems));
     }
     let most = lists
@@ -71,8 +70,14 @@ pub(super) fn gather(
         for (kind, list) in &lists {
             let Some(seed) = list.get(rank) else { continue };
             match origins.get_mut(&seed.skeleton) {
-                // Proposed by others, only put together again.
-                Some(sources) if *sources == [ProposerKind::Local] => *sources = vec![*kind],
+                // Proposed by others, only put together again; theirs may be the better start.
+                Some(sources) if *sources == [ProposerKind::Local] => {
+                    *sources = vec![*kind];
+                    let known = seeds.iter_mut().find(|s| s.skeleton == seed.skeleton);
+                    if let (Some(known), Some(constants)) = (known, &seed.constants) {
+                        known.constants = Some(constants.clone());
+                    }
+                }
                 Some(sources) if !sources.contains(kind) => sources.push(*kind),
                 Some(_) => {}
                 None => {
@@ -82,16 +87,14 @@ pub(super) fn gather(
             }
         }
     }
-    if let Some(equations) = &equations {
-        let (hold, others): (Vec<Seed>, Vec<Seed>) = seeds
-            .into_iter()
-            .partition(|seed| equations.may_hold(&seed.skeleton));
-        let left = FEWEST.saturating_sub(hold.len());
-        seeds = hold;
-        seeds.extend(others.into_iter().take(left));
-    }
+    let hold = |seed: &Seed| {
+        let may_hold = |equations: &Equations| equations.may_hold(&seed.skeleton);
+        equations.as_ref().is_none_or(may_hold)
+    };
+    let (seeds, others) = seeds.into_iter().partition(hold);
     Ok(Gathered {
         seeds,
+        others,
         origins,
         late: equations.is_some_and(|equations| equations.late),
     })

@@ -21,6 +21,9 @@ use crate::proposer::Seed;
 /// Systems made, at most.
 const MOST: usize = 64;
 
+/// How many times as many are looked at, of which some are not admitted.
+const WIDE: usize = 4;
+
 /// Equations of a state that are combined, at most: those that are best by one of the tolerances.
 const BEST: usize = 24;
 
@@ -87,9 +90,13 @@ impl Equations {
         Equations { states, late }
     }
 
-    /// Systems of the best ones, best first.
-    pub fn systems(&self) -> Vec<Seed> {
-        let lists = TOLERANCES.map(|tolerance| self.best(tolerance));
+    /// Systems of the best ones, best first, of those that are admitted.
+    pub fn systems(&self, admitted: impl Fn(&Skeleton) -> bool) -> Vec<Seed> {
+        let lists = TOLERANCES.map(|tolerance| {
+            let mut best = self.best(tolerance);
+            best.retain(|seed| admitted(&seed.skeleton));
+            best
+        });
         let mut systems: Vec<Seed> = Vec::new();
         for rank in 0..MOST {
             for seed in lists.iter().filter_map(|list| list.get(rank)) {
@@ -122,22 +129,21 @@ impl Equations {
                 each.map(|((i, own), all)| all.get(own.get(i)?.1)).collect();
             joined(&parts?)
         };
-        let choices = combine(&scores, MOST).into_iter();
+        let choices = combine(&scores, WIDE * MOST).into_iter();
         choices.filter_map(system).collect()
     }
 
     /// Whether a system may explain the data: none of its equations leaves far more over along the smoothed curves than
-    /// another one of its state. Where not all were fitted, nothing is said against any.
+    /// another one of its state. Nothing is said against what could not be fitted.
     pub fn may_hold(&self, system: &Skeleton) -> bool {
-        self.late
-            || system.equations().zip(&self.states).all(|(tokens, own)| {
-                let least = own
-                    .iter()
-                    .map(|one| one.misfit)
-                    .fold(f64::INFINITY, f64::min);
-                let found = own.iter().find(|one| one.tokens == tokens);
-                found.is_some_and(|one| one.misfit < FAR * FAR * least.max(BLUNT * BLUNT))
-            })
+        system.equations().zip(&self.states).all(|(tokens, own)| {
+            let least = own
+                .iter()
+                .map(|one| one.misfit)
+                .fold(f64::INFINITY, f64::min);
+            let found = own.iter().find(|one| one.tokens == tokens);
+            found.is_none_or(|one| one.misfit < FAR * FAR * least.max(BLUNT * BLUNT))
+        })
     }
 }
 
@@ -261,7 +267,7 @@ mod tests {
             seeds.iter(),
             Instant::now() + Duration::from_secs(60),
         );
-        let systems = equations.systems();
+        let systems = equations.systems(|_| true);
         assert_eq!(systems.len(), 9);
         let first = &systems[0];
         assert_eq!(first.skeleton, seed("x1 - x1*x2; x2 - x1*x2").skeleton);

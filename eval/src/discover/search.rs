@@ -43,6 +43,9 @@ const NEARLY: f64 = 1e-4;
 /// Seeds of systems that are fitted in any case, unless a law is exact before: fits take ten times as long.
 const FEWEST_OF_SYSTEMS: usize = 128;
 
+/// R² of a law from which it follows the data.
+const FOLLOWS: f64 = 0.9;
+
 /// Seeds between looks at whether they are enough.
 const SLICE: usize = 48;
 
@@ -182,6 +185,12 @@ impl Search {
     /// Whether a law is known that leaves nothing but noise.
     fn explains(&self, problem: &Problem) -> bool {
         self.done.values().any(|fit| fit.reaches_noise(problem))
+    }
+
+    /// Whether a law is known that leaves nothing but noise, and not because everything was taken for noise.
+    pub fn follows(&self, problem: &Problem) -> bool {
+        let mut fits = self.done.values();
+        fits.any(|fit| fit.r2 > FOLLOWS && fit.reaches_noise(problem))
     }
 
     fn is_enough(&self, problem: &Problem) -> bool {

@@ -7,7 +7,7 @@ use crate::discover::Constant;
 use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{Problem, RESOLUTION};
-use crate::rank::{bic, sharpness};
+use crate::rank::{bic, scales, sharpness};
 use crate::refine::Refined;
 use crate::setting::Setting;
 
@@ -177,7 +177,7 @@ impl Guess {
             .collect();
         let finite = covariance.iter().all(|v| v.is_finite());
         let states: usize = fitted.initial.iter().map(Vec::len).sum();
-        let free = spread.rank.saturating_sub(states);
+        let free = spread.rank.saturating_sub(states).min(scales(&skeleton));
         Some(Refined {
             system,
             skeleton,

@@ -29,7 +29,8 @@ enum Part {
 /// The weights of a network of the shape `large`, flat, which computes what that of the shape `small` does with
 /// `values`; what is new in it is drawn by `seed`. It may be wider (heads stay as wide, there are only more of them)
 /// and deeper, have room for more states and longer skeletons, and look at more anchors. `None` where it has less of
-/// anything but anchors, or differs in something else.
+/// anything but anchors, or differs in something else; with another number of anchors it sees other tokens, and computes
+/// nearly the same.
 pub(crate) fn grown(
     (small, values): (&ModelConfig, &[f32]),
     large: &ModelConfig,
