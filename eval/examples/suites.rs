@@ -90,15 +90,24 @@ const SUITES: [(&str, Split, Option<u64>, &str); 4] = [
 #[derive(serde::Deserialize)]
 struct Training {
     seed: u64,
-    generator: toml::Table,
+    /// A table, or the name of a file beside the training's.
+    generator: toml::Value,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let config = arguments.next().ok_or("no configuration")?;
     let directory = arguments.next().ok_or("no directory")?;
-    let training: Training = toml::from_str(&fs::read_to_string(config)?)?;
-    let config = Config::from_toml(&training.generator.to_string())?;
+    let training: Training = toml::from_str(&fs::read_to_string(&config)?)?;
+    let folder = Path::new(&config).parent().unwrap_or(Path::new(""));
+    let config = match &training.generator {
+        toml::Value::Table(table) => Config::from_toml(&table.to_string())?,
+        file => {
+            let file = folder.join(file.as_str().ok_or("generator is no table and no file")?);
+            Config::from_toml(&fs::read_to_string(file)?)?
+        }
+    };
+    fs::create_dir_all(&directory)?;
     for (name, split, seed, description) in SUITES {
         let seed = seed.unwrap_or(training.seed);
         let sampler = Sampler::new(config.clone(), seed).split(split);
