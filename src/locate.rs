@@ -29,6 +29,9 @@ pub fn checkpoints() -> Option<PathBuf> {
 /// The checkpoint for systems of so many states: `directory` itself, or of the two in it the one that is meant for
 /// them, or the other, if there is only that.
 pub fn checkpoint(directory: &Path, states: usize) -> PathBuf {
+    if is_one(directory) {
+        return directory.to_path_buf();
+    }
     let own = match states {
         1 => [SCALAR, SYSTEMS],
         _ => [SYSTEMS, SCALAR],
@@ -36,10 +39,7 @@ pub fn checkpoint(directory: &Path, states: usize) -> PathBuf {
     let own = own.map(|name| directory.join(name));
     // One that is damaged is meant all the same: an error will say so.
     let found = own.into_iter().find(|directory| directory.is_dir());
-    match found {
-        Some(found) if !is_one(directory) => found,
-        _ => directory.to_path_buf(),
-    }
+    found.unwrap_or_else(|| directory.to_path_buf())
 }
 
 fn is_one(directory: &Path) -> bool {

@@ -201,9 +201,14 @@ impl Sources {
     ///
     /// # Errors
     /// What is wrong with its checkpoint.
-    pub fn load(&self, states: usize) -> Result<Option<Predictor>, Fault> {
-        match (&self.network, self.checkpoint(states)) {
-            (Network::At { device, .. }, Some(directory)) => load(&directory, *device).map(Some),
+    pub fn load(&self, states: usize) -> Result<Option<Arc<Predictor>>, Fault> {
+        match &self.network {
+            Network::At {
+                directory, device, ..
+            } => {
+                let network = load(&locate::checkpoint(directory, states), *device)?;
+                Ok(Some(Arc::new(network)))
+            }
             _ => Ok(None),
         }
     }

@@ -19,6 +19,7 @@ use nsode_eval::metric::Reference;
 use nsode_eval::suite::{Grid, KnownSystem, Runs};
 use nsode_generator::random::uniform;
 use nsode_generator::{Config, Sample, Sampler, Split, Trajectory};
+use nsode_model::config::{GeneratorSource, TrainConfig};
 use nsode_parser::Names;
 use nsode_parser::infix::parse_system;
 use nsode_parser::print::{infix_rounded, number};
@@ -86,27 +87,16 @@ const SUITES: [(&str, Split, Option<u64>, &str); 4] = [
     ),
 ];
 
-/// What matters here of a configuration of training.
-#[derive(serde::Deserialize)]
-struct Training {
-    seed: u64,
-    /// A table, or the name of a file beside the training's.
-    generator: toml::Value,
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let config = arguments.next().ok_or("no configuration")?;
     let directory = arguments.next().ok_or("no directory")?;
-    let training: Training = toml::from_str(&fs::read_to_string(&config)?)?;
-    let folder = Path::new(&config).parent().unwrap_or(Path::new(""));
-    let config = match &training.generator {
-        toml::Value::Table(table) => Config::from_toml(&table.to_string())?,
-        file => {
-            let file = folder.join(file.as_str().ok_or("generator is no table and no file")?);
-            Config::from_toml(&fs::read_to_string(file)?)?
-        }
+    let training = TrainConfig::from_file(Path::new(&config))?;
+    // A file that it names is read with it.
+    let GeneratorSource::Inline(generator) = &training.generator else {
+        return Err("the configuration has no generator".into());
     };
+    let config = Config::from_toml(&generator.to_string())?;
     fs::create_dir_all(&directory)?;
     for (name, split, seed, description) in SUITES {
         let seed = seed.unwrap_or(training.seed);

@@ -44,13 +44,17 @@ fn example(name: &str) -> Trajectory {
 }
 
 fn find(path: Trajectory) -> Discovery {
+    find_by(&proposers(), path)
+}
+
+fn find_by(proposers: &[Box<dyn Proposer>], path: Trajectory) -> Discovery {
     let problem = Problem::new(vec![path]).unwrap();
     // A generous cap, so that a busy machine changes nothing.
     let options = Options {
         seconds: 300.0,
         ..Options::default()
     };
-    discover(&problem, &proposers(), &options).unwrap()
+    discover(&problem, proposers, &options).unwrap()
 }
 
 fn best(path: Trajectory) -> Candidate {
@@ -218,15 +222,10 @@ fn what_the_smoothed_curves_deny_is_found_where_they_are_wrong() {
         24.0,
         16,
     );
-    let problem = Problem::new(vec![path]).unwrap();
-    let frequent: Vec<Box<dyn Proposer>> = vec![
+    let proposers: Vec<Box<dyn Proposer>> = vec![
         Box::new(nsode_eval::frequent::Frequent::default()),
         Box::new(Sparse::default()),
     ];
-    let options = Options {
-        seconds: 300.0,
-        ..Options::default()
-    };
-    let found = discover(&problem, &frequent, &options).unwrap();
+    let found = find_by(&proposers, path);
     assert!(found.candidates[0].r2 > 0.999, "{}", found.candidates[0].r2);
 }

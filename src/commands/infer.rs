@@ -8,7 +8,6 @@ mod arguments;
 mod beliefs;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use nsode_eval::emit::emit;
@@ -220,7 +219,7 @@ fn proposers(
         }
         _ => {}
     }
-    Ok(sources.proposers(network.map(Arc::new), &config.options.filter))
+    Ok(sources.proposers(network, &config.options.filter))
 }
 
 /// Why a law can't be sought in a table that could be read.

@@ -44,25 +44,16 @@ pub(crate) fn grown(
         decoder_layers: small.decoder_layers,
         max_dimension: small.max_dimension,
         max_tokens: small.max_tokens,
-        inputs: match (&own.inputs, &small.inputs) {
-            (
-                Inputs::Anchors {
-                    neighbours,
-                    frequencies,
-                    ..
-                },
-                Inputs::Anchors { count, .. },
-            ) => Inputs::Anchors {
-                count: *count,
-                neighbours: neighbours.clone(),
-                frequencies: *frequencies,
-            },
-            (own, _) => own.clone(),
-        },
         base: small.base,
         ..own.clone()
     };
-    let fits = same(large) == *small
+    let mut seen = same(large);
+    if let (Inputs::Anchors { count, .. }, Inputs::Anchors { count: own, .. }) =
+        (&mut seen.inputs, &small.inputs)
+    {
+        *count = *own;
+    }
+    let fits = seen == *small
         && large.d_model >= small.d_model
         && large.encoder_layers >= small.encoder_layers
         && large.decoder_layers >= small.decoder_layers

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Instant;
 
 use nsode_eval::bench::store::{RunConfig, digest};
@@ -170,7 +169,7 @@ fn by_states(
     for states in dimensions(config) {
         let checkpoint = sources.checkpoint(states);
         if !loaded.contains_key(&checkpoint) {
-            let network = sources.load(states)?.map(Arc::new);
+            let network = sources.load(states)?;
             loaded.insert(checkpoint.clone(), network);
         }
         let network = loaded.get(&checkpoint).cloned().flatten();
