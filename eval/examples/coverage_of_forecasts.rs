@@ -1,8 +1,9 @@
 //! How often the truth lies in the bands of forecasts, on fresh random laws.
 //!
-//! `cargo run --release -p nsode-eval --example coverage_of_forecasts -- data/configs/scalar.toml 200 0.05 [CHECKPOINT]`
+//! `cargo run --release -p nsode-eval --example coverage_of_forecasts -- data/configs/scalar.toml 200 0.05 [CHECKPOINT] [FIRST]`
 //!
-//! Each case is a law of one state from the generator's distribution, with a seed that nothing else uses. The
+//! Each case is a law of one state from the generator's distribution, with a seed that nothing else uses; FIRST is the
+//! number of the first skeleton that is taken, 0 unless given. The
 //! first 60 % of its solution's span are observed at 60 points with the given multiplicative noise; the rest is
 //! forecast from these. At 20 times the truth is compared with the bands of several levels. Two forecasters are
 //! measured: one that is told the law's shape and fits its constants, so that only the noise is in doubt, and the
@@ -44,9 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [config, count, noise, checkpoint @ ..] = arguments.as_slice() else {
         return Err(
-            "give a configuration, a number of cases, a noise, and perhaps a checkpoint".into(),
+            "give a configuration, a number of cases, a noise, and perhaps a checkpoint and the first skeleton's number".into(),
         );
     };
+    let first: u64 = checkpoint.get(1).map_or(Ok(0), |text| text.parse())?;
     let config = Config::from_toml(&fs::read_to_string(config)?)?;
     let (count, noise): (usize, f64) = (count.parse()?, noise.parse()?);
     let sampler = Sampler::new(config, SEED);
@@ -58,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // One solution a skeleton, in the order of the distribution.
     let mut cases = Vec::new();
-    let mut skeleton = 0;
+    let mut skeleton = first;
     while cases.len() < count {
         let sample = sampler.block(skeleton).into_iter().flatten().next();
         cases.extend(sample.map(|s| (skeleton, s)));
@@ -125,16 +127,14 @@ fn judge(
         None => discover(&problem, proposers, &options),
     };
     let found = found.ok()?;
-    let problem = problem.with_noise(found.noise);
+    let problem = found.problem;
     // Draws of their own for each case: shared ones would share their luck.
     let ensemble = Ensemble::new(&problem, &found.candidates, DRAWS, number)?;
     let horizon = *truth.times().last()?;
     let mut counts = Counts::default();
     let mut lost = false;
     for (level, count) in LEVELS.iter().zip(&mut counts) {
-        let forecast = ensemble
-            .forecast(std::slice::from_ref(&path), horizon, *level)
-            .ok()?;
+        let forecast = ensemble.forecast(horizon, *level).ok()?;
         let band = forecast.bands.first()?;
         lost |= band.lost > 0.01;
         for i in 1..=JUDGED {

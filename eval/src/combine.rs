@@ -3,10 +3,42 @@
 
 use crate::problem::FLOOR;
 
-/// Root mean square residuals below which equations count as equally good. The integral form has an error of
-/// its own, the smoother's, of unknown size; where it is taken for signal, true laws lose to longer ones. So
-/// candidates come from each of these, in turns.
-pub(crate) const TOLERANCES: [f64; 5] = [FLOOR, 1e-4, 5e-4, 2.5e-3, 1e-2];
+/// How closely the residuals of an integral form are believed, when equations are compared by them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trust {
+    /// Root mean square residuals below which equations count as equally good.
+    pub tolerance: f64,
+    /// Residuals that count as independent of each other, at most.
+    pub witnesses: f64,
+}
+
+impl Trust {
+    const fn to(tolerance: f64) -> Trust {
+        Trust {
+            tolerance,
+            witnesses: f64::INFINITY,
+        }
+    }
+
+    /// What a mean squared residual of so many cells weighs, to be added to what the equation costs.
+    pub fn weight(self, misfit: f64, cells: f64) -> f64 {
+        cells.min(self.witnesses) * misfit.max(self.tolerance * self.tolerance).ln()
+    }
+}
+
+/// The integral form has an error of its own, the smoother's, of unknown size, that is alike at neighbouring times; where it
+/// is taken for signal, true laws lose to longer ones. So candidates come from each of these, in turns.
+pub(crate) const TRUSTS: [Trust; 6] = [
+    Trust::to(FLOOR),
+    Trust::to(1e-4),
+    Trust::to(5e-4),
+    Trust::to(2.5e-3),
+    Trust::to(1e-2),
+    Trust {
+        tolerance: FLOOR,
+        witnesses: 60.0,
+    },
+];
 
 /// Indices into the lists, one a list, in the order of the sum of their scores, the lowest first; at most `most`.
 pub(crate) fn combine(scores: &[Vec<f64>], most: usize) -> Vec<Vec<usize>> {

@@ -29,12 +29,17 @@ impl Inverse {
         let mut units = Vec::with_capacity(jacobian.ncols());
         for (i, mut column) in jacobian.column_iter_mut().enumerate() {
             let norm = if held(i) { 0.0 } else { column.norm() };
-            let unit = match norm > 0.0 && norm.is_finite() {
-                true => norm.recip(),
-                false => 0.0,
-            };
-            column *= unit;
-            units.push(unit);
+            match norm > 0.0 && norm.is_finite() {
+                true => {
+                    column *= norm.recip();
+                    units.push(norm.recip());
+                }
+                // Not by a product: what is not finite would stay so, and the decomposition of it would not end.
+                false => {
+                    column.fill(0.0);
+                    units.push(0.0);
+                }
+            }
         }
         let n = units.len();
         // By a decomposition of the Jacobian itself: its product with itself would lose half of the digits.
@@ -88,6 +93,8 @@ mod tests {
         assert_eq!(inverse.unknown, [false, true, true, true, false]);
         assert_eq!(inverse.rank, 2);
         assert_eq!(inverse.matrix[(4, 4)], 0.0);
+        let broken = DMatrix::from_row_slice(2, 2, &[f64::NAN, 0.0, 1e200, 1.0]);
+        assert_eq!(Inverse::new(broken, &[]).unknown, [true, false]);
         let free = DMatrix::from_row_slice(2, 2, &[2.0, 1.0, 0.0, 4.0]);
         let product = free.tr_mul(&free) * Inverse::new(free, &[]).matrix;
         assert!((product - DMatrix::identity(2, 2)).norm() < 1e-12);

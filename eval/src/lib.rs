@@ -7,6 +7,7 @@
 
 pub mod bench;
 mod combine;
+mod condensed;
 pub mod covariance;
 pub mod discover;
 pub mod emit;

@@ -1,4 +1,4 @@
-//! What a reader must know before relying on an answer: that perhaps none of the laws is right; that several fit
+//! What a reader must know before relying on an answer: that the law is chaotic; that perhaps none of the laws is right; that several fit
 //! equally well, and where they part; that the data leave a constant open; that some values are outliers; that
 //! residuals and a given noise do not agree.
 
@@ -37,6 +37,14 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
         return Vec::new();
     };
     let mut notes = Vec::new();
+    let pieces = problem.pieces();
+    if pieces.iter().any(|piece| piece.rows.start > 0) {
+        notes.push(format!(
+            "neighbouring solutions separate so fast, as in chaos, that none follows the data to the end: laws were fitted in \
+             {} pieces, each with an initial state of its own; R² is that of the pieces, and forecasts go on from the last",
+            pieces.len()
+        ));
+    }
     if none > DOUBTED {
         notes.push(format!(
             "with probability {none:.2} none of these laws is right: what the best one leaves over has a pattern, \

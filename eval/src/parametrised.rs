@@ -18,6 +18,7 @@ use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
 use crate::problem::{Leftover, Problem};
 use crate::setting::Setting;
+use crate::shooting::LARGEST;
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
@@ -392,7 +393,7 @@ impl Target<'_> {
         }
         let mut numbers = residuals.iter().chain(jacobian.iter());
         numbers
-            .all(|v| v.is_finite())
+            .all(|v| v.abs() < LARGEST)
             .then_some((residuals, jacobian))
     }
 

@@ -103,8 +103,10 @@ impl Refined {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
     /// What fails from every start, or of a system does not reach the noise, is tried again with solutions that are
-    /// pulled towards the data.
+    /// pulled towards the data, as long as these stay with the data.
     Whole,
+    /// The same to the end, whether they stay with the data or not.
+    Insisting,
     /// Nothing is fitted: constants stay as they were proposed, or as they follow from the integral form. To
     /// measure what fitting is worth.
     None,
@@ -230,6 +232,11 @@ fn finished(
     })))
 }
 
+/// Constants with which the integral form matches the data best.
+pub(crate) fn matched(problem: &Problem, law: &Law) -> Option<Vec<f64>> {
+    starts(problem, law, None).into_iter().next()
+}
+
 /// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.
 fn starts(problem: &Problem, law: &Law, seed: Option<&[f64]>) -> Vec<Vec<f64>> {
     let mut matches = Vec::new();
@@ -278,8 +285,8 @@ fn best_fit(
         return None;
     }
     if effort == Effort::None {
-        let first = || starts(problem, law, None).into_iter().next();
-        let start = seed.map(<[f64]>::to_vec).or_else(first)?;
+        let start = seed.map(<[f64]>::to_vec);
+        let start = start.or_else(|| matched(problem, law))?;
         return shooter.fit(&start, &initial, &[], 0);
     }
     let starts = starts(problem, law, seed);
@@ -330,11 +337,15 @@ fn best_fit(
             break;
         }
     }
+    let whole = matches!(effort, Effort::Whole | Effort::Insisting);
     let lost = match &best {
         None => true,
-        Some(fit) => problem.dimension() > 1 && effort == Effort::Whole && !good(fit),
+        Some(fit) => problem.dimension() > 1 && whole && !good(fit),
     };
     if lost {
+        if best.is_none() || effort == Effort::Insisting {
+            shooter.insist();
+        }
         for start in &starts {
             better(
                 &mut best,

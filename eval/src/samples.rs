@@ -7,6 +7,7 @@ use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Names, System};
 
 use crate::discover::{Candidate, Constant};
+use crate::problem::Piece;
 use crate::proposer::ProposerKind;
 use crate::table::Series;
 
@@ -86,6 +87,7 @@ impl Sample<'_> {
             bic: -123.456,
             posterior: 0.83,
             initial: self.initial.iter().map(|y0| y0.to_vec()).collect(),
+            pieces: Piece::whole(&series.trajectories),
             fitted: self.initial.iter().map(|y0| solve(y0, 200)).collect(),
             log_prior: -3.0,
             form: None,

@@ -13,6 +13,7 @@ use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 
+use crate::condensed::Blocks;
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
 use crate::problem::{Leftover, Problem, RESOLUTION};
@@ -20,6 +21,13 @@ use crate::sizes;
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
+
+/// Residuals and derivatives beyond this size say nothing, and their squares would overflow.
+pub(crate) const LARGEST: f64 = 1e100;
+
+/// Root mean square residuals, as a share of the standard deviation of a state's values, beyond which a solution that is
+/// pulled towards the data is given up.
+const FAR: f64 = 0.3;
 
 /// Solutions computed at one strength of the pull, at most: these fits need not be finished.
 const PULLED_EVALUATIONS: usize = 16;
@@ -31,7 +39,7 @@ pub struct Fit {
     pub constants: Vec<f64>,
     /// Initial states, one a trajectory.
     pub initial: Vec<Vec<f64>>,
-    /// Residuals' derivatives by constants, then initial states; weighted as in the fit.
+    /// Residuals' derivatives by constants, then initial states; weighted as in the fit, in fewer rows (`condensed`).
     pub jacobian: DMatrix<f64>,
     /// What the fit leaves over.
     pub leftover: Leftover,
@@ -50,8 +58,11 @@ pub struct Shooter<'a> {
     law: &'a Law,
     flow: RefCell<Flow<'a>>,
     deviations: Vec<f64>,
+    blocks: Blocks,
     /// Whether the constants' sizes have a say.
     sized: bool,
+    /// Whether solutions are followed on that leave the data although they are pulled to them.
+    insists: bool,
 }
 
 struct Target<'a, 'b> {
@@ -77,12 +88,16 @@ impl<'a> Shooter<'a> {
         // A thousandth of the noise is accurate enough; the last digits are for `precise`.
         flow.relative = (1e-3 * least.max(0.3 * most)).clamp(1e-7, 1e-5);
         flow.absolute = 0.1 * flow.relative;
+        let paths = 0..problem.normalised().len();
+        let cells = paths.map(|path| problem.weights(path).iter().filter(|w| **w > 0.0).count());
         Shooter {
             problem,
             law,
+            blocks: Blocks::new(law.constants(), problem.dimension(), cells),
             flow: RefCell::new(flow),
             deviations: problem.first_deviations(),
             sized: false,
+            insists: false,
         }
     }
 
@@ -92,6 +107,12 @@ impl<'a> Shooter<'a> {
     pub fn sized(mut self) -> Shooter<'a> {
         self.sized = true;
         self
+    }
+
+    /// From now on follows a solution on that leaves the data although it is pulled to them: where points are few, it is
+    /// pulled to curves that are wrong.
+    pub fn insist(&mut self) {
+        self.insists = true;
     }
 
     /// The same, for the last digits: solutions good to [`RESOLUTION`], which take several times as long.
@@ -168,7 +189,8 @@ impl<'a> Shooter<'a> {
     }
 
     /// Fits from a start. `strengths` is the sequence of pulls; the last one should be 0.
-    /// `None` where the start has no solution, or there are more parameters than cells. `evaluations` caps
+    /// `None` where the start has no solution, there are more parameters than cells, or the solution leaves the data
+    /// although it is pulled to them, and nobody insists: without the pull it seldom comes back. `evaluations` caps
     /// the solutions computed without a pull.
     pub fn fit(
         &self,
@@ -199,8 +221,20 @@ impl<'a> Shooter<'a> {
                 .with_stepbound(10.0)
                 .with_patience((evaluations / (self.parameters() + 1)).max(1));
             target = solver.minimize(target).0;
+            let gives_up = !self.insists && *strength > 0.0;
+            if gives_up && self.is_far(&target.evaluate(false)?.0)? {
+                return None;
+            }
         }
         self.finish(&target)
+    }
+
+    /// Whether a solution is so far from the data, in some state, that it is of no use.
+    fn is_far(&self, residuals: &DVector<f64>) -> Option<bool> {
+        let left = self.problem.leftover(residuals, &self.deviations)?;
+        let found = self.problem.deviations(&left.sse).into_iter();
+        let mut each = found.zip(self.problem.spread());
+        Some(each.any(|(found, spread)| found > FAR * spread))
     }
 
     fn finish(&self, target: &Target) -> Option<Fit> {
@@ -211,7 +245,7 @@ impl<'a> Shooter<'a> {
         Some(Fit {
             constants: constants.to_vec(),
             initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
-            jacobian,
+            jacobian: self.blocks.jacobian(&residuals, &jacobian),
             leftover,
         })
     }
@@ -287,11 +321,9 @@ impl Target<'_, '_> {
                 return None;
             }
         }
-        let finite = residuals
-            .iter()
-            .chain(jacobian.iter())
-            .all(|v| v.is_finite());
-        finite.then_some((residuals, jacobian))
+        let mut numbers = residuals.iter().chain(jacobian.iter());
+        let sound = numbers.all(|v| v.abs() < LARGEST);
+        sound.then_some((residuals, jacobian))
     }
 }
 
@@ -326,13 +358,14 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
                 .iter()
                 .copied()
                 .fold(f64::INFINITY, f64::min);
-            DVector::repeat(
-                self.shooter.problem.observed() + self.sizes(),
-                FAILED / worst,
-            )
+            // As large as if every cell had failed.
+            let rows = self.shooter.blocks.condensed_rows() + self.sizes();
+            let cells = self.shooter.problem.observed();
+            DVector::repeat(rows, FAILED / worst * (cells as f64 / rows as f64).sqrt())
         };
         Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
             self.shooter.problem.loss().transform(&mut r, None);
+            let r = self.shooter.blocks.residuals(&r);
             let cells = r.len();
             let mut r = r.resize_vertically(cells + self.sizes(), 0.0);
             for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {
@@ -346,6 +379,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
         let (mut residuals, mut jacobian) = self.evaluate(true)?;
         let loss = self.shooter.problem.loss();
         loss.transform(&mut residuals, Some(&mut jacobian));
+        let jacobian = self.shooter.blocks.jacobian(&residuals, &jacobian);
         let cells = jacobian.nrows();
         let mut jacobian = jacobian.resize_vertically(cells + self.sizes(), 0.0);
         for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {

@@ -141,6 +141,31 @@ fn lorenz_is_found_without_a_surplus_term() {
     assert_eq!(best.skeleton, skeleton(&rhs));
 }
 
+/// No solution follows a chaotic series with noise to its end, and each of its pieces is followed.
+#[test]
+fn noisy_chaos_is_fitted_in_pieces() {
+    let rhs = ["10*(x2 - x1)", "x1*(28 - x3) - x2", "x1*x2 - 8/3*x3"];
+    let path = solve(&rhs, &[1.0, 1.0, 1.0], 20.0, 800);
+    let wobble = |i: usize| ((i * i) as f64 * 0.618_033_988_749_895).fract() - 0.5;
+    let noisy = path.states().iter().enumerate();
+    let states = noisy.map(|(i, y)| y * (1.0 + 0.03 * wobble(i))).collect();
+    let found = find(Trajectory::new(3, path.times().to_vec(), states).unwrap());
+    let best = &found.candidates[0];
+    assert_eq!(best.skeleton, skeleton(&rhs));
+    assert!(best.r2 > 0.99, "{}", best.r2);
+    assert!(best.pieces.len() > 2 && best.initial.len() == best.pieces.len());
+    assert_eq!(best.starts().count(), 1);
+    let fitted = &best.fitted[0];
+    let gaps = fitted.column(0).filter(|y| y.is_nan()).count();
+    assert_eq!((best.fitted.len(), gaps), (1, best.pieces.len() - 1));
+    let truth: [f64; 7] = [10.0, 10.0, 28.0, 1.0, 1.0, 1.0, 8.0 / 3.0];
+    assert_eq!(best.constants.len(), truth.len());
+    for (constant, truth) in best.constants.iter().zip(truth) {
+        let error = (constant.value.abs() / truth).ln();
+        assert!(error.abs() < 0.05, "{:?}", best.constants);
+    }
+}
+
 /// One state with noise and one without: neither hides what the other says.
 #[test]
 fn states_may_differ_in_noise() {

@@ -2,6 +2,8 @@
 //!
 //! What made the series (an integrator, a file) and what spoils it ([`crate::observe`]) is not here.
 
+use std::ops::Range;
+
 use nsode_parser::Scaling;
 
 use crate::Error;
@@ -96,6 +98,18 @@ impl Trajectory {
             .step_by(self.dimension)
             .take(points)
             .copied()
+    }
+
+    /// The points `rows` alone; those that there aren't are left out.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Trajectory {
+        let rows = rows.start.min(self.len())..rows.end.min(self.len());
+        let cells = rows.start * self.dimension..rows.end * self.dimension;
+        Trajectory {
+            dimension: self.dimension,
+            times: self.times.get(rows).unwrap_or(&[]).to_vec(),
+            states: self.states.get(cells).unwrap_or(&[]).to_vec(),
+        }
     }
 
     /// Number of cells that were observed.

@@ -65,11 +65,8 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     };
     let found = discover(&problem, &proposers, &options)?;
     let candidates = &found.candidates;
-    // What is said of the fits goes by the weights that they were made with.
-    let problem = match problem.knows_noise() {
-        true => problem,
-        false => problem.with_noise(found.noise),
-    };
+    // What is said of the fits goes by what they were made with.
+    let problem = found.problem;
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
     info.none = candidates.first().map(|_| found.none);
@@ -159,7 +156,7 @@ fn look_ahead(
     }
     if let Some(horizon) = config.horizon {
         let forecast = ensemble
-            .forecast(&series.trajectories, horizon, config.level)
+            .forecast(horizon, config.level)
             .map_err(|error| Fault::plain(format!("--horizon: {error}")))?;
         let lost = forecast
             .bands

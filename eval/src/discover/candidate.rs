@@ -8,13 +8,14 @@ use super::origins::Origins;
 use crate::guess::{Form, Guessed};
 use crate::law::Law;
 use crate::prior::log_prior;
-use crate::problem::Problem;
+use crate::problem::{Piece, Problem};
 use crate::proposer::ProposerKind;
 use crate::refine::Refined;
 use crate::shooting::Shooter;
 
-/// Points of the curves in [`Candidate::fitted`].
+/// Points of the curves in [`Candidate::fitted`], a run; of each of its pieces at least some.
 const CURVE_POINTS: usize = 200;
+const FEWEST_POINTS: usize = 24;
 
 /// A fitted constant in physical units.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,9 +49,12 @@ pub struct Candidate {
     pub complexity: usize,
     /// Probability; those of all candidates that were refined and of none of them add up to 1.
     pub posterior: f64,
-    /// Initial states, one a trajectory.
+    /// Initial states, one for each of `pieces`.
     pub initial: Vec<Vec<f64>>,
-    /// The solution on a dense grid, one a trajectory; none at all where one cannot be computed.
+    /// What of the runs was fitted by one solution each: all of each, unless solutions separate too fast for that.
+    pub pieces: Vec<Piece>,
+    /// The solution on a dense grid, one a run, none at all where one cannot be computed; between pieces a point without
+    /// values.
     pub fitted: Vec<Trajectory>,
     /// Logarithm of the prior probability.
     pub log_prior: f64,
@@ -59,6 +63,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Initial states at the beginnings of the runs.
+    pub fn starts(&self) -> impl Iterator<Item = &[f64]> {
+        let each = self.pieces.iter().zip(&self.initial);
+        each.filter(|(piece, _)| piece.rows.start == 0)
+            .map(|(_, initial)| initial.as_slice())
+    }
+
     /// The same candidate in the user's form, if there is one.
     #[must_use]
     pub(super) fn in_form(mut self, guessed: Option<&Guessed>) -> Candidate {
@@ -116,23 +127,7 @@ pub(super) fn restored(
         })
     });
     let law = Law::new(&skeleton.template(), refined.constants.len())?;
-    let shooter = Shooter::new(problem, &law);
-    let fitted = problem
-        .normalised()
-        .iter()
-        .zip(&refined.initial)
-        .map(|(path, initial)| {
-            let (first, last) = (path.times().first()?, path.times().last()?);
-            let times: Vec<f64> = (0..CURVE_POINTS)
-                .map(|i| first + (last - first) * i as f64 / (CURVE_POINTS - 1) as f64)
-                .collect();
-            let states = shooter.solve(&refined.constants, initial, &times)?;
-            Trajectory::new(problem.dimension(), times, states)
-                .ok()?
-                .restored(scaling)
-                .ok()
-        })
-        .collect::<Option<_>>();
+    let fitted = solutions(problem, &law, refined);
     let sources = origins.get(&skeleton).cloned();
     let sources = sources.unwrap_or_else(|| vec![ProposerKind::Local]);
     Some(Candidate {
@@ -143,6 +138,7 @@ pub(super) fn restored(
             .iter()
             .map(|u| u.iter().zip(&scaling.states).map(|(u, s)| u * s).collect())
             .collect(),
+        pieces: problem.pieces().to_vec(),
         source: sources.first().copied().unwrap_or(ProposerKind::Local),
         sources,
         system,
@@ -155,4 +151,39 @@ pub(super) fn restored(
         fitted: fitted.unwrap_or_default(),
         form: None,
     })
+}
+
+/// The solutions of a fit, one a run, in the units of the data.
+fn solutions(problem: &Problem, law: &Law, refined: &Refined) -> Option<Vec<Trajectory>> {
+    let shooter = Shooter::new(problem, law);
+    let d = problem.dimension();
+    let mut runs: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+    let pieces = problem.normalised().iter().zip(problem.pieces());
+    for ((path, piece), initial) in pieces.zip(&refined.initial) {
+        let (first, last) = (path.times().first()?, path.times().last()?);
+        let pieces = problem
+            .pieces()
+            .iter()
+            .filter(|other| other.run == piece.run);
+        let points = (CURVE_POINTS / pieces.count()).max(FEWEST_POINTS);
+        let times: Vec<f64> = (0..points)
+            .map(|i| first + (last - first) * i as f64 / (points - 1) as f64)
+            .collect();
+        let states = shooter.solve(&refined.constants, initial, &times)?;
+        if piece.rows.start == 0 {
+            runs.push((times, states));
+        } else if let Some((before, all)) = runs.last_mut() {
+            // No line from where one piece ends to where the next one begins.
+            before.push(0.5 * (before.last()? + first));
+            all.extend(std::iter::repeat_n(f64::NAN, d));
+            before.extend(times);
+            all.extend(states);
+        }
+    }
+    let each = runs.into_iter();
+    each.map(|(times, states)| {
+        let solution = Trajectory::new(d, times, states).ok()?;
+        solution.restored(problem.scaling()).ok()
+    })
+    .collect()
 }

@@ -1,9 +1,10 @@
 //! Propose, refine, rank: from trajectories to laws in the units of the data.
 //!
 //! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`, the fits and their
-//! weights in `search`; `variants` makes simpler relatives of the best, `reweigh` learns the noise from what
-//! the best law leaves over, `misfit` whether it leaves over a pattern. `belief` makes probabilities of the weights,
-//! `representative` chooses the law to name first, and `candidate` puts a fit into the units of the data.
+//! weights in `search`; `separation` cuts runs that no solution can follow; `variants` makes simpler relatives of the best,
+//! `reweigh` learns the noise from what the best law leaves over, `misfit` whether it leaves over a pattern. `belief` makes
+//! probabilities of the weights, `representative` chooses the law to name first, and `candidate` puts a fit into the units of
+//! the data.
 
 mod belief;
 mod candidate;
@@ -13,6 +14,7 @@ mod recombine;
 mod representative;
 mod reweigh;
 mod search;
+mod separation;
 mod straight;
 mod variants;
 
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::guess::{self, Guess};
-use crate::problem::{Noise, Problem};
+use crate::problem::Problem;
 use crate::proposer::Proposer;
 use crate::refine::Refined;
 use crate::without::Part;
@@ -29,7 +31,7 @@ use crate::without::Part;
 use belief::Belief;
 pub use candidate::{Candidate, Constant};
 use candidate::{physical, restored};
-use origins::gather;
+use origins::{Gathered, gather};
 use search::{SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
@@ -79,7 +81,7 @@ impl Default for Options {
 }
 
 /// What a search found, and what it could not do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Discovery {
     /// Laws, the one to name first first; the order is not only by probability (docs/ranking.md).
     pub candidates: Vec<Candidate>,
@@ -92,8 +94,9 @@ pub struct Discovery {
     pub refined: usize,
     /// Whether the time was over before the search was: then the result depends on the machine.
     pub late: bool,
-    /// The noise by which the laws were fitted last, one a state; none where nothing was sought.
-    pub noise: Vec<Noise>,
+    /// What the laws were fitted to: the problem that was given, its runs in pieces if solutions separate too fast to be
+    /// followed, weighed by the noise that was found last.
+    pub problem: Problem,
 }
 
 /// Searches laws for `problem`.
@@ -110,18 +113,34 @@ pub fn discover(
     } else {
         1e9
     };
-    let end = Instant::now() + Duration::from_secs_f64(limit);
+    let begin = Instant::now();
+    let end = begin + Duration::from_secs_f64(limit);
     let without = |part| options.without.contains(&part);
     let unweighted = without(Part::Weights).then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
-    let judged = Instant::now() + Duration::from_secs_f64(JUDGING * limit);
-    let gathered = gather(problem, proposers, options, judged, &mut warnings)?;
+    let judged = begin + Duration::from_secs_f64(JUDGING * limit);
+    let whole = problem.pieces().len();
+    let mut gathered = gather(problem, proposers, options, judged, &mut warnings)?;
+    let problem = &separation::followable(problem, &gathered.seeds);
+    if problem.pieces().len() > whole {
+        // The smoothed curves, too, tell more of short pieces than of a long run. Who failed has been warned of.
+        let judged = judged + (judged - begin);
+        if let Ok(again) = gather(problem, proposers, options, judged, &mut Vec::new()) {
+            let late = gathered.late || again.late;
+            gathered = Gathered { late, ..again };
+        }
+    }
     let mut origins = gathered.origins;
     let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
     search.refine_until_enough(problem, &gathered.seeds, &mut origins);
     if !search.follows(problem) {
+        search.refine_until_enough(problem, &gathered.others, &mut origins);
+    }
+    search.insists = problem.dimension() > 1 && !search.explains(problem);
+    if search.insists {
+        search.refine_until_enough(problem, &gathered.seeds, &mut origins);
         search.refine_until_enough(problem, &gathered.others, &mut origins);
     }
     search.allow(VARYING);
@@ -197,7 +216,7 @@ pub fn discover(
         warnings,
         refined,
         late,
-        noise: problem.noise().to_vec(),
+        problem: problem.clone(),
     })
 }
 

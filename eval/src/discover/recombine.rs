@@ -11,7 +11,7 @@ use std::time::Instant;
 use nsode_parser::{Expr, Skeleton, Token};
 use rayon::prelude::*;
 
-use crate::combine::{TOLERANCES, combine};
+use crate::combine::{TRUSTS, Trust, combine};
 use crate::integral::Integral;
 use crate::law::Equation;
 use crate::prior::description;
@@ -24,7 +24,7 @@ const MOST: usize = 64;
 /// How many times as many are looked at, of which some are not admitted.
 const WIDE: usize = 4;
 
-/// Equations of a state that are combined, at most: those that are best by one of the tolerances.
+/// Equations of a state that are combined, at most: those that are best by one of the ways to trust residuals.
 const BEST: usize = 24;
 
 /// How many times more than the best of its state an equation may leave over, as a root mean square, in a system that may
@@ -55,9 +55,9 @@ struct Judged {
 }
 
 impl Judged {
-    /// BIC with description length, as sparse regression has it; residuals below `tolerance` count as that.
-    fn score(&self, tolerance: f64) -> f64 {
-        self.cells * self.misfit.max(tolerance * tolerance).ln() + self.price
+    /// BIC with description length, as sparse regression has it.
+    fn score(&self, trust: Trust) -> f64 {
+        trust.weight(self.misfit, self.cells) + self.price
     }
 }
 
@@ -92,8 +92,8 @@ impl Equations {
 
     /// Systems of the best ones, best first, of those that are admitted.
     pub fn systems(&self, admitted: impl Fn(&Skeleton) -> bool) -> Vec<Seed> {
-        let lists = TOLERANCES.map(|tolerance| {
-            let mut best = self.best(tolerance);
+        let lists = TRUSTS.map(|trust| {
+            let mut best = self.best(trust);
             best.retain(|seed| admitted(&seed.skeleton));
             best
         });
@@ -108,12 +108,12 @@ impl Equations {
         systems
     }
 
-    /// The best systems by a tolerance.
-    fn best(&self, tolerance: f64) -> Vec<Seed> {
+    /// The best systems, as far as residuals are trusted.
+    fn best(&self, trust: Trust) -> Vec<Seed> {
         let sorted = |own: &Vec<Judged>| -> Vec<(f64, usize)> {
             let each = own.iter().enumerate();
             let mut scored: Vec<(f64, usize)> =
-                each.map(|(i, one)| (one.score(tolerance), i)).collect();
+                each.map(|(i, one)| (one.score(trust), i)).collect();
             scored.sort_by(|a, b| a.0.total_cmp(&b.0));
             scored.truncate(BEST);
             scored

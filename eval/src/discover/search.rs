@@ -76,6 +76,8 @@ pub(super) struct Search {
     pub attempted: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
+    /// Whether fits are not given up before their end, for want of anything that follows the data.
+    pub insists: bool,
     /// Whether variants are tried.
     local: bool,
     /// What is left out.
@@ -91,6 +93,7 @@ impl Search {
             limit: end.saturating_duration_since(begin),
             deadline: end,
             filter: options.filter.clone(),
+            insists: false,
             local: options.local,
             without: options.without.clone(),
             cells: problem.observed(),
@@ -114,6 +117,7 @@ impl Search {
             let effort = match self.explains(problem) {
                 _ if self.without.contains(&Part::Refinement) => Effort::None,
                 true => Effort::Starts,
+                false if self.insists => Effort::Insisting,
                 false => Effort::Whole,
             };
             let found = self.in_time(batch, |seed| {
@@ -183,7 +187,7 @@ impl Search {
     }
 
     /// Whether a law is known that leaves nothing but noise.
-    fn explains(&self, problem: &Problem) -> bool {
+    pub fn explains(&self, problem: &Problem) -> bool {
         self.done.values().any(|fit| fit.reaches_noise(problem))
     }
 

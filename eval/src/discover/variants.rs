@@ -17,6 +17,9 @@ const REACH: f64 = 50.0;
 /// Constants are clearly different from a value that is farther than this many standard errors.
 const CLEARLY: f64 = 2.0;
 
+/// Nothing fits without a constant that is farther from 0 than this many standard errors.
+const CERTAIN: f64 = 1e3;
+
 /// Constants below these shares of the largest one are left out together: in normalised units, in which states are of
 /// size 1, terms hardly count whose constants are so small.
 const SMALL: [f64; 3] = [1e-4, 1e-3, 1e-2];
@@ -104,7 +107,10 @@ fn single(refined: &Refined) -> Vec<Variant> {
     for (slot, (value, error)) in refined.constants.iter().zip(&refined.errors).enumerate() {
         let nearest = (2.0 * value).round() / 2.0;
         let near = |to: f64| error.is_none_or(|e| (value - to).abs() < CLEARLY * e);
-        let mut tries = vec![0.0];
+        let mut tries = Vec::new();
+        if error.is_none_or(|e| value.abs() < CERTAIN * e) {
+            tries.push(0.0);
+        }
         if near(nearest) && nearest != 0.0 {
             tries.push(nearest);
         }

@@ -71,7 +71,11 @@ impl Words {
             states: all.into_iter().take(d).collect(),
             time,
             t0: first_time(series),
-            y0: candidate.initial.first().cloned().unwrap_or_default(),
+            y0: candidate
+                .starts()
+                .next()
+                .map(<[f64]>::to_vec)
+                .unwrap_or_default(),
         }
     }
 

@@ -1,12 +1,15 @@
 //! Solutions beyond the last observation, with a band.
 
-use nsode_generator::Trajectory;
-
 use super::Ensemble;
 use super::quantile::quantiles;
 
 /// Times of a forecast.
 const POINTS: usize = 101;
+
+/// How much wider than that of the draws a band of a level is: `1 + TAILS·ln(1/(1 − level))` times. Draws know no law but
+/// those that were found, and constants only as far as a fit tells, so they lack tails. The number was read off random laws of
+/// the generator; docs/infer.md has how much of the truth bands hold of other ones.
+const TAILS: f64 = 0.2;
 
 /// Why there is no forecast.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -32,11 +35,11 @@ pub struct Forecast {
     pub level: f64,
     /// Draws that it is made of.
     pub draws: usize,
-    /// One a trajectory.
+    /// One a run.
     pub bands: Vec<Band>,
 }
 
-/// The solutions to come of one trajectory; infinite where more draws than the level leaves out grow beyond
+/// The solutions to come of one run; infinite where more draws than the level leaves out grow beyond
 /// all bounds, NaN where no draw has a solution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
@@ -54,20 +57,39 @@ pub struct Band {
 
 pub(super) fn forecast(
     ensemble: &Ensemble,
-    trajectories: &[Trajectory],
     horizon: f64,
     level: f64,
 ) -> Result<Forecast, ForecastError> {
     if !(level > 0.0 && level < 1.0) {
         return Err(ForecastError::Level(level));
     }
-    let firsts = trajectories.iter().filter_map(|path| path.times().first());
-    let first = firsts.copied().fold(f64::INFINITY, f64::min);
-    let reached = |path: &Trajectory| path.times().first().is_some_and(|first| horizon > *first);
-    if !horizon.is_finite() || !trajectories.iter().all(reached) {
-        return Err(ForecastError::Horizon { horizon, first });
+    let problem = ensemble.problem;
+    let scaling = problem.scaling();
+    // Of each run, the last piece that begins before the horizon.
+    let mut latest: Vec<Option<usize>> = Vec::new();
+    let mut first = f64::INFINITY;
+    for (number, (piece, path)) in problem
+        .pieces()
+        .iter()
+        .zip(problem.normalised())
+        .enumerate()
+    {
+        let begin = path.times().first().copied().unwrap_or(0.0);
+        let begin = scaling.origin + begin * scaling.time;
+        first = first.min(begin);
+        if piece.rows.start == 0 {
+            latest.push(None);
+        }
+        if let (Some(own), true) = (latest.last_mut(), horizon > begin) {
+            *own = Some(number);
+        }
     }
-    let bands = (0..ensemble.problem.normalised().len())
+    let numbers: Option<Vec<usize>> = latest.into_iter().collect();
+    let Some(numbers) = numbers.filter(|_| horizon.is_finite()) else {
+        return Err(ForecastError::Horizon { horizon, first });
+    };
+    let each = numbers.into_iter();
+    let bands = each
         .map(|number| band(ensemble, number, horizon, level))
         .collect();
     Ok(Forecast {
@@ -128,11 +150,17 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
         *time = horizon;
     }
     let tail = (1.0 - level) / 2.0;
+    let wider = 1.0 - TAILS * (1.0 - level).ln();
     for row in cells.chunks_mut(d) {
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
         for (cell, unit) in row.iter_mut().zip(&scaling.states) {
             let found = quantiles(cell, [0.5, tail, 1.0 - tail]);
+            let [median, ..] = found;
             for (set, value) in sets.iter_mut().zip(found) {
+                let value = match value.is_finite() && median.is_finite() {
+                    true => median + wider * (value - median),
+                    false => value,
+                };
                 set.push(value * unit);
             }
         }

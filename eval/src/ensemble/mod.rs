@@ -146,18 +146,13 @@ impl<'a> Ensemble<'a> {
         self.members.is_empty()
     }
 
-    /// The band of the solutions from the last observation of each trajectory (or from its first one, where
-    /// `horizon` is not beyond the last) to the time `horizon`.
+    /// The band of the solutions from the last observation of each run to the time `horizon`; where that is not beyond the last
+    /// one, from the beginning of the run, or of its piece that the horizon is in.
     ///
     /// # Errors
     /// [`ForecastError`] for a horizon that is not beyond the first observation, a level outside of 0 to 1.
-    pub fn forecast(
-        &self,
-        trajectories: &[Trajectory],
-        horizon: f64,
-        level: f64,
-    ) -> Result<Forecast, ForecastError> {
-        forecast::forecast(self, trajectories, horizon, level)
+    pub fn forecast(&self, horizon: f64, level: f64) -> Result<Forecast, ForecastError> {
+        forecast::forecast(self, horizon, level)
     }
 
     /// The band of the right-hand side over the states that `fitted` visits.

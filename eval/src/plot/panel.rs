@@ -367,7 +367,13 @@ fn between(panel: &Panel, solution: &Trajectory, t: f64) -> f64 {
             false => f64::NAN,
         };
     };
+    if to - t <= near {
+        return at(solution, right, panel.state);
+    }
     let from = times.get(left).copied().unwrap_or(f64::NAN);
+    if t - from <= near {
+        return at(solution, left, panel.state);
+    }
     let h = to - from;
     let s = (t - from) / h;
     let slope = |node: usize| {

@@ -1,5 +1,7 @@
 //! Smoothed curves of the trajectories, and the noise that is left beside them.
 
+use std::ops::Range;
+
 use nsode_generator::Trajectory;
 
 use super::noise::{Noise, additive_share};
@@ -26,6 +28,20 @@ impl Curve {
         self.values
             .get(node * self.dimension..(node + 1) * self.dimension)
             .unwrap_or(&[])
+    }
+
+    /// The part between two observed rows of the trajectory, these included.
+    pub(super) fn between(&self, first: usize, last: usize) -> Curve {
+        let nodes = first * self.per_interval..last * self.per_interval + 1;
+        let cells = nodes.start * self.dimension..nodes.end * self.dimension;
+        let part = |all: &[f64], range: Range<usize>| all.get(range).unwrap_or(&[]).to_vec();
+        Curve {
+            dimension: self.dimension,
+            per_interval: self.per_interval,
+            times: part(&self.times, nodes),
+            values: part(&self.values, cells.clone()),
+            slopes: part(&self.slopes, cells),
+        }
     }
 
     /// Writes the states at time `t` to `out`: cubic Hermite between nodes, constant beyond the ends.

@@ -4,11 +4,12 @@
 //! largest observed magnitude. Laws are sought in these units and restored at the end. The curves come from
 //! the smoother, in `curve`; the noise model is `noise`'s. Every law is weighed by the same weights. Where the loss is
 //! a robust one, what the curves and units go by are the data without the suspects of `screen`; `leftover` has what
-//! a fit leaves over, by the loss.
+//! a fit leaves over, by the loss. `pieces` cuts runs that no single solution can follow.
 
 mod curve;
 mod leftover;
 mod noise;
+mod pieces;
 mod quantum;
 mod screen;
 
@@ -23,6 +24,8 @@ use curve::curves;
 pub use leftover::Leftover;
 pub use noise::Noise;
 pub(crate) use noise::noise;
+pub(crate) use pieces::FEWEST_ROWS;
+pub use pieces::Piece;
 
 /// The smallest standard deviation, in normalised units, that weighs anything before a law is known.
 pub const FLOOR: f64 = 2e-5;
@@ -40,6 +43,8 @@ pub struct Problem {
     dimension: usize,
     scaling: Scaling,
     normalised: Vec<Trajectory>,
+    /// Which run each of them is a part of.
+    pieces: Vec<Piece>,
     /// The same without the cells that may be gross errors.
     screened: Vec<Trajectory>,
     loss: Loss,
@@ -144,6 +149,7 @@ impl Problem {
             dimension,
             rounding,
             scaling,
+            pieces: Piece::whole(&normalised),
             normalised,
             screened,
             loss,

@@ -77,8 +77,21 @@ struct Law<'a> {
     /// Initial state of the first trajectory.
     y0: &'a [f64],
     /// Those of all trajectories.
-    y0s: &'a [Vec<f64>],
+    y0s: Vec<&'a [f64]>,
+    /// Where trajectories were fitted in pieces, what each of these begins with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pieces: Vec<Start<'a>>,
     constants: Vec<Value>,
+}
+
+/// The beginning of a piece.
+#[derive(Serialize)]
+struct Start<'a> {
+    /// Index of the trajectory.
+    trajectory: usize,
+    /// Index of the piece's first point in it.
+    point: usize,
+    y0: &'a [f64],
 }
 
 #[derive(Serialize)]
@@ -139,6 +152,20 @@ fn courses<'a>(forecast: &'a Forecast) -> Vec<Course<'a>> {
     forecast.bands.iter().map(course).collect()
 }
 
+/// The pieces of trajectories that were cut; none where none was.
+fn pieces(candidate: &Candidate) -> Vec<Start<'_>> {
+    if candidate.starts().count() == candidate.pieces.len() {
+        return Vec::new();
+    }
+    let each = candidate.pieces.iter().zip(&candidate.initial);
+    each.map(|(piece, initial)| Start {
+        trajectory: piece.run,
+        point: piece.rows.start,
+        y0: initial,
+    })
+    .collect()
+}
+
 fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
     let presented = Presented::of(candidate);
     let texts = |rhs: &[Expr], print: fn(&Expr, &Names) -> String| {
@@ -164,8 +191,9 @@ fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
         bic: candidate.bic,
         complexity: candidate.complexity,
         posterior: candidate.posterior,
-        y0: candidate.initial.first().map_or(&[], Vec::as_slice),
-        y0s: &candidate.initial,
+        y0: candidate.starts().next().unwrap_or(&[]),
+        y0s: candidate.starts().collect(),
+        pieces: pieces(candidate),
         constants: presented
             .constants()
             .iter()

@@ -84,7 +84,7 @@ pub(super) fn initial(series: &Series, best: &Candidate) -> Vec<String> {
     let each = series
         .trajectories
         .iter()
-        .zip(&best.initial)
+        .zip(best.starts())
         .zip(&series.trajectory_labels);
     for ((trajectory, initial), label) in each.take(SHOWN) {
         let states: Vec<String> = series

@@ -14,10 +14,10 @@ use std::collections::HashSet;
 
 use nsode_parser::{CanonicalSystem, Expr, System};
 
-use crate::combine::{TOLERANCES, combine};
+use crate::combine::{TRUSTS, combine};
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::problem::{FLOOR, Problem};
+use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
 use library::{Kind, library};
@@ -72,9 +72,9 @@ impl Proposer for Sparse {
         let usual = || MOST * problem.dimension().min(2);
         let most = self.candidates.unwrap_or_else(usual);
         let mut ranked = Vec::new();
-        for tolerance in TOLERANCES {
+        for trust in TRUSTS {
             for part in &supports {
-                let score = |list: &Vec<Support>| list.iter().map(|s| s.score(tolerance)).collect();
+                let score = |list: &Vec<Support>| list.iter().map(|s| s.score(trust)).collect();
                 let scores: Vec<Vec<f64>> = part.iter().map(score).collect();
                 ranked.push((part, combine(&scores, 3 * most)));
             }
@@ -121,8 +121,9 @@ impl Proposer for Sparse {
 impl Sparse {
     /// The best supports of one equation among the terms of `part`, several of each size.
     fn supports(&self, regression: &Regression, part: &[usize]) -> Vec<Support> {
+        let [closely, ..] = TRUSTS;
         let by_score = |list: &mut Vec<Support>| {
-            list.sort_by(|a, b| a.score(FLOOR).total_cmp(&b.score(FLOOR)));
+            list.sort_by(|a, b| a.score(closely).total_cmp(&b.score(closely)));
         };
         let mut all: Vec<Support> = Vec::new();
         let mut level: Vec<Support> = part

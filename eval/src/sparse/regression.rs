@@ -4,6 +4,7 @@
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Expr, System};
 
+use crate::combine::Trust;
 use crate::integral::{centre, cumulative};
 use crate::prior::description_prior;
 use crate::problem::{FLOOR, Problem};
@@ -27,9 +28,9 @@ pub(super) struct Support {
 }
 
 impl Support {
-    /// BIC with description length; residuals below `tolerance` count as `tolerance`.
-    pub fn score(&self, tolerance: f64) -> f64 {
-        self.cells * self.misfit.max(tolerance * tolerance).ln() + self.price
+    /// BIC with description length, as far as residuals are trusted.
+    pub fn score(&self, trust: Trust) -> f64 {
+        trust.weight(self.misfit, self.cells) + self.price
     }
 }
 

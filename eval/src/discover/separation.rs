@@ -1,0 +1,267 @@
+//! Whether solutions can be followed over the whole of a run, or separate too fast for that.
+//!
+//! Neighbouring solutions of a chaotic law separate exponentially; what is uncertain about where a run begins is as large as
+//! the run itself after a few Lyapunov times, so that the true law with nearly true constants follows the data no longer
+//! than that. How fast they separate, the best law by the integral form tells, which follows nothing: a small
+//! difference is carried along the smoothed curve by the law's sensitivities (Benettin and others 1980), and measured
+//! against the slopes, which alone grow where all solutions do.
+
+use nsode_parser::Skeleton;
+
+use crate::flow::{Flow, Run};
+use crate::law::Law;
+use crate::problem::{Curve, FEWEST_ROWS, Problem};
+use crate::proposer::Seed;
+use crate::refine::{MAX_CONSTANTS, matched};
+
+/// Fewest states of an autonomous law that can be chaotic (Poincaré and Bendixson).
+const CHAOTIC: usize = 3;
+
+/// The best seeds that are asked, at most; the one with the median growth decides.
+const ASKED: usize = 5;
+
+/// Most parts of a run, over each of which the law starts from the smoothed curve again.
+const PARTS: usize = 512;
+
+/// Nats by which solutions may separate over a run that is followed as a whole.
+const BEARABLE: f64 = 5.0;
+
+/// Nats by which they separate over one piece of a run that is cut; more, if there would be too many pieces.
+const OF_A_PIECE: f64 = 2.0;
+
+/// Most pieces of all runs together, if there are fewer runs: unknowns grow with the pieces, and a fit's work with their square.
+const MOST: usize = 48;
+
+/// Fewest observed cells that a piece has of each state.
+const FEWEST_CELLS: usize = 3;
+
+/// `problem`, its runs cut into pieces where the best of `seeds` say that no solution stays with the data to the end.
+pub(super) fn followable(problem: &Problem, seeds: &[Seed]) -> Problem {
+    if problem.dimension() < CHAOTIC {
+        return problem.clone();
+    }
+    let eligible = seeds.iter().filter(|seed| {
+        let many = seed.skeleton.slots() > MAX_CONSTANTS;
+        !many && seed.skeleton.dimension() == problem.dimension()
+    });
+    let grown = |seed: &Seed| {
+        let courses = separation(problem, &seed.skeleton, seed.constants.as_deref())?;
+        let each = courses.iter().map(Course::trend);
+        Some((each.fold(f64::NEG_INFINITY, f64::max), courses))
+    };
+    let mut found: Vec<(f64, Vec<Course>)> = eligible.take(ASKED).filter_map(grown).collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    match found.get(found.len().saturating_sub(1) / 2) {
+        Some((growth, courses)) if *growth > BEARABLE => {
+            let cut = problem.cut(&cuts(courses));
+            match all_observed(&cut) {
+                true => cut,
+                false => problem.clone(),
+            }
+        }
+        _ => problem.clone(),
+    }
+}
+
+/// Rows before which each run is cut.
+fn cuts(courses: &[Course]) -> Vec<Vec<usize>> {
+    let mut nats = OF_A_PIECE;
+    loop {
+        let cuts: Vec<Vec<usize>> = courses.iter().map(|course| course.cuts(nats)).collect();
+        let pieces = courses.len() + cuts.iter().map(Vec::len).sum::<usize>();
+        if pieces <= MOST.max(courses.len()) {
+            return cuts;
+        }
+        nats *= 1.5;
+    }
+}
+
+/// Whether each trajectory tells of each state where it begins.
+fn all_observed(problem: &Problem) -> bool {
+    let d = problem.dimension();
+    let mut each = (0..problem.normalised().len()).map(|path| problem.weights(path));
+    each.all(|weights| {
+        let cells = |state| {
+            weights
+                .iter()
+                .skip(state)
+                .step_by(d)
+                .filter(|w| **w > 0.0)
+                .count()
+        };
+        (0..d).all(|state| cells(state) >= FEWEST_CELLS)
+    })
+}
+
+/// How solutions separate along a run.
+struct Course {
+    /// Rows of the run.
+    rows: usize,
+    points: Vec<Point>,
+}
+
+/// How far solutions have separated by a row.
+struct Point {
+    row: usize,
+    /// Normalised time.
+    time: f64,
+    /// Nats by which a difference has grown.
+    grown: f64,
+    /// Logarithm of the size of the slopes.
+    slope: f64,
+}
+
+impl Course {
+    /// Nats by which solutions separate over the run, beyond what all of them do: by the straight line through the points.
+    fn trend(&self) -> f64 {
+        let n = self.points.len() as f64;
+        let each = || self.points.iter().map(|p| (p.time, p.grown - p.slope));
+        let (x, y) = each().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+        let (both, square) = each().fold((0.0, 0.0), |(both, square), p| {
+            (both + (p.0 - x) * (p.1 - y), square + (p.0 - x).powi(2))
+        });
+        let (first, last) = (self.points.first(), self.points.last());
+        let span = last.map_or(0.0, |p| p.time) - first.map_or(0.0, |p| p.time);
+        match square > 0.0 {
+            true => span * both / square,
+            false => 0.0,
+        }
+    }
+
+    /// Rows before which the run is cut, so that solutions separate by `nats` in each piece.
+    fn cuts(&self, nats: f64) -> Vec<usize> {
+        let mut cuts = Vec::new();
+        let (mut begin, mut least) = (0, 0.0f64);
+        for point in &self.points {
+            let row = point.row;
+            least = least.min(point.grown);
+            let long = row - begin >= FEWEST_ROWS && self.rows - row >= FEWEST_ROWS;
+            if point.grown - least > nats && long {
+                cuts.push(row);
+                (begin, least) = (row, point.grown);
+            }
+        }
+        cuts
+    }
+}
+
+/// How solutions of a law separate along each run; `None` where it cannot be said.
+fn separation(
+    problem: &Problem,
+    skeleton: &Skeleton,
+    constants: Option<&[f64]>,
+) -> Option<Vec<Course>> {
+    let law = Law::new(&skeleton.template(), skeleton.slots())?;
+    let constants = constants.filter(|c| c.len() == law.constants());
+    let constants = constants.map(<[f64]>::to_vec);
+    let constants = constants.or_else(|| matched(problem, &law))?;
+    let mut flow = Flow::new(&law);
+    let each = problem.normalised().iter().zip(problem.curves());
+    each.map(|(path, curve)| course(&mut flow, &constants, curve, path.len()))
+        .collect()
+}
+
+fn course(flow: &mut Flow, constants: &[f64], curve: &Curve, rows: usize) -> Option<Course> {
+    let columns = flow.columns();
+    let d = columns - constants.len();
+    let parts = (rows / FEWEST_ROWS).clamp(1, PARTS);
+    let mut difference = vec![(d as f64).sqrt().recip(); d];
+    let (mut grown, mut points) = (0.0, Vec::new());
+    for part in 0..parts {
+        let row = |part: usize| part * rows.saturating_sub(1) / parts;
+        let (from, to) = (
+            row(part) * curve.per_interval,
+            row(part + 1) * curve.per_interval,
+        );
+        let times = [*curve.times.get(from)?, *curve.times.get(to)?];
+        let mut carried = vec![0.0; d];
+        let start = curve.at(from);
+        let run = flow.run(constants, start, &times, None, true, |_, _, s| {
+            for (row, sum) in s.chunks_exact(columns).zip(&mut carried) {
+                *sum = row.iter().zip(&difference).map(|(a, b)| a * b).sum();
+            }
+        });
+        let size = norm(&carried);
+        if run != Run::Complete || !(size > 0.0 && size.is_finite()) {
+            return None;
+        }
+        grown += size.ln();
+        difference = carried.iter().map(|x| x / size).collect();
+        let slope = norm(curve.slopes.get(to * d..(to + 1) * d)?);
+        let [_, time] = times;
+        points.push(Point {
+            row: row(part + 1),
+            time,
+            grown,
+            slope: slope.max(f64::MIN_POSITIVE).ln(),
+        });
+    }
+    Some(Course { rows, points })
+}
+
+fn norm(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Sample;
+
+    /// Rows of the pieces into which the series of a law is cut, the law itself the only seed.
+    fn pieces(sample: &Sample) -> Vec<usize> {
+        let (series, truth) = sample.make();
+        let problem = Problem::new(series.trajectories).unwrap();
+        let seed = Seed {
+            skeleton: truth.skeleton,
+            constants: None,
+        };
+        let cut = followable(&problem, &[seed]);
+        cut.pieces().iter().map(|piece| piece.rows.len()).collect()
+    }
+
+    const LORENZ: &str = "10*(y - x); x*(28 - z) - y; x*y - 8/3*z";
+
+    #[test]
+    fn a_chaotic_run_is_cut_where_solutions_separate() {
+        let chaos = |times, noise| {
+            pieces(&Sample {
+                law: LORENZ,
+                states: &["x", "y", "z"],
+                initial: &[&[1.0, 1.0, 1.0]],
+                times,
+                noise,
+            })
+        };
+        for noise in [0.0, 0.02] {
+            let long = chaos((0.0, 20.0, 1000), noise);
+            assert!((4..40).contains(&long.len()), "{long:?}");
+            assert_eq!(long.iter().sum::<usize>(), 1000);
+            // For ten units of time it turns about a rest point that is hardly unstable.
+            assert!(long.iter().max() > Some(&150), "{long:?}");
+        }
+        assert_eq!(chaos((0.0, 2.0, 100), 0.0), [100]);
+    }
+
+    #[test]
+    fn what_only_grows_or_turns_is_left_whole() {
+        let whole = [
+            // all solutions grow, and none away from the others
+            ("2*x; x - y; y + z", 4.0),
+            // a transient, a cycle beside a rest point, a way past three rest points
+            ("-0.5*x*y; 0.5*x*y - 0.1*y; 0.1*y", 40.0),
+            ("y; -4*x; 0.1 - 0.1*z + 0.2*x*z", 60.0),
+            ("x*(1 - x - 2*y); y*(1 - y - 2*z); z*(1 - z - 2*x)", 40.0),
+        ];
+        for (law, end) in whole {
+            let sample = Sample {
+                law,
+                states: &["x", "y", "z"],
+                initial: &[&[0.9, 0.2, 0.1]],
+                times: (0.0, end, 200),
+                noise: 0.01,
+            };
+            assert_eq!(pieces(&sample), [200], "{law}");
+        }
+    }
+}
