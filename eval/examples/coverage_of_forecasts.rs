@@ -43,18 +43,20 @@ type Counts = [(usize, usize); LEVELS.len()];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [config, count, noise, checkpoint @ ..] = arguments.as_slice() else {
+    let [config, count, noise, others @ ..] = arguments.as_slice() else {
         return Err(
-            "give a configuration, a number of cases, a noise, and perhaps a checkpoint and the first skeleton's number".into(),
+            "give a configuration, a number of cases, a noise, and perhaps a checkpoint and the \
+                    number of the first skeleton"
+                .into(),
         );
     };
-    let first: u64 = checkpoint.get(1).map_or(Ok(0), |text| text.parse())?;
+    let first: u64 = others.get(1).map_or(Ok(0), |text| text.parse())?;
     let config = Config::from_toml(&fs::read_to_string(config)?)?;
     let (count, noise): (usize, f64) = (count.parse()?, noise.parse()?);
     let sampler = Sampler::new(config, SEED);
     let mut proposers: Vec<Box<dyn Proposer>> =
         vec![Box::new(Sparse::default()), Box::new(Frequent::default())];
-    if let Some(checkpoint) = checkpoint.first() {
+    if let Some(checkpoint) = others.first() {
         let network = Predictor::load(Path::new(checkpoint), Device::Cpu)?;
         proposers.push(Box::new(Transformer::new(Arc::new(network), BEAMS)));
     }

@@ -3,7 +3,7 @@
 //! An orthogonal transformation of the rows of a trajectory changes neither the sum of squares nor the normal equations. One
 //! turns its residuals into their norm and zeros, and its part of the Jacobian into a projection on the residuals and a
 //! triangle. So the solver's own decomposition is of as many rows as there are unknowns a trajectory, not as there are cells:
-//! of a run in sixteen pieces it is one twentieth of the work.
+//! of a thousand points of three states in sixteen pieces that is one row for seventeen.
 
 use std::ops::Range;
 

@@ -9,7 +9,7 @@ use crate::ensemble::Posterior;
 use crate::figures::significant;
 use crate::outliers;
 use crate::present::Presented;
-use crate::problem::Problem;
+use crate::problem::{Piece, Problem};
 use crate::report::named::Named;
 
 /// A law is a rival of the best from this share of its posterior on, and this posterior.
@@ -38,7 +38,7 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
     };
     let mut notes = Vec::new();
     let pieces = problem.pieces();
-    if pieces.iter().any(|piece| piece.rows.start > 0) {
+    if !pieces.iter().all(Piece::is_first) {
         notes.push(format!(
             "neighbouring solutions separate so fast, as in chaos, that none follows the data to the end: laws were fitted in \
              {} pieces, each with an initial state of its own; R² is that of the pieces, and forecasts go on from the last",

@@ -141,7 +141,7 @@ fn refine_to(
     if problem.observed() < shooter.parameters() + 2 || 2 * law.constants() > problem.observed() {
         return None;
     }
-    let seed = constants.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()));
+    let seed = usable(&law, constants);
     let fit = best_fit(problem, &law, &mut shooter, seed, effort)?;
     match finished(problem, skeleton, &shooter, fit)? {
         Finished::Fit(refined) => Some(*refined),
@@ -232,9 +232,20 @@ fn finished(
     })))
 }
 
-/// Constants with which the integral form matches the data best.
-pub(crate) fn matched(problem: &Problem, law: &Law) -> Option<Vec<f64>> {
-    starts(problem, law, None).into_iter().next()
+/// Constants of a law of which nothing is fitted yet: those that were proposed, or those with which the integral form matches
+/// the data best.
+pub(crate) fn first_start(
+    problem: &Problem,
+    law: &Law,
+    proposed: Option<&[f64]>,
+) -> Option<Vec<f64>> {
+    let matched = || starts(problem, law, None).into_iter().next();
+    usable(law, proposed).map(<[f64]>::to_vec).or_else(matched)
+}
+
+/// Proposed constants, where they are ones of this law.
+fn usable<'a>(law: &Law, proposed: Option<&'a [f64]>) -> Option<&'a [f64]> {
+    proposed.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()))
 }
 
 /// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.
@@ -285,8 +296,7 @@ fn best_fit(
         return None;
     }
     if effort == Effort::None {
-        let start = seed.map(<[f64]>::to_vec);
-        let start = start.or_else(|| matched(problem, law))?;
+        let start = first_start(problem, law, seed)?;
         return shooter.fit(&start, &initial, &[], 0);
     }
     let starts = starts(problem, law, seed);
@@ -337,10 +347,9 @@ fn best_fit(
             break;
         }
     }
-    let whole = matches!(effort, Effort::Whole | Effort::Insisting);
     let lost = match &best {
         None => true,
-        Some(fit) => problem.dimension() > 1 && whole && !good(fit),
+        Some(fit) => problem.dimension() > 1 && effort != Effort::Starts && !good(fit),
     };
     if lost {
         if best.is_none() || effort == Effort::Insisting {

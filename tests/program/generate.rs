@@ -143,9 +143,8 @@ fn killed_eight_times() {
     killed(8, "6000");
 }
 
-/// The same at length: `cargo test --release --test program killed_fifty_times -- --ignored`.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes; cargo test --release --test program -- --ignored killed_fifty_times"]
 fn killed_fifty_times() {
     killed(50, "60000");
 }

@@ -66,7 +66,7 @@ impl Candidate {
     /// Initial states at the beginnings of the runs.
     pub fn starts(&self) -> impl Iterator<Item = &[f64]> {
         let each = self.pieces.iter().zip(&self.initial);
-        each.filter(|(piece, _)| piece.rows.start == 0)
+        each.filter(|(piece, _)| piece.is_first())
             .map(|(_, initial)| initial.as_slice())
     }
 
@@ -170,7 +170,7 @@ fn solutions(problem: &Problem, law: &Law, refined: &Refined) -> Option<Vec<Traj
             .map(|i| first + (last - first) * i as f64 / (points - 1) as f64)
             .collect();
         let states = shooter.solve(&refined.constants, initial, &times)?;
-        if piece.rows.start == 0 {
+        if piece.is_first() {
             runs.push((times, states));
         } else if let Some((before, all)) = runs.last_mut() {
             // No line from where one piece ends to where the next one begins.

@@ -120,10 +120,10 @@ pub fn discover(
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
     let judged = begin + Duration::from_secs_f64(JUDGING * limit);
-    let whole = problem.pieces().len();
     let mut gathered = gather(problem, proposers, options, judged, &mut warnings)?;
-    let problem = &separation::followable(problem, &gathered.seeds);
-    if problem.pieces().len() > whole {
+    let cut = separation::in_pieces(problem, &gathered.seeds);
+    let problem = cut.as_ref().unwrap_or(problem);
+    if cut.is_some() {
         // The smoothed curves, too, tell more of short pieces than of a long run. Who failed has been warned of.
         let judged = judged + (judged - begin);
         if let Ok(again) = gather(problem, proposers, options, judged, &mut Vec::new()) {
@@ -155,7 +155,8 @@ pub fn discover(
     }
     search.allow(1.0);
     let refined = search.done.len();
-    let problem = &search.reweigh(problem, &mut origins);
+    let reweighed = search.reweigh(problem, &mut origins);
+    let problem = &reweighed;
     search.discount(problem);
     if !without(Part::Refinement) {
         search.polish(problem, &[]);
@@ -216,7 +217,7 @@ pub fn discover(
         warnings,
         refined,
         late,
-        problem: problem.clone(),
+        problem: reweighed,
     })
 }
 

@@ -6,13 +6,14 @@
 //! difference is carried along the smoothed curve by the law's sensitivities (Benettin and others 1980), and measured
 //! against the slopes, which alone grow where all solutions do.
 
+use nalgebra::DVector;
 use nsode_parser::Skeleton;
 
 use crate::flow::{Flow, Run};
 use crate::law::Law;
 use crate::problem::{Curve, FEWEST_ROWS, Problem};
 use crate::proposer::Seed;
-use crate::refine::{MAX_CONSTANTS, matched};
+use crate::refine::{MAX_CONSTANTS, first_start};
 
 /// Fewest states of an autonomous law that can be chaotic (Poincaré and Bendixson).
 const CHAOTIC: usize = 3;
@@ -33,12 +34,13 @@ const OF_A_PIECE: f64 = 2.0;
 const MOST: usize = 48;
 
 /// Fewest observed cells that a piece has of each state.
-const FEWEST_CELLS: usize = 3;
+const CELLS_OF_A_PIECE: usize = 3;
 
-/// `problem`, its runs cut into pieces where the best of `seeds` say that no solution stays with the data to the end.
-pub(super) fn followable(problem: &Problem, seeds: &[Seed]) -> Problem {
+/// `problem` with its runs cut into pieces, where the best of `seeds` say that no solution stays with the data to the end;
+/// `None` where solutions can be followed.
+pub(super) fn in_pieces(problem: &Problem, seeds: &[Seed]) -> Option<Problem> {
     if problem.dimension() < CHAOTIC {
-        return problem.clone();
+        return None;
     }
     let eligible = seeds.iter().filter(|seed| {
         let many = seed.skeleton.slots() > MAX_CONSTANTS;
@@ -51,16 +53,11 @@ pub(super) fn followable(problem: &Problem, seeds: &[Seed]) -> Problem {
     };
     let mut found: Vec<(f64, Vec<Course>)> = eligible.take(ASKED).filter_map(grown).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
-    match found.get(found.len().saturating_sub(1) / 2) {
-        Some((growth, courses)) if *growth > BEARABLE => {
-            let cut = problem.cut(&cuts(courses));
-            match all_observed(&cut) {
-                true => cut,
-                false => problem.clone(),
-            }
-        }
-        _ => problem.clone(),
-    }
+    let (growth, courses) = found.get(found.len().saturating_sub(1) / 2)?;
+    let cuts = cuts(courses);
+    let needed = *growth > BEARABLE && cuts.iter().any(|rows| !rows.is_empty());
+    let cut = needed.then(|| problem.cut(&cuts));
+    cut.filter(all_observed)
 }
 
 /// Rows before which each run is cut.
@@ -89,7 +86,7 @@ fn all_observed(problem: &Problem) -> bool {
                 .filter(|w| **w > 0.0)
                 .count()
         };
-        (0..d).all(|state| cells(state) >= FEWEST_CELLS)
+        (0..d).all(|state| cells(state) >= CELLS_OF_A_PIECE)
     })
 }
 
@@ -152,9 +149,7 @@ fn separation(
     constants: Option<&[f64]>,
 ) -> Option<Vec<Course>> {
     let law = Law::new(&skeleton.template(), skeleton.slots())?;
-    let constants = constants.filter(|c| c.len() == law.constants());
-    let constants = constants.map(<[f64]>::to_vec);
-    let constants = constants.or_else(|| matched(problem, &law))?;
+    let constants = first_start(problem, &law, constants)?;
     let mut flow = Flow::new(&law);
     let each = problem.normalised().iter().zip(problem.curves());
     each.map(|(path, curve)| course(&mut flow, &constants, curve, path.len()))
@@ -165,7 +160,7 @@ fn course(flow: &mut Flow, constants: &[f64], curve: &Curve, rows: usize) -> Opt
     let columns = flow.columns();
     let d = columns - constants.len();
     let parts = (rows / FEWEST_ROWS).clamp(1, PARTS);
-    let mut difference = vec![(d as f64).sqrt().recip(); d];
+    let mut difference = DVector::repeat(d, (d as f64).sqrt().recip());
     let (mut grown, mut points) = (0.0, Vec::new());
     for part in 0..parts {
         let row = |part: usize| part * rows.saturating_sub(1) / parts;
@@ -174,20 +169,20 @@ fn course(flow: &mut Flow, constants: &[f64], curve: &Curve, rows: usize) -> Opt
             row(part + 1) * curve.per_interval,
         );
         let times = [*curve.times.get(from)?, *curve.times.get(to)?];
-        let mut carried = vec![0.0; d];
+        let mut carried = DVector::zeros(d);
         let start = curve.at(from);
         let run = flow.run(constants, start, &times, None, true, |_, _, s| {
-            for (row, sum) in s.chunks_exact(columns).zip(&mut carried) {
-                *sum = row.iter().zip(&difference).map(|(a, b)| a * b).sum();
+            for (row, sum) in s.chunks_exact(columns).zip(carried.iter_mut()) {
+                *sum = row.iter().zip(difference.iter()).map(|(a, b)| a * b).sum();
             }
         });
-        let size = norm(&carried);
+        let size: f64 = carried.norm();
         if run != Run::Complete || !(size > 0.0 && size.is_finite()) {
             return None;
         }
         grown += size.ln();
-        difference = carried.iter().map(|x| x / size).collect();
-        let slope = norm(curve.slopes.get(to * d..(to + 1) * d)?);
+        difference = carried / size;
+        let slope = DVector::from_column_slice(curve.slopes.get(to * d..(to + 1) * d)?).norm();
         let [_, time] = times;
         points.push(Point {
             row: row(part + 1),
@@ -197,10 +192,6 @@ fn course(flow: &mut Flow, constants: &[f64], curve: &Curve, rows: usize) -> Opt
         });
     }
     Some(Course { rows, points })
-}
-
-fn norm(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]
@@ -216,8 +207,13 @@ mod tests {
             skeleton: truth.skeleton,
             constants: None,
         };
-        let cut = followable(&problem, &[seed]);
-        cut.pieces().iter().map(|piece| piece.rows.len()).collect()
+        let cut = in_pieces(&problem, &[seed]);
+        let problem = cut.unwrap_or(problem);
+        problem
+            .pieces()
+            .iter()
+            .map(|piece| piece.rows.len())
+            .collect()
     }
 
     const LORENZ: &str = "10*(y - x); x*(28 - z) - y; x*y - 8/3*z";

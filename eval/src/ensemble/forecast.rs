@@ -77,7 +77,7 @@ pub(super) fn forecast(
         let begin = path.times().first().copied().unwrap_or(0.0);
         let begin = scaling.origin + begin * scaling.time;
         first = first.min(begin);
-        if piece.rows.start == 0 {
+        if piece.is_first() {
             latest.push(None);
         }
         if let (Some(own), true) = (latest.last_mut(), horizon > begin) {

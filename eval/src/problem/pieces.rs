@@ -23,6 +23,11 @@ pub struct Piece {
 }
 
 impl Piece {
+    /// Whether its run begins with it.
+    pub fn is_first(&self) -> bool {
+        self.rows.start == 0
+    }
+
     /// Each run as one piece.
     pub(crate) fn whole(runs: &[Trajectory]) -> Vec<Piece> {
         let each = runs.iter().map(Trajectory::len).enumerate();
@@ -41,10 +46,9 @@ impl Problem {
     #[must_use]
     pub fn cut(&self, cuts: &[Vec<usize>]) -> Problem {
         let d = self.dimension;
-        let none = || Vec::with_capacity(self.pieces.len());
         let mut cut = Problem {
-            normalised: none(),
-            screened: none(),
+            normalised: Vec::new(),
+            screened: Vec::new(),
             curves: Vec::new(),
             pieces: Vec::new(),
             weights: Vec::new(),

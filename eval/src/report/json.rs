@@ -10,6 +10,7 @@ use super::{RunInfo, warnings};
 use crate::discover::{Candidate, Constant};
 use crate::ensemble::{Band, Forecast};
 use crate::present::{Mark, Presented};
+use crate::problem::Piece;
 use crate::table::Series;
 
 /// Schema of the JSON.
@@ -154,7 +155,7 @@ fn courses<'a>(forecast: &'a Forecast) -> Vec<Course<'a>> {
 
 /// The pieces of trajectories that were cut; none where none was.
 fn pieces(candidate: &Candidate) -> Vec<Start<'_>> {
-    if candidate.starts().count() == candidate.pieces.len() {
+    if candidate.pieces.iter().all(Piece::is_first) {
         return Vec::new();
     }
     let each = candidate.pieces.iter().zip(&candidate.initial);
