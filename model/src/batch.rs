@@ -242,7 +242,7 @@ fn targets(rows: &[Row]) -> Result<TargetBatch, tch::TchError> {
     let longest = rows.iter().map(|row| row.input.len()).max().unwrap_or(0);
     let mut ids = vec![i64::from(PAD); rows.len() * longest];
     let mut upper = vec![0.0_f32; rows.len() * longest];
-    // skeleton tokens first, constants after them
+    // skeleton tokens first, constants after them, wherever these stand in their rows
     let mut parts: [(Vec<i64>, Vec<i64>, Vec<f32>); 2] = Default::default();
     for (i, row) in rows.iter().enumerate() {
         let start = i * longest;
@@ -251,8 +251,7 @@ fn targets(rows: &[Row]) -> Result<TargetBatch, tch::TchError> {
             upper[start + place] = symbol.upper as f32;
         }
         for (place, symbol) in row.output.iter().enumerate() {
-            let (places, target, weight) =
-                &mut parts[usize::from(place >= row.skeleton.tokens().len())];
+            let (places, target, weight) = &mut parts[usize::from(symbol.id >= FIRST_BIN)];
             places.push((start + place) as i64);
             target.push(i64::from(symbol.id));
             weight.push(symbol.upper as f32);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::checkpoint::MOST;
 use crate::parametrisation::kappa;
+use crate::vocabulary::Order;
 
 /// A configuration that has passed its check. There is no other way to make one.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,9 @@ pub struct ModelConfig {
     pub max_tokens: usize,
     /// Bins of the constants' vocabulary.
     pub bins: usize,
+    /// Where a law's constants stand in what the decoder writes. Default: after the skeleton.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub constants: Order,
     /// How observations enter.
     pub inputs: Inputs,
     /// The network on which the optimizer's settings were found; without it, this one. What follows from
@@ -219,6 +223,10 @@ pub struct TrainConfig {
     pub validation: ValidationConfig,
     /// The distribution of systems, and how their solutions are observed.
     pub generator: GeneratorSource,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn one() -> usize {

@@ -205,6 +205,7 @@ mod tests {
             max_dimension: 1,
             max_tokens: 8,
             bins: 9,
+            constants: Default::default(),
             inputs: Inputs::Ieee754 { max_points: 9 },
             base: None,
         };

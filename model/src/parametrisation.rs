@@ -170,6 +170,7 @@ mod tests {
             max_dimension: 1,
             max_tokens: 32,
             bins: 257,
+            constants: Default::default(),
             inputs: Inputs::Ieee754 { max_points: 100 },
             base: Some(Shape {
                 d_model: 64,

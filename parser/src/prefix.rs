@@ -70,6 +70,15 @@ pub(crate) fn shape(dimension: usize, tokens: &[Token]) -> Result<Vec<Sum>, Pref
     }
 }
 
+/// The sum that the tokens are, if they are one, whatever states it has.
+pub(crate) fn alone(tokens: &[Token]) -> Option<Sum> {
+    let bytes: Vec<u8> = tokens.iter().map(|token| token.id()).collect();
+    match sum(&bytes) {
+        Ok(([], sum)) => Some(sum),
+        _ => None,
+    }
+}
+
 /// A failure, as the number of tokens that were left; of two, the one that got further.
 struct Failure {
     left: usize,

@@ -4,7 +4,7 @@
 
 use crate::canonical::{Atom, CanonicalError, CanonicalSystem, Factor, Function, Sum};
 use crate::expr::Expr;
-use crate::prefix::{shape, token_of};
+use crate::prefix::{alone, shape, token_of};
 use crate::system::{Names, System};
 use crate::token::{MAX_STATES, MAX_TOKENS, Token};
 
@@ -87,16 +87,9 @@ impl Skeleton {
         if !rhs.iter().any(Sum::depends_on_state) {
             return Err(PrefixError::NoState);
         }
-        let mut slots = 0;
-        for sum in &rhs {
-            sum.to_expr_with(&mut |value| {
-                slots += 1;
-                Expr::Number(value)
-            });
-        }
         Ok(Skeleton {
             dimension,
-            slots,
+            slots: rhs.iter().map(slots).sum(),
             tokens: tokens.to_vec(),
         })
     }
@@ -161,6 +154,11 @@ impl Skeleton {
         self.slots
     }
 
+    /// Number of constants of the right-hand side, or term of one, that these tokens are; `None` if they are neither.
+    pub fn slots_of(tokens: &[Token]) -> Option<usize> {
+        alone(tokens).as_ref().map(slots)
+    }
+
     /// The law with [`Expr::Parameter`] `k` in slot `k`.
     pub fn template(&self) -> System {
         let mut slot = 0;
@@ -214,6 +212,16 @@ impl Skeleton {
             .map(|expr| crate::print::infix(expr, names))
             .collect()
     }
+}
+
+/// Number of constants of a sum.
+fn slots(sum: &Sum) -> usize {
+    let mut slots = 0;
+    sum.to_expr_with(&mut |value| {
+        slots += 1;
+        Expr::Number(value)
+    });
+    slots
 }
 
 /// Writes canonical sums as tokens and constants.

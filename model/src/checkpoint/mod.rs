@@ -56,5 +56,5 @@ pub(crate) fn vocabulary(config: &ModelConfig) -> Result<Vocabulary, Error> {
         found: config.bins.to_string(),
         range: format!("an odd number ({error})"),
     })?;
-    Ok(Vocabulary::new(bins))
+    Ok(Vocabulary::new(bins, config.constants))
 }

@@ -19,6 +19,7 @@ fn config() -> ModelConfig {
         max_dimension: 1,
         max_tokens: 8,
         bins: 9,
+        constants: Default::default(),
         inputs: Inputs::Anchors {
             count: 2,
             neighbours: vec![3],

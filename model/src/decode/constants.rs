@@ -1,6 +1,6 @@
 //! Constants for given skeletons, and their log-probabilities.
 //!
-//! Every skeleton is fed to the model token by token, and then its constants one by one: each is read from
+//! Every skeleton is fed to the model token by token, and its constants one by one where they stand: each is read from
 //! the scores of the bins ([`crate::twohot::Bins::read`]) and fed back as the interpolated embedding of the
 //! same two bins. All sequences advance in lockstep, one place a step, whatever their lengths: the next
 //! place of one may be a token while that of another is a constant. Sequences that agree so far share a row.
@@ -13,7 +13,7 @@ use nsode_parser::skeleton::Skeleton;
 use super::search::masked;
 use super::{ScoresError, StepModel};
 use crate::twohot::TwoHot;
-use crate::vocabulary::{FIRST_BIN, Symbol, Vocabulary};
+use crate::vocabulary::{FIRST_BIN, Place, Symbol, Vocabulary};
 
 /// A skeleton with constants.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,10 +26,11 @@ pub struct Completed {
 }
 
 /// A skeleton on its way through the model.
-struct Sequence<'a> {
+struct Sequence {
     /// Its number among all skeletons of all problems.
     index: usize,
-    skeleton: &'a Skeleton,
+    /// What it consists of.
+    places: Vec<Place>,
     /// After the tokens so far.
     grammar: Grammar,
     /// Its row in the model.
@@ -55,7 +56,7 @@ pub fn complete<M: StepModel>(
         .enumerate()
         .map(|(index, (problem, skeleton))| Sequence {
             index,
-            skeleton,
+            places: vocabulary.order().places(skeleton),
             grammar: Grammar::new(skeleton.dimension(), max_tokens),
             row: problem,
             result: Completed {
@@ -103,7 +104,7 @@ pub fn complete<M: StepModel>(
         .collect())
 }
 
-impl Sequence<'_> {
+impl Sequence {
     /// Reads place `step` of the sequence from `row`: a token's log-probability or a constant. Returns what
     /// stands there.
     fn advance(
@@ -112,7 +113,7 @@ impl Sequence<'_> {
         row: &[f32],
         vocabulary: &Vocabulary,
     ) -> Result<Symbol, ScoresError> {
-        if let Some(&token) = self.skeleton.tokens().get(step) {
+        if let Some(&Place::Token(token)) = self.places.get(step) {
             let log = masked(&self.grammar, row)?
                 .into_iter()
                 .find_map(|(t, log)| (t == token).then_some(log));
@@ -126,7 +127,7 @@ impl Sequence<'_> {
     }
 
     fn is_done(&self, step: usize) -> bool {
-        step + 1 >= self.skeleton.tokens().len() + self.skeleton.slots()
+        step + 1 >= self.places.len()
     }
 }
 
@@ -152,22 +153,29 @@ mod tests {
     use super::*;
     use crate::decode::search::{Search, Strategy, search, spell};
     use crate::decode::table::Table;
+    use crate::vocabulary::Order;
 
     #[test]
     fn constants_are_read_and_fed_back_in_slot_order() {
+        read_and_fed_back(Order::After);
+        read_and_fed_back(Order::Inline);
+    }
+
+    fn read_and_fed_back(order: Order) {
         let dimensions = [1, 2, 1];
-        let mut table = Table::new(11, dimensions.len(), Token::ALL);
+        let mut table = Table::ordered(11, dimensions.len(), Token::ALL, order);
         let options = Search {
             width: 40,
             max_tokens: 9,
             strategy: Strategy::Beam,
         };
-        let outcomes = search(&mut table, &dimensions, &options).expect("finite scores");
+        let vocabulary = table.vocabulary;
+        let outcomes =
+            search(&mut table, &dimensions, &options, &vocabulary).expect("finite scores");
         let skeletons: Vec<Vec<&Skeleton>> = outcomes
             .iter()
             .map(|outcome| outcome.found.iter().map(|f| &f.skeleton).collect())
             .collect();
-        let vocabulary = table.vocabulary;
         let completed = complete(&mut table, &skeletons, 9, &vocabulary).expect("finite scores");
 
         let longest = skeletons
@@ -183,20 +191,20 @@ mod tests {
                 assert!((found.log_probability - completed.log_probability).abs() < 1e-9);
                 assert_eq!(completed.constants.len(), found.skeleton.slots());
                 // The same, one sequence alone.
-                let mut fed: Vec<Symbol> = found
-                    .skeleton
-                    .tokens()
-                    .iter()
-                    .map(|&t| Symbol::token(t))
-                    .collect();
-                for &constant in &completed.constants {
-                    let row = table.row(problem, &fed);
-                    let pair: TwoHot = vocabulary
-                        .bins()
-                        .read(&row[usize::from(FIRST_BIN)..])
-                        .expect("finite");
-                    assert_eq!(vocabulary.bins().decode(pair), constant);
-                    fed.push(Symbol::constant(pair));
+                let mut fed: Vec<Symbol> = Vec::new();
+                let mut constants = completed.constants.iter();
+                for place in order.places(&found.skeleton) {
+                    let Place::Token(token) = place else {
+                        let row = table.row(problem, &fed);
+                        let pair: TwoHot = vocabulary
+                            .bins()
+                            .read(&row[usize::from(FIRST_BIN)..])
+                            .expect("finite");
+                        assert_eq!(Some(&vocabulary.bins().decode(pair)), constants.next());
+                        fed.push(Symbol::constant(pair));
+                        continue;
+                    };
+                    fed.push(Symbol::token(token));
                 }
             }
         }
@@ -214,7 +222,8 @@ mod tests {
                 };
                 let mut table = Table::new(seed, dimensions.len(), Token::ALL);
                 let vocabulary = table.vocabulary;
-                let searched = search(&mut table, &dimensions, &options).expect("finite");
+                let searched =
+                    search(&mut table, &dimensions, &options, &vocabulary).expect("finite");
                 let steps = table.steps.len();
                 let skeletons: Vec<Vec<&Skeleton>> = searched
                     .iter()

@@ -9,7 +9,7 @@ use nsode_parser::token::Token;
 use super::search::masked;
 use super::{Scores, ScoresError, StepModel};
 use crate::twohot::Bins;
-use crate::vocabulary::{FIRST_TOKEN, Symbol, TOKEN_IDS, Vocabulary};
+use crate::vocabulary::{FIRST_BIN, FIRST_TOKEN, Order, Symbol, TOKEN_IDS, Vocabulary};
 
 /// Scores from a hash of the seed, the problem, and all that a row was fed.
 pub(crate) struct Table {
@@ -36,12 +36,16 @@ impl From<ScoresError> for TableError {
 
 impl Table {
     pub fn new(seed: u64, problems: usize, alphabet: &[Token]) -> Table {
+        Table::ordered(seed, problems, alphabet, Order::After)
+    }
+
+    pub fn ordered(seed: u64, problems: usize, alphabet: &[Token], order: Order) -> Table {
         Table {
             seed,
             problems,
             alphabet: alphabet.to_vec(),
             spread: 2.0,
-            vocabulary: Vocabulary::new(Bins::new(21, 0.02, 300.0).expect("valid bins")),
+            vocabulary: Vocabulary::new(Bins::new(21, 0.02, 300.0).expect("valid bins"), order),
             rows: Vec::new(),
             steps: Vec::new(),
         }
@@ -87,7 +91,7 @@ impl Table {
     ) -> Vec<(Vec<Token>, f64)> {
         let mut all = Vec::new();
         let root = Grammar::new(dimension, max_tokens);
-        self.descend(problem, &root, &mut Vec::new(), 0.0, &mut all);
+        self.descend(problem, &root, &(Vec::new(), Vec::new()), 0.0, &mut all);
         all.sort_by(|a, b| b.1.total_cmp(&a.1));
         all
     }
@@ -96,7 +100,7 @@ impl Table {
         &self,
         problem: usize,
         grammar: &Grammar,
-        tokens: &mut Vec<Token>,
+        (tokens, fed): &(Vec<Token>, Vec<Symbol>),
         log: f64,
         all: &mut Vec<(Vec<Token>, f64)>,
     ) {
@@ -104,14 +108,21 @@ impl Table {
             all.push((tokens.clone(), log));
             return;
         }
-        let fed: Vec<Symbol> = tokens.iter().map(|&t| Symbol::token(t)).collect();
-        let row = self.row(problem, &fed);
+        let row = self.row(problem, fed);
         for (token, step) in masked(grammar, &row).expect("finite scores") {
             let mut longer = grammar.clone();
             assert!(longer.push(token), "an allowed token is accepted");
+            let (mut tokens, mut fed) = (tokens.clone(), fed.clone());
             tokens.push(token);
-            self.descend(problem, &longer, tokens, log + step, all);
-            tokens.pop();
+            fed.push(Symbol::token(token));
+            for _ in 0..self.vocabulary.order().due(&tokens) {
+                let row = self.row(problem, &fed);
+                let bins = &row[usize::from(FIRST_BIN)..];
+                fed.push(Symbol::constant(
+                    self.vocabulary.bins().read(bins).expect("finite"),
+                ));
+            }
+            self.descend(problem, &longer, &(tokens, fed), log + step, all);
         }
     }
 }

@@ -26,6 +26,7 @@ fn config(inputs: Inputs) -> Valid<ModelConfig> {
         max_dimension: 2,
         max_tokens: 12,
         bins: 33,
+        constants: Default::default(),
         inputs,
         base: None,
     }

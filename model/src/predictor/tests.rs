@@ -7,7 +7,7 @@ use crate::config::{Inputs, ModelConfig};
 use crate::decode::search::{Search, search};
 use crate::network::Network;
 use crate::twohot::Bins;
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{Order, Vocabulary};
 
 fn config(d_model: usize, layers: [usize; 2], max_tokens: usize) -> ModelConfig {
     ModelConfig {
@@ -19,6 +19,7 @@ fn config(d_model: usize, layers: [usize; 2], max_tokens: usize) -> ModelConfig 
         max_dimension: 3,
         max_tokens,
         bins: 201,
+        constants: Default::default(),
         inputs: Inputs::Anchors {
             count: 24,
             neighbours: vec![7, 15, 31],
@@ -32,7 +33,10 @@ fn config(d_model: usize, layers: [usize; 2], max_tokens: usize) -> ModelConfig 
 /// distributions are far from uniform.
 fn random(config: ModelConfig, seed: u64) -> Predictor {
     Predictor::start(move || {
-        let vocabulary = Vocabulary::new(Bins::new(config.bins, 0.02, 300.0).expect("valid"));
+        let vocabulary = Vocabulary::new(
+            Bins::new(config.bins, 0.02, 300.0).expect("valid"),
+            config.constants,
+        );
         let mut values = Network::layout(&config, vocabulary.size()).initial(seed);
         values.iter_mut().for_each(|v| *v *= 3.0);
         let network = Network::new(
@@ -156,7 +160,16 @@ fn runs_that_say_the_same_say_it_once() {
 #[test]
 fn skeletons_have_the_log_probability_that_the_search_gave_them() {
     // The search reorders the cache all the time; each skeleton fed alone does not.
-    let predictor = random(config(32, [1, 2], 12), 6);
+    for constants in [Order::After, Order::Inline] {
+        let config = ModelConfig {
+            constants,
+            ..config(32, [1, 2], 12)
+        };
+        as_the_search_gave_them(&random(config, 6));
+    }
+}
+
+fn as_the_search_gave_them(predictor: &Predictor) {
     let pairs = predictor.worker.call(|served| {
         let runs = [run(1, 40, 0.3), run(1, 40, 2.3)];
         let systems = [runs.iter().collect(), vec![&runs[1]]];
@@ -165,7 +178,12 @@ fn skeletons_have_the_log_probability_that_the_search_gave_them() {
             max_tokens: 12,
             strategy: Strategy::Beam,
         };
-        let outcomes = search(&mut served.ensemble(&systems)?, &[1, 1], &options)?;
+        let outcomes = search(
+            &mut served.ensemble(&systems)?,
+            &[1, 1],
+            &options,
+            &served.vocabulary,
+        )?;
         let mut pairs = Vec::new();
         for (outcome, runs) in outcomes.iter().zip([&runs[..], &runs[1..]]) {
             for found in &outcome.found {

@@ -7,11 +7,13 @@ use nsode_parser::token::Token;
 use super::means::{add, pair};
 use crate::Error;
 use crate::batch::Batch;
+use crate::checkpoint::vocabulary;
 use crate::decode::ensemble::Ensemble;
 use crate::decode::search::{Search, Strategy, search};
 use crate::metrics::{Beam, Group, Unseen};
 use crate::network::Network;
 use crate::parameters::to_host;
+use crate::vocabulary::Vocabulary;
 
 /// Width of the beam.
 const WIDTH: usize = 50;
@@ -35,6 +37,7 @@ struct Found<'a> {
 /// [`Error::Torch`], and those of decoding.
 pub(super) fn unseen(network: &Network, batches: &[Batch], beam: usize) -> Result<Unseen, Error> {
     let torch = Error::torch("validation");
+    let vocabulary = vocabulary(network.config())?;
     let _guard = tch::no_grad_guard();
     let (mut skeleton, mut constants, mut counts) = (0.0, 0.0, [0; 2]);
     let mut found: Vec<Found> = Vec::new();
@@ -48,7 +51,7 @@ pub(super) fn unseen(network: &Network, batches: &[Batch], beam: usize) -> Resul
         constants += of_constants;
         add(&mut counts, losses.counts);
         let right = to_host(&right).map_err(&torch)?;
-        let places = places(network, batch, each.min(left))?;
+        let places = places(network, &vocabulary, batch, each.min(left))?;
         left -= places.len();
         let places = places.into_iter().map(Some).chain(std::iter::repeat(None));
         let rows = batch.skeletons.iter().zip(right).zip(places);
@@ -70,7 +73,12 @@ pub(super) fn unseen(network: &Network, batches: &[Batch], beam: usize) -> Resul
 }
 
 /// The place of the true skeleton among the candidates, for the first `count` samples of a batch.
-fn places(network: &Network, batch: &Batch, count: usize) -> Result<Vec<Option<usize>>, Error> {
+fn places(
+    network: &Network,
+    vocabulary: &Vocabulary,
+    batch: &Batch,
+    count: usize,
+) -> Result<Vec<Option<usize>>, Error> {
     let options = Search {
         width: WIDTH,
         max_tokens: network.config().max_tokens,
@@ -83,7 +91,7 @@ fn places(network: &Network, batch: &Batch, count: usize) -> Result<Vec<Option<u
         let memory = network.encode(&part);
         let mut model = Ensemble::new(network, memory, &vec![1; truths.len()]);
         let dimensions: Vec<usize> = truths.iter().map(Skeleton::dimension).collect();
-        let outcomes = search(&mut model, &dimensions, &options)?;
+        let outcomes = search(&mut model, &dimensions, &options, vocabulary)?;
         places.extend(truths.iter().zip(outcomes).map(|(truth, outcome)| {
             let mut found = outcome.found.iter();
             found.position(|candidate| candidate.skeleton == *truth)

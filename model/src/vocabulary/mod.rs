@@ -7,17 +7,19 @@
 //! Ids: 0 `PAD`, 1 `BOS`, 2 `EOS`; 3 to 66 the skeleton tokens (`3 + token.id()`, unused ones reserved, so
 //! that the grammar may grow without moving the constants); from 67 on the constant bins.
 //!
-//! A target sequence is: the skeleton's tokens in prefix form, then its constants in the order of their
-//! slots, one place each, then `EOS`. `BOS` is what the decoder is fed first; it is not part of the
-//! target. The skeleton delimits itself and has a known number of slots, so a reader needs no separator,
+//! A target sequence is: the skeleton's tokens in prefix form and its constants in the order of their
+//! slots, one place each, where [`Order`] says, then `EOS`. `BOS` is what the decoder is fed first; it is not part of
+//! the target. The skeleton delimits itself and has a known number of slots, so a reader needs no separator,
 //! `EOS` is only a check, and the network is neither fed nor trained to write it.
 
+mod order;
 #[cfg(test)]
 mod tests;
 
 use nsode_parser::skeleton::{PrefixError, Skeleton};
 use nsode_parser::token::Token;
 
+pub use self::order::{Order, Place};
 use crate::hash::sha256_of;
 use crate::twohot::{Bins, TwoHot, TwoHotError};
 
@@ -106,16 +108,22 @@ impl Symbol {
     }
 }
 
-/// The numbering of specials, skeleton tokens and constant bins.
+/// The numbering of specials, skeleton tokens and constant bins, and where the latter stand in a sequence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Vocabulary {
     bins: Bins,
+    order: Order,
 }
 
 impl Vocabulary {
-    /// The vocabulary with these constant bins.
-    pub fn new(bins: Bins) -> Vocabulary {
-        Vocabulary { bins }
+    /// The vocabulary with these constant bins, and constants where `order` says.
+    pub fn new(bins: Bins, order: Order) -> Vocabulary {
+        Vocabulary { bins, order }
+    }
+
+    /// Where the constants of a sequence stand.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// The constant bins.
@@ -164,7 +172,7 @@ impl Vocabulary {
         sha256_of([text.as_bytes(), &spacing[0], &spacing[1]])
     }
 
-    /// The target sequence of a law: skeleton, constants in slot order, `EOS`.
+    /// The target sequence of a law: skeleton and constants, `EOS`.
     ///
     /// # Errors
     /// [`VocabularyError::Count`] for a wrong number of constants, [`VocabularyError::Constant`] for one
@@ -181,13 +189,21 @@ impl Vocabulary {
             });
         }
         let mut sequence = Vec::with_capacity(skeleton.tokens().len() + constants.len() + 1);
-        sequence.extend(skeleton.tokens().iter().map(|&token| Symbol::token(token)));
-        for (slot, &value) in constants.iter().enumerate() {
-            let pair = self
-                .bins
-                .encode(value)
-                .map_err(|source| VocabularyError::Constant { slot, source })?;
-            sequence.push(Symbol::constant(pair));
+        let mut left = constants.iter().enumerate();
+        for place in self.order.places(skeleton) {
+            sequence.push(match place {
+                Place::Token(token) => Symbol::token(token),
+                Place::Constant => {
+                    // as many as there are slots
+                    let Some((slot, &value)) = left.next() else {
+                        break;
+                    };
+                    let pair = self.bins.encode(value);
+                    Symbol::constant(
+                        pair.map_err(|source| VocabularyError::Constant { slot, source })?,
+                    )
+                }
+            });
         }
         sequence.push(Symbol::plain(EOS));
         Ok(sequence)
@@ -203,39 +219,51 @@ impl Vocabulary {
         dimension: usize,
         sequence: &[Symbol],
     ) -> Result<(Skeleton, Vec<f64>), VocabularyError> {
-        let tokens: Vec<Token> = sequence
+        let bin = |symbol: &Symbol| {
+            let bin = symbol.id.checked_sub(FIRST_BIN).map(usize::from);
+            bin.filter(|bin| bin + 1 < self.bins.count())
+        };
+        let of_law = |s: &Symbol| Vocabulary::token(s.id).is_some() || bin(s).is_some();
+        let end = sequence.iter().position(|symbol| !of_law(symbol));
+        let (law, rest) = sequence.split_at(end.unwrap_or(sequence.len()));
+        let tokens: Vec<Token> = law
             .iter()
-            .map_while(|symbol| Vocabulary::token(symbol.id))
+            .filter_map(|symbol| Vocabulary::token(symbol.id))
             .collect();
         let skeleton = Skeleton::parse(dimension, &tokens).map_err(VocabularyError::Skeleton)?;
-        let mut constants = Vec::with_capacity(skeleton.slots());
-        let mut ended = false;
-        for (place, symbol) in sequence.iter().enumerate().skip(tokens.len()) {
-            let bin = symbol
-                .id
-                .checked_sub(FIRST_BIN)
-                .map(usize::from)
-                .filter(|bin| bin + 1 < self.bins.count());
-            match (bin, symbol.id) {
-                (Some(low), _) if !ended => constants.push(self.bins.decode(TwoHot {
-                    low,
-                    upper: symbol.upper,
-                })),
-                (None, EOS) if !ended => ended = true,
-                (None, PAD) if ended => {}
-                (_, id) => return Err(VocabularyError::Misplaced { place, id }),
-            }
-        }
-        if !ended {
-            return Err(VocabularyError::NoEnd {
-                places: sequence.len(),
-            });
-        }
+        let constants: Vec<f64> = law
+            .iter()
+            .filter_map(|symbol| bin(symbol).map(|low| (low, symbol.upper)))
+            .map(|(low, upper)| self.bins.decode(TwoHot { low, upper }))
+            .collect();
         if constants.len() != skeleton.slots() {
             return Err(VocabularyError::Count {
                 slots: skeleton.slots(),
                 found: constants.len(),
             });
+        }
+        let places = self.order.places(&skeleton);
+        let mut kinds = law.iter().zip(&places);
+        let wrong = kinds
+            .position(|(symbol, place)| bin(symbol).is_some() != (*place == Place::Constant))
+            .or_else(|| {
+                let padding = |(i, s): (usize, &Symbol)| s.id == if i == 0 { EOS } else { PAD };
+                let wrong = rest.iter().enumerate().position(|place| !padding(place));
+                wrong.map(|place| law.len() + place)
+            });
+        match wrong {
+            Some(place) => {
+                return Err(VocabularyError::Misplaced {
+                    place,
+                    id: sequence[place].id,
+                });
+            }
+            None if rest.is_empty() => {
+                return Err(VocabularyError::NoEnd {
+                    places: sequence.len(),
+                });
+            }
+            None => {}
         }
         Ok((skeleton, constants))
     }

@@ -8,7 +8,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary::new(Bins::new(101, 0.02, 300.0).expect("valid"))
+    ordered(Order::After)
+}
+
+fn ordered(order: Order) -> Vocabulary {
+    Vocabulary::new(Bins::new(101, 0.02, 300.0).expect("valid"), order)
 }
 
 #[test]
@@ -37,7 +41,9 @@ fn the_fingerprint_tells_vocabularies_apart() {
         (101, 0.02, 200.0),
     ]
     .into_iter()
-    .map(|(n, s, l)| Vocabulary::new(Bins::new(n, s, l).expect("valid")).fingerprint())
+    .map(|(n, s, l)| {
+        Vocabulary::new(Bins::new(n, s, l).expect("valid"), Order::After).fingerprint()
+    })
     .collect();
     assert_eq!(prints.len(), 4);
     assert!(prints.iter().all(|p| p.len() == 64));
@@ -64,6 +70,19 @@ fn a_logistic_law_as_a_sequence() {
             FIRST_BIN,
             EOS
         ]
+    );
+}
+
+#[test]
+fn inline_constants_follow_their_terms() {
+    // x1' = c0·x1 + c1·x1·sin(c2·x2 + c3), x2' = c4
+    let tokens = [Add2, X1, Mul, X1, Sin, Add2, X2, One, One];
+    let skeleton = Skeleton::parse(2, &tokens).expect("valid");
+    let c = Place::Constant;
+    let [head, x1, mul, x, sin, add, x2, one, last] = tokens.map(Place::Token);
+    assert_eq!(
+        Order::Inline.places(&skeleton),
+        [head, x1, c, mul, x, sin, add, x2, one, c, c, c, last, c]
     );
 }
 
@@ -100,9 +119,11 @@ proptest! {
 
     #[test]
     fn any_ids_decode_or_fail_typed(dimension in 0usize..4, symbols in symbols()) {
-        if let Ok((skeleton, constants)) = vocabulary().decode(dimension, &symbols) {
-            prop_assert_eq!(skeleton.slots(), constants.len());
-            prop_assert_eq!(skeleton.dimension(), dimension);
+        for order in [Order::After, Order::Inline] {
+            if let Ok((skeleton, constants)) = ordered(order).decode(dimension, &symbols) {
+                prop_assert_eq!(skeleton.slots(), constants.len());
+                prop_assert_eq!(skeleton.dimension(), dimension);
+            }
         }
     }
 
@@ -125,13 +146,16 @@ proptest! {
         let Ok(skeleton) = Skeleton::parse(dimension, &tokens) else { return Ok(()) };
         let constants = &constants[..skeleton.slots().min(40)];
         prop_assume!(constants.len() == skeleton.slots());
-        let mut sequence = vocabulary().encode(&skeleton, constants).expect("within the bins");
-        prop_assert_eq!(sequence.len(), tokens.len() + constants.len() + 1);
-        sequence.extend(vec![Symbol::plain(PAD); padding]);
-        let (back, values) = vocabulary().decode(dimension, &sequence).expect("its own sequence");
-        prop_assert_eq!(back, skeleton);
-        for (value, constant) in values.iter().zip(constants) {
-            prop_assert!((value - constant).abs() <= 1e-12 * constant.abs().max(0.02));
+        for order in [Order::After, Order::Inline] {
+            let vocabulary = ordered(order);
+            let mut sequence = vocabulary.encode(&skeleton, constants).expect("within the bins");
+            prop_assert_eq!(sequence.len(), tokens.len() + constants.len() + 1);
+            sequence.extend(vec![Symbol::plain(PAD); padding]);
+            let (back, values) = vocabulary.decode(dimension, &sequence).expect("its own sequence");
+            prop_assert_eq!(&back, &skeleton);
+            for (value, constant) in values.iter().zip(constants) {
+                prop_assert!((value - constant).abs() <= 1e-12 * constant.abs().max(0.02));
+            }
         }
     }
 }

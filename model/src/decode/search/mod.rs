@@ -19,7 +19,7 @@ use nsode_parser::token::Token;
 
 use self::pool::Pool;
 use super::{ScoresError, StepModel};
-use crate::vocabulary::{FIRST_BIN, FIRST_TOKEN, Vocabulary};
+use crate::vocabulary::{FIRST_BIN, FIRST_TOKEN, Order, Vocabulary};
 
 /// How prefixes are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,8 @@ pub struct Outcome {
 }
 
 /// Searches the skeletons of every problem together, each with its own dimension; see [`StepModel::start`]
-/// for the rows. A problem whose every skeleton has probability zero finds nothing.
+/// for the rows. A problem whose every skeleton has probability zero finds nothing. Constants are read only where the rest
+/// of a skeleton depends on them.
 ///
 /// # Errors
 /// The model's own, and [`ScoresError`].
@@ -75,8 +76,9 @@ pub fn search<M: StepModel>(
     model: &mut M,
     dimensions: &[usize],
     options: &Search,
+    vocabulary: &Vocabulary,
 ) -> Result<Vec<Outcome>, M::Error> {
-    walk(model, dimensions, options, None)
+    walk(model, dimensions, options, vocabulary, false)
 }
 
 /// [`search`], and the constants of what it finds: a finished skeleton stays among the model's rows and goes on
@@ -91,30 +93,36 @@ pub fn spell<M: StepModel>(
     options: &Search,
     vocabulary: &Vocabulary,
 ) -> Result<Vec<Outcome>, M::Error> {
-    walk(model, dimensions, options, Some(vocabulary))
+    walk(model, dimensions, options, vocabulary, true)
 }
 
 fn walk<M: StepModel>(
     model: &mut M,
     dimensions: &[usize],
     options: &Search,
-    constants: Option<&Vocabulary>,
+    vocabulary: &Vocabulary,
+    wanted: bool,
 ) -> Result<Vec<Outcome>, M::Error> {
-    let columns = constants.map_or(usize::from(FIRST_BIN), Vocabulary::size);
+    let reads = wanted || vocabulary.order() == Order::Inline;
+    let columns = if reads {
+        vocabulary.size()
+    } else {
+        usize::from(FIRST_BIN)
+    };
     let mut pools: Vec<Pool> = dimensions
         .iter()
         .enumerate()
-        .map(|(i, &dimension)| Pool::new(i, dimension, options))
+        .map(|(i, &dimension)| Pool::new(i, dimension, options, vocabulary.order(), wanted))
         .collect();
     let mut scores = model.start()?.checked(pools.len(), columns)?;
     loop {
         let (mut parents, mut fed) = (Vec::new(), Vec::new());
         for pool in &mut pools {
-            if let Some(vocabulary) = constants {
+            if reads {
                 pool.read(&scores, vocabulary)?;
             }
             pool.expand(&scores)?;
-            pool.feed(&mut parents, &mut fed, constants.is_some());
+            pool.feed(&mut parents, &mut fed);
         }
         if parents.is_empty() {
             return Ok(pools.into_iter().map(Pool::outcome).collect());

@@ -10,23 +10,30 @@ use nsode_parser::token::Token;
 use super::noise::Noise;
 use super::{Found, Outcome, Search, Strategy, masked};
 use crate::decode::{Scores, ScoresError, constants};
-use crate::vocabulary::{Symbol, Vocabulary};
+use crate::vocabulary::{BOS, Order, Symbol, Vocabulary};
 
 /// A prefix that may still grow.
+#[derive(Clone)]
 struct Open {
     tokens: Vec<Token>,
     grammar: Grammar,
     log_probability: f64,
     key: f64,
+    /// Constants that stand right after its tokens and are not read yet.
+    due: usize,
+    /// So far.
+    constants: Vec<f64>,
+    /// What it feeds next: its last token or constant.
+    next: Symbol,
     /// Its row in the model; until it is fed, its parent's.
     row: usize,
 }
 
-/// An open prefix and one more token; ordered by key, ties by place, so that results are reproducible.
+/// An open prefix and one more token, or a constant, which is no choice; ordered by key, ties by place, so that results are reproducible.
 pub(super) struct Child {
     /// Its parent's place among the open prefixes.
     parent: usize,
-    token: Token,
+    token: Option<Token>,
     pub(super) log_probability: f64,
     pub(super) key: f64,
 }
@@ -36,7 +43,7 @@ impl Ord for Child {
         self.key
             .total_cmp(&other.key)
             .then(other.parent.cmp(&self.parent))
-            .then(other.token.id().cmp(&self.token.id()))
+            .then(other.token.map(Token::id).cmp(&self.token.map(Token::id)))
     }
 }
 
@@ -63,13 +70,16 @@ struct Leaf {
     next: Option<Symbol>,
     /// Its row in the model; until it is fed, its parent's.
     row: usize,
-    /// So far.
-    constants: Vec<f64>,
+    /// So far, if they are wanted.
+    constants: Option<Vec<f64>>,
 }
 
 impl Leaf {
-    fn slots(&self) -> usize {
-        self.skeleton.as_ref().map_or(0, Skeleton::slots)
+    /// Whether it lacks constants that are wanted.
+    fn is_short(&self) -> bool {
+        let slots = self.skeleton.as_ref().map_or(0, Skeleton::slots);
+        let read = self.constants.as_ref();
+        read.is_some_and(|constants| constants.len() < slots)
     }
 }
 
@@ -77,6 +87,9 @@ impl Leaf {
 pub(super) struct Pool {
     dimension: usize,
     width: usize,
+    order: Order,
+    /// Whether the constants of leaves are.
+    wanted: bool,
     /// `None` for a beam.
     noise: Option<Noise>,
     open: Vec<Open>,
@@ -87,8 +100,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// The root alone; `index` is the problem's number, and its row.
-    pub(super) fn new(index: usize, dimension: usize, options: &Search) -> Pool {
+    /// The root alone; `index` is the problem's number, and its row, `wanted` whether the constants of what is found are.
+    pub(super) fn new(
+        index: usize,
+        dimension: usize,
+        options: &Search,
+        order: Order,
+        wanted: bool,
+    ) -> Pool {
         let noise = match options.strategy {
             Strategy::Beam => None,
             Strategy::Sample { seed } => Some(Noise::new(seed, index as u64)),
@@ -98,11 +117,16 @@ impl Pool {
             grammar: Grammar::new(dimension, options.max_tokens),
             log_probability: 0.0,
             key: 0.0,
+            due: 0,
+            constants: Vec::new(),
+            next: Symbol::plain(BOS),
             row: index,
         };
         Pool {
             dimension,
             width: options.width,
+            order,
+            wanted,
             noise,
             open: if options.width == 0 {
                 Vec::new()
@@ -142,8 +166,13 @@ impl Pool {
                 }
                 break;
             }
-            if let Some(parent) = open.get(child.parent) {
-                self.place(parent, &child);
+            match (open.get(child.parent), child.token) {
+                (Some(parent), Some(token)) => self.place(parent, &child, token),
+                (Some(parent), None) => self.open.push(Open {
+                    due: parent.due - 1,
+                    ..parent.clone()
+                }),
+                (None, _) => {}
             }
         }
         Ok(())
@@ -155,11 +184,20 @@ impl Pool {
         let mut children = Vec::new();
         for (parent, open) in self.open.iter().enumerate() {
             let first = children.len();
+            if open.due > 0 {
+                children.push(Child {
+                    parent,
+                    token: None,
+                    log_probability: open.log_probability,
+                    key: open.key,
+                });
+                continue;
+            }
             for (token, log) in masked(&open.grammar, scores.row(open.row))? {
                 let log_probability = open.log_probability + log;
                 children.push(Child {
                     parent,
-                    token,
+                    token: Some(token),
                     log_probability,
                     key: log_probability,
                 });
@@ -173,15 +211,18 @@ impl Pool {
     }
 
     /// Puts a child among the open prefixes or the leaves.
-    fn place(&mut self, parent: &Open, child: &Child) {
+    fn place(&mut self, parent: &Open, child: &Child, token: Token) {
         let mut grammar = parent.grammar.clone();
-        if !grammar.push(child.token) {
+        if !grammar.push(token) {
             return;
         }
         let mut tokens = parent.tokens.clone();
-        tokens.push(child.token);
+        tokens.push(token);
         if !grammar.is_complete() {
             self.open.push(Open {
+                due: self.order.due(&tokens),
+                constants: parent.constants.clone(),
+                next: Symbol::token(token),
                 tokens,
                 grammar,
                 log_probability: child.log_probability,
@@ -198,57 +239,49 @@ impl Pool {
                 skeleton,
                 log_probability: child.log_probability,
                 key: child.key,
-                next: Some(Symbol::token(child.token)),
+                next: Some(Symbol::token(token)),
                 row: parent.row,
-                constants: Vec::new(),
+                constants: self.wanted.then(|| parent.constants.clone()),
             };
             self.leaves.insert(place, leaf);
             self.leaves.truncate(self.width);
         }
     }
 
-    /// Reads a constant for each leaf that lacks one: all of them, since each is fed at every step until it has
-    /// all of its own.
+    /// Reads a constant for each prefix after which one is due, and for each leaf that lacks one: all of these, since
+    /// each is fed at every step until it has all of its own.
     pub(super) fn read(
         &mut self,
         scores: &Scores,
         vocabulary: &Vocabulary,
     ) -> Result<(), ScoresError> {
-        for leaf in &mut self.leaves {
-            if leaf.constants.len() == leaf.slots() {
-                continue;
-            }
+        for leaf in self.leaves.iter_mut().filter(|leaf| leaf.is_short()) {
             let pair = constants::read(scores.row(leaf.row), vocabulary)?;
-            leaf.constants.push(vocabulary.bins().decode(pair));
+            if let Some(constants) = &mut leaf.constants {
+                constants.push(vocabulary.bins().decode(pair));
+            }
             leaf.next = Some(Symbol::constant(pair));
+        }
+        for open in self.open.iter_mut().filter(|open| open.due > 0) {
+            let pair = constants::read(scores.row(open.row), vocabulary)?;
+            open.constants.push(vocabulary.bins().decode(pair));
+            open.next = Symbol::constant(pair);
         }
         Ok(())
     }
 
     /// Appends what each open prefix feeds to the model: the row that it continues, and its last token. Each leaf
     /// too, if its constants are wanted and not all read.
-    pub(super) fn feed(
-        &mut self,
-        parents: &mut Vec<usize>,
-        fed: &mut Vec<Symbol>,
-        constants: bool,
-    ) {
-        if constants {
-            for leaf in &mut self.leaves {
-                if leaf.constants.len() == leaf.slots() {
-                    continue;
-                }
-                if let Some(next) = leaf.next.take() {
-                    parents.push(std::mem::replace(&mut leaf.row, parents.len()));
-                    fed.push(next);
-                }
+    pub(super) fn feed(&mut self, parents: &mut Vec<usize>, fed: &mut Vec<Symbol>) {
+        for leaf in self.leaves.iter_mut().filter(|leaf| leaf.is_short()) {
+            if let Some(next) = leaf.next.take() {
+                parents.push(std::mem::replace(&mut leaf.row, parents.len()));
+                fed.push(next);
             }
         }
         for open in &mut self.open {
-            if let Some(&last) = open.tokens.last() {
-                parents.push(std::mem::replace(&mut open.row, parents.len()));
-                fed.push(Symbol::token(last));
-            }
+            parents.push(std::mem::replace(&mut open.row, parents.len()));
+            fed.push(open.next);
         }
     }
 
@@ -264,7 +297,7 @@ impl Pool {
                 outcome.found.push(Found {
                     skeleton,
                     log_probability: leaf.log_probability,
-                    constants: leaf.constants,
+                    constants: leaf.constants.unwrap_or_default(),
                 });
             }
         }

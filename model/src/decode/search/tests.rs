@@ -33,7 +33,8 @@ fn run(
         max_tokens,
         strategy,
     };
-    search(table, dimensions, &options).expect("the table has finite scores")
+    let vocabulary = table.vocabulary;
+    search(table, dimensions, &options, &vocabulary).expect("the table has finite scores")
 }
 
 /// The exhaustive list, without spellings of no state.
@@ -66,8 +67,15 @@ fn a_wide_beam_is_the_exhaustive_search() {
         (2, ALPHABET, 2, 6),
         (3, Token::ALL, 1, 4),
         (4, Token::ALL, 2, 4),
+        (5, ALPHABET, 1, 7),
+        (6, ALPHABET, 2, 6),
     ] {
-        let mut table = Table::new(seed, 1, alphabet);
+        let order = if seed < 5 {
+            Order::After
+        } else {
+            Order::Inline
+        };
+        let mut table = Table::ordered(seed, 1, alphabet, order);
         let laws = laws(&table, 0, dimension, max_tokens);
         let outcome = &run(&mut table, &[dimension], WIDE, max_tokens, Strategy::Beam)[0];
         assert!(laws.len() > 500, "{}", laws.len());
@@ -92,9 +100,14 @@ fn problems_of_a_batch_do_not_mix() {
 
 #[test]
 fn a_narrow_beam_is_honest() {
+    honest(Order::After);
+    honest(Order::Inline);
+}
+
+fn honest(order: Order) {
     let mut best = vec![0.0; 7];
     for seed in 0..60 {
-        let mut table = Table::new(seed, 1, ALPHABET);
+        let mut table = Table::ordered(seed, 1, ALPHABET, order);
         let laws = laws(&table, 0, 1, 7);
         for (power, best) in best.iter_mut().enumerate() {
             let width = 1 << power;
@@ -234,14 +247,16 @@ fn scores_that_are_no_numbers_are_errors() {
         max_tokens: 9,
         strategy: Strategy::Beam,
     };
+    let vocabulary = Table::new(1, 1, ALPHABET).vocabulary;
     for (value, columns) in [(f32::NAN, 80), (f32::INFINITY, 80), (0.0, 12)] {
-        let error = search(&mut Broken(value, columns), &[1], &options).expect_err("broken");
+        let error =
+            search(&mut Broken(value, columns), &[1], &options, &vocabulary).expect_err("broken");
         assert_eq!(
             matches!(error.0, ScoresError::NotFinite { .. }),
             columns == 80
         );
     }
     // The second step has several rows, the model one.
-    let error = search(&mut Broken(0.0, 80), &[1], &options).expect_err("broken");
+    let error = search(&mut Broken(0.0, 80), &[1], &options, &vocabulary).expect_err("broken");
     assert!(matches!(error.0, ScoresError::Shape { found: 80, .. }));
 }
