@@ -46,13 +46,13 @@ fn benches(c: &mut Criterion) {
     ] {
         let shape = skeleton(&[rhs]);
         c.bench_function(&format!("refine {rhs}"), |b| {
-            b.iter(|| refine(black_box(&logistic), &shape, None, Effort::Whole));
+            b.iter(|| refine(black_box(&logistic), &shape, None, Effort::Whole, None));
         });
     }
     let predators = problem(&["2*x1 - 2.5*x1*x2", "1.4*x1*x2 - 0.6*x2"], &[0.8, 0.4]);
     let shape = skeleton(&["2*x1 - 2.5*x1*x2", "1.4*x1*x2 - 0.6*x2"]);
     c.bench_function("refine predator and prey", |b| {
-        b.iter(|| refine(black_box(&predators), &shape, None, Effort::Whole));
+        b.iter(|| refine(black_box(&predators), &shape, None, Effort::Whole, None));
     });
     c.bench_function("propose sparse scalar", |b| {
         b.iter(|| Sparse::default().propose(black_box(&logistic)));

@@ -4,10 +4,13 @@
 //! ([`crate::shooting`]). A fit whose constants simplify the law (a zero, a whole exponent) is fitted again as
 //! the simpler law. Everything here is in normalised units.
 
+use std::time::Instant;
+
 use nalgebra::DMatrix;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
 use crate::covariance::Inverse;
+use crate::exact::{exact, has_exponents};
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
@@ -64,6 +67,8 @@ pub struct Refined {
     pub bic: f64,
     /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::rank::sharpness`]).
     pub sharpness: f64,
+    /// Nats that the law gains by constants that are exact ([`crate::exact`]).
+    pub exact: f64,
     /// Numbers that were fitted: constants and initial states.
     pub parameters: usize,
 }
@@ -116,28 +121,29 @@ pub enum Effort {
 }
 
 /// Fits `skeleton` to `problem`, from `constants` where given and from the integral form. `None` where no
-/// start leads to a solution that spans the data, or there are more unknowns than data.
+/// start leads to a solution that spans the data, there are more unknowns than data, or the deadline has come.
 pub fn refine(
     problem: &Problem,
     skeleton: &Skeleton,
     constants: Option<&[f64]>,
     effort: Effort,
+    deadline: Option<Instant>,
 ) -> Option<Refined> {
-    refine_to(problem, skeleton, constants, effort, 2)
+    refine_to(problem, skeleton, constants, (effort, deadline), 2)
 }
 
 fn refine_to(
     problem: &Problem,
     skeleton: &Skeleton,
     constants: Option<&[f64]>,
-    effort: Effort,
+    (effort, deadline): (Effort, Option<Instant>),
     simplifications: usize,
 ) -> Option<Refined> {
     if skeleton.dimension() != problem.dimension() || skeleton.slots() > MAX_CONSTANTS {
         return None;
     }
     let law = Law::new(&skeleton.template(), skeleton.slots())?;
-    let mut shooter = Shooter::new(problem, &law);
+    let mut shooter = Shooter::new(problem, &law).until(deadline);
     if problem.observed() < shooter.parameters() + 2 || 2 * law.constants() > problem.observed() {
         return None;
     }
@@ -146,6 +152,7 @@ fn refine_to(
     match finished(problem, skeleton, &shooter, fit)? {
         Finished::Fit(refined) => Some(*refined),
         Finished::Simpler(shape, values) if simplifications > 0 => {
+            let effort = (effort, deadline);
             refine_to(problem, &shape, Some(&values), effort, simplifications - 1)
         }
         Finished::Simpler(..) => None,
@@ -154,9 +161,9 @@ fn refine_to(
 
 /// Fits again, from where `refined` is, as accurately as solutions can be computed: of clean data it is the last
 /// digits that tell the law from others that are close. `None` where that leads to another shape or to nothing.
-pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
+pub fn polish(problem: &Problem, refined: &Refined, deadline: Option<Instant>) -> Option<Refined> {
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
-    let mut shooter = Shooter::new(problem, &law).precise();
+    let mut shooter = Shooter::new(problem, &law).precise().until(deadline);
     if problem.is_weighed_by_residuals() {
         shooter.weigh(problem.last_deviations(&refined.sse));
     }
@@ -169,10 +176,15 @@ pub fn polish(problem: &Problem, refined: &Refined) -> Option<Refined> {
 }
 
 /// Fits again, from where `refined` is, for the most probable constants: noise leaves them open, and what sizes are
-/// usual ([`crate::sizes`]) has a say. `None` where that leads to another shape or to nothing.
-pub fn settle(problem: &Problem, refined: &Refined) -> Option<Refined> {
+/// usual ([`crate::sizes`]) has a say, and what may be exact of them ([`crate::exact`]), if `exactly`. `None` where that leads to another shape or to nothing.
+pub fn settle(
+    problem: &Problem,
+    refined: &Refined,
+    exactly: bool,
+    deadline: Option<Instant>,
+) -> Option<Refined> {
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
-    let mut shooter = Shooter::new(problem, &law).sized();
+    let mut shooter = Shooter::new(problem, &law).sized().until(deadline);
     if !problem.knows_noise() {
         // The noise itself, without what its fit has taken of it.
         let n = problem.observed() as f64;
@@ -181,9 +193,37 @@ pub fn settle(problem: &Problem, refined: &Refined) -> Option<Refined> {
         shooter.weigh(own.map(|deviation| deviation * (n / left).sqrt()).collect());
     }
     let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], EVALUATIONS)?;
-    match finished(problem, &refined.skeleton, &shooter, fit)? {
-        Finished::Fit(settled) => Some(*settled),
-        Finished::Simpler(..) => None,
+    let settled = match finished(problem, &refined.skeleton, &shooter, fit)? {
+        Finished::Fit(settled) => *settled,
+        Finished::Simpler(..) => return None,
+    };
+    let exact = exactly.then(|| with_exact(problem, shooter, &settled));
+    Some(exact.flatten().unwrap_or(settled))
+}
+
+/// The same law with those constants exact that probably are ([`crate::exact`]); `None` where none is.
+fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Option<Refined> {
+    let system = settled.system.restored(problem.scaling()).ok()?;
+    let (skeleton, physical) = system.parts().ok()?;
+    if skeleton != settled.skeleton || has_exponents(&skeleton) {
+        return None;
+    }
+    let units = settled.constants.iter().zip(&physical);
+    let units: Vec<f64> = units.map(|(normal, physical)| normal / physical).collect();
+    let covariance = settled.covariance.as_ref()?;
+    let exact = exact(&skeleton, &settled.constants, covariance, &units);
+    if exact.gain <= 0.0 {
+        return None;
+    }
+    let gain = exact.gain;
+    shooter.hold(exact);
+    let fit = shooter.fit(&settled.constants, &settled.initial, &[0.0], EVALUATIONS)?;
+    match finished(problem, &settled.skeleton, &shooter, fit)? {
+        Finished::Fit(fit) if gain > 0.5 * (fit.bic - settled.bic) => Some(Refined {
+            exact: gain,
+            ..*fit
+        }),
+        _ => None,
     }
 }
 
@@ -224,6 +264,7 @@ fn finished(
         })?,
         bic: bic(problem, &fit.leftover.deviance, shooter.parameters()),
         sharpness,
+        exact: 0.0,
         parameters: shooter.parameters(),
         initial: fit.initial,
         errors,

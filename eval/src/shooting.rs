@@ -8,12 +8,14 @@
 //! and data; Abarbanel 2013): what multiple shooting does, without its extra unknowns.
 
 use std::cell::RefCell;
+use std::time::Instant;
 
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 
 use crate::condensed::Blocks;
+use crate::exact::Exact;
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
 use crate::problem::{Leftover, Problem, RESOLUTION};
@@ -61,6 +63,10 @@ pub struct Shooter<'a> {
     blocks: Blocks,
     /// Whether the constants' sizes have a say.
     sized: bool,
+    /// What is exact of the constants, and not fitted.
+    exact: Exact,
+    /// When a fit is given up.
+    deadline: Option<Instant>,
     /// Whether solutions are followed on that leave the data although they are pulled to them.
     insists: bool,
 }
@@ -97,6 +103,8 @@ impl<'a> Shooter<'a> {
             flow: RefCell::new(flow),
             deviations: problem.first_deviations(),
             sized: false,
+            exact: Exact::default(),
+            deadline: None,
             insists: false,
         }
     }
@@ -107,6 +115,23 @@ impl<'a> Shooter<'a> {
     pub fn sized(mut self) -> Shooter<'a> {
         self.sized = true;
         self
+    }
+
+    /// Gives up fits that are not done by then.
+    #[must_use]
+    pub fn until(mut self, deadline: Option<Instant>) -> Shooter<'a> {
+        self.deadline = deadline;
+        self
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// From now on these constants are exact, wherever a fit starts.
+    pub fn hold(&mut self, exact: Exact) {
+        self.exact = exact;
     }
 
     /// From now on follows a solution on that leaves the data although it is pulled to them: where points are few, it is
@@ -181,16 +206,18 @@ impl<'a> Shooter<'a> {
         strength: f64,
     ) -> Target<'s, 'a> {
         let parameters = constants.iter().chain(initial.iter().flatten()).copied();
-        Target {
+        let mut target = Target {
             shooter: self,
             strength,
             parameters: DVector::from_iterator(self.parameters(), parameters),
-        }
+        };
+        target.keep_exact();
+        target
     }
 
     /// Fits from a start. `strengths` is the sequence of pulls; the last one should be 0.
-    /// `None` where the start has no solution, there are more parameters than cells, or the solution leaves the data
-    /// although it is pulled to them, and nobody insists: without the pull it seldom comes back. `evaluations` caps
+    /// `None` where the start has no solution, there are more parameters than cells, the time is over, or the solution
+    /// leaves the data although it is pulled to them, and nobody insists: without the pull it seldom comes back. `evaluations` caps
     /// the solutions computed without a pull.
     pub fn fit(
         &self,
@@ -221,6 +248,9 @@ impl<'a> Shooter<'a> {
                 .with_stepbound(10.0)
                 .with_patience((evaluations / (self.parameters() + 1)).max(1));
             target = solver.minimize(target).0;
+            if self.is_late() {
+                return None;
+            }
             let gives_up = !self.insists && *strength > 0.0;
             if gives_up && self.is_far(&target.evaluate(false)?.0)? {
                 return None;
@@ -328,6 +358,17 @@ impl Target<'_, '_> {
 }
 
 impl Target<'_, '_> {
+    /// Sets the constants that are exact.
+    fn keep_exact(&mut self) {
+        let exact = &self.shooter.exact;
+        for (slot, value) in &exact.held {
+            self.parameters[*slot] = *value;
+        }
+        for tie in &exact.tied {
+            self.parameters[tie.slot] = tie.factor * self.parameters[tie.to];
+        }
+    }
+
     /// Rows beyond the cells': one for each constant whose size has a say.
     fn sizes(&self) -> usize {
         match self.shooter.sized {
@@ -344,6 +385,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
 
     fn set_params(&mut self, x: &DVector<f64>) {
         self.parameters.copy_from(x);
+        self.keep_exact();
     }
 
     fn params(&self) -> DVector<f64> {
@@ -351,6 +393,9 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
     }
 
     fn residuals(&self) -> Option<DVector<f64>> {
+        if self.shooter.is_late() {
+            return None;
+        }
         let failed = || {
             let worst = self
                 .shooter
@@ -384,6 +429,15 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
         let mut jacobian = jacobian.resize_vertically(cells + self.sizes(), 0.0);
         for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {
             jacobian[(cells + k, k)] = sizes::place(*constant).1;
+        }
+        for tie in &self.shooter.exact.tied {
+            let column = jacobian.column(tie.slot) * tie.factor;
+            jacobian.column_mut(tie.slot).fill(0.0);
+            let mut other = jacobian.column_mut(tie.to);
+            other += column;
+        }
+        for (slot, _) in &self.shooter.exact.held {
+            jacobian.column_mut(*slot).fill(0.0);
         }
         Some(jacobian)
     }

@@ -12,13 +12,21 @@ pub enum Part {
     Prior,
     /// The prior of the constants' sizes, [`crate::sizes`].
     Sizes,
+    /// Constants that are exact, [`crate::exact`].
+    Exact,
     /// The weights of residuals: all noise counts as additive.
     Weights,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 4] = [Part::Refinement, Part::Prior, Part::Sizes, Part::Weights];
+    pub const ALL: [Part; 5] = [
+        Part::Refinement,
+        Part::Prior,
+        Part::Sizes,
+        Part::Exact,
+        Part::Weights,
+    ];
 
     /// The name in text.
     pub fn name(self) -> &'static str {
@@ -26,6 +34,7 @@ impl Part {
             Part::Refinement => "refinement",
             Part::Prior => "prior",
             Part::Sizes => "sizes",
+            Part::Exact => "exact",
             Part::Weights => "weights",
         }
     }
@@ -39,7 +48,9 @@ impl fmt::Display for Part {
 
 /// A name that is no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no part that can be left out: there are refinement, prior, sizes and weights")]
+#[error(
+    "`{0}` is no part that can be left out: there are refinement, prior, sizes, exact and weights"
+)]
 pub struct UnknownPart(String);
 
 impl FromStr for Part {

@@ -4,6 +4,7 @@ mod common;
 
 use common::system;
 use nsode_eval::sparse::Sparse;
+use nsode_eval::without::Part;
 use nsode_eval::{Candidate, Discovery, Options, Problem, Proposer, discover};
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
@@ -164,6 +165,35 @@ fn noisy_chaos_is_fitted_in_pieces() {
         let error = (constant.value.abs() / truth).ln();
         assert!(error.abs() < 0.05, "{:?}", best.constants);
     }
+}
+
+/// A velocity is the slope of a place, and no 0.97 times it.
+#[test]
+fn what_is_exactly_one_is_exactly_one_in_noise() {
+    let rhs = ["x2", "-2.3*x1 - 0.3*x2"];
+    let path = solve(&rhs, &[3.0, 0.0], 9.0, 90);
+    let noisy = path.states().iter().enumerate();
+    let wobble = |i: usize| ((i * i) as f64 * 0.618_033_988_749_895).fract() - 0.5;
+    let states = noisy.map(|(i, y)| y + 0.4 * wobble(i)).collect();
+    let problem = Problem::new(vec![
+        Trajectory::new(2, path.times().to_vec(), states).unwrap(),
+    ]);
+    let problem = problem.unwrap();
+    let first = |without: Vec<Part>| {
+        let options = Options {
+            seconds: 300.0,
+            without,
+            ..Options::default()
+        };
+        let found = discover(&problem, &proposers(), &options).unwrap();
+        let best = &found.candidates[0];
+        assert_eq!(best.skeleton, skeleton(&rhs));
+        let error = best.constants[0].stderr.unwrap();
+        assert!(error > 1e-3, "{error}");
+        best.constants[0].value
+    };
+    assert_eq!(first(vec![]), 1.0);
+    assert_ne!(first(vec![Part::Exact]), 1.0);
 }
 
 /// One state with noise and one without: neither hides what the other says.

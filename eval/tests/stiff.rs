@@ -174,7 +174,7 @@ fn constants_of_a_stiff_law_are_recovered() {
         let path = Trajectory::new(law.dimension(), times, states).unwrap();
         let problem = Problem::new(vec![path]).unwrap();
         let start: Vec<f64> = truth.iter().map(|c| 1.1 * c).collect();
-        let refined = refine(&problem, &shape, Some(&start), Effort::Whole).unwrap();
+        let refined = refine(&problem, &shape, Some(&start), Effort::Whole, None).unwrap();
         let restored = refined.system.restored(problem.scaling()).unwrap();
         let (found, values) = restored.parts().unwrap();
         assert_eq!(found, shape, "{}", case.name);

@@ -2,6 +2,8 @@
 //!
 //! The grammar is described in [`crate::token`] and read by `prefix`; what is here writes it.
 
+use std::ops::Range;
+
 use crate::canonical::{Atom, CanonicalError, CanonicalSystem, Factor, Function, Sum};
 use crate::expr::Expr;
 use crate::prefix::{alone, shape, token_of};
@@ -76,6 +78,17 @@ pub struct Skeleton {
     tokens: Vec<Token>,
 }
 
+/// A term of a sum that is a whole right-hand side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// The number of the equation, counted from 0.
+    pub equation: usize,
+    /// Its tokens.
+    pub tokens: &'a [Token],
+    /// The slots of its constants; the first one is its coefficient.
+    pub slots: Range<usize>,
+}
+
 impl Skeleton {
     /// Reads the tokens of all equations, one after the other.
     ///
@@ -133,15 +146,34 @@ impl Skeleton {
     pub fn equations(&self) -> impl Iterator<Item = &[Token]> {
         let mut rest = self.tokens.as_slice();
         std::iter::from_fn(move || {
-            let mut open = usize::from(!rest.is_empty());
-            let end = rest.iter().position(|token| {
-                open = open - 1 + token.arity();
-                open == 0
-            })?;
-            let (own, others) = rest.split_at(end + 1);
+            let (own, others) = rest.split_at(end(rest)?);
             rest = others;
             Some(own)
         })
+    }
+
+    /// The terms of each equation's sum, one after the other.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let mut parts = Vec::new();
+        let mut next = 0;
+        for (equation, mut rest) in self.equations().enumerate() {
+            while let Some(head) = rest.first() {
+                if head.terms().is_some() {
+                    rest = &rest[1..];
+                    continue;
+                }
+                let (tokens, others) = rest.split_at(end(rest).unwrap_or(rest.len()));
+                let first = next;
+                next += Skeleton::slots_of(tokens).unwrap_or(0);
+                parts.push(Part {
+                    equation,
+                    tokens,
+                    slots: first..next,
+                });
+                rest = others;
+            }
+        }
+        parts
     }
 
     /// Number of equations.
@@ -212,6 +244,16 @@ impl Skeleton {
             .map(|expr| crate::print::infix(expr, names))
             .collect()
     }
+}
+
+/// The number of tokens of the expression that `tokens` begin with, if it ends.
+pub fn end(tokens: &[Token]) -> Option<usize> {
+    let mut open = 1;
+    let last = tokens.iter().position(|token| {
+        open = open - 1 + token.arity();
+        open == 0
+    });
+    last.map(|last| last + 1)
 }
 
 /// Number of constants of a sum.

@@ -17,6 +17,9 @@ use crate::shooting::Shooter;
 const CURVE_POINTS: usize = 200;
 const FEWEST_POINTS: usize = 24;
 
+/// What changes of units may do to a number of size 1.
+const ROUNDING: f64 = 1e-13;
+
 /// A fitted constant in physical units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant {
@@ -91,8 +94,17 @@ pub(super) fn physical(
     problem: &Problem,
     refined: &Refined,
 ) -> Option<(CanonicalSystem, Vec<f64>)> {
-    let system = refined.system.restored(problem.scaling()).ok()?;
-    let (skeleton, values) = system.parts().ok()?;
+    let mut system = refined.system.restored(problem.scaling()).ok()?;
+    let (skeleton, mut values) = system.parts().ok()?;
+    if refined.exact > 0.0 {
+        // Changes of units have rounded what is exact.
+        for value in values.iter_mut() {
+            if (value.abs() - 1.0).abs() < ROUNDING {
+                *value = value.signum();
+            }
+        }
+        system = skeleton.instantiate(&values).ok()?;
+    }
     (skeleton == refined.skeleton).then_some((system, values))
 }
 

@@ -120,10 +120,12 @@ impl Search {
                 false if self.insists => Effort::Insisting,
                 false => Effort::Whole,
             };
+            let end = self.end();
             let found = self.in_time(batch, |seed| {
-                refine(problem, &seed.skeleton, seed.constants.as_deref(), effort)
+                let constants = seed.constants.as_deref();
+                refine(problem, &seed.skeleton, constants, effort, end)
             });
-            self.late |= found.iter().any(Option::is_none);
+            self.late |= found.iter().any(Option::is_none) || self.is_over();
             self.attempted
                 .extend(batch.iter().map(|seed| seed.skeleton.clone()));
             for (seed, refined) in batch.iter().zip(found) {
@@ -136,6 +138,15 @@ impl Search {
                 self.keep(refined);
             }
         }
+    }
+
+    /// When the time is over, also for a fit that has begun.
+    fn end(&self) -> Option<Instant> {
+        Some(self.begin + self.limit)
+    }
+
+    fn is_over(&self) -> bool {
+        self.end().is_some_and(|end| Instant::now() >= end)
     }
 
     /// Lets what follows take until this share of the time is over.
@@ -217,7 +228,7 @@ impl Search {
         };
         let few = best.constants.len() <= FEW * problem.dimension();
         few && is_nearly_exact(problem, best)
-            && polish(problem, best).is_some_and(|best| best.is_exact(problem))
+            && polish(problem, best, self.end()).is_some_and(|best| best.is_exact(problem))
     }
 
     /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
@@ -234,8 +245,9 @@ impl Search {
         for seed in also {
             best.extend(self.done.get(&seed.skeleton));
         }
+        let end = self.end();
         let polished = self.in_time(&best, |fit| {
-            polish(problem, fit).unwrap_or_else(|| (*fit).clone())
+            polish(problem, fit, end).unwrap_or_else(|| (*fit).clone())
         });
         self.late |= polished.iter().any(Option::is_none);
         for fit in polished.into_iter().flatten() {
@@ -256,7 +268,9 @@ impl Search {
             .iter()
             .take_while(|(weight, _)| top - weight < POSSIBLE);
         let possible: Vec<&Refined> = possible.map(|(_, fit)| *fit).take(SETTLED).collect();
-        let settled = self.in_time(&possible, |fit| settle(problem, fit));
+        let exact = !self.without.contains(&Part::Exact);
+        let end = self.end();
+        let settled = self.in_time(&possible, |fit| settle(problem, fit, exact, end));
         self.late |= settled.iter().any(Option::is_none);
         for fit in settled.into_iter().flatten().flatten() {
             if self.filter.admits_fitted(&fit.skeleton, &fit.constants) {
@@ -312,7 +326,7 @@ impl Search {
         };
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + self.share * evidence - refined.sharpness - UNDETERMINED * vague
+        prior + self.share * evidence + refined.exact - refined.sharpness - UNDETERMINED * vague
     }
 
     /// Fits with their log-weights, best first.

@@ -194,6 +194,7 @@ impl Guess {
             bic: bic(problem, &fitted.leftover.deviance, spread.rank),
             sharpness: sharpness(problem, &fitted.leftover.sse, free),
             sse: fitted.leftover.sse.clone(),
+            exact: 0.0,
             parameters: spread.rank,
         })
     }

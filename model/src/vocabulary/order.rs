@@ -4,7 +4,7 @@
 //! search has to settle them before it has seen the rest, and prefixes that differ in nothing but a late token cost a
 //! place more for each constant. Which is better is a matter of measurement (docs/model.md).
 
-use nsode_parser::skeleton::Skeleton;
+use nsode_parser::skeleton::{Skeleton, end};
 use nsode_parser::token::Token;
 use serde::{Deserialize, Serialize};
 
@@ -60,14 +60,4 @@ impl Order {
         }
         Skeleton::slots_of(last).unwrap_or(0)
     }
-}
-
-/// The number of tokens of the expression that `tokens` begin with, if it ends.
-fn end(tokens: &[Token]) -> Option<usize> {
-    let mut open = 1;
-    let last = tokens.iter().position(|token| {
-        open = open - 1 + token.arity();
-        open == 0
-    });
-    last.map(|last| last + 1)
 }

@@ -79,7 +79,8 @@ pub struct Arguments {
     loss: Loss,
     #[command(flatten)]
     sources: SourceArguments,
-    /// Leave out parts of the search, to see what they are worth: refinement, prior, sizes, weights
+    /// Leave out parts of the search, to see what they are worth: refinement, prior, sizes, exact,
+    /// weights
     #[arg(long, value_name = "PART,…", value_delimiter = ',', conflicts_with_all = ["process", "score"])]
     without: Vec<Part>,
     /// Laws of an answer that are judged
