@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p nsode-eval --example coverage_of_forecasts -- data/configs/scalar.toml 200 0.05 [CHECKPOINT] [FIRST]`
 //!
-//! Each case is a law of one state from the generator's distribution, with a seed that nothing else uses; FIRST is the
-//! number of the first skeleton that is taken, 0 unless given. The
+//! Each case is a law from the generator's distribution, of one state or several, with a seed that nothing else uses; FIRST
+//! is the number of the first skeleton that is taken, 0 unless given. The
 //! first 60 % of its solution's span are observed at 60 points with the given multiplicative noise; the rest is
 //! forecast from these. At 20 times the truth is compared with the bands of several levels. Two forecasters are
 //! measured: one that is told the law's shape and fits its constants, so that only the noise is in doubt, and the
@@ -107,11 +107,10 @@ fn judge(
     let seen = (truth.len() as f64 * OBSERVED) as usize;
     let stride = (seen / POINTS).max(1);
     let rows = (0..seen).step_by(stride);
-    let (times, states): (Vec<f64>, Vec<f64>) = rows
-        .filter_map(|row| Some((*truth.times().get(row)?, *truth.state(row).first()?)))
-        .unzip();
+    let times: Vec<f64> = rows.clone().map(|row| truth.times()[row]).collect();
+    let states: Vec<f64> = rows.flat_map(|row| truth.state(row)).copied().collect();
     let last = *times.last()?;
-    let clean = Trajectory::new(1, times, states).ok()?;
+    let clean = Trajectory::new(truth.dimension(), times, states).ok()?;
     let mut random = ChaCha8Rng::seed_from_u64(number);
     let observer = Observer {
         noise,
@@ -120,7 +119,7 @@ fn judge(
     let path = observer.observe(&clean, &mut random);
     let problem = Problem::new(vec![path.clone()]).ok()?;
     let options = Options {
-        seconds: 60.0,
+        seconds: 20.0,
         local: told.is_none(),
         ..Options::default()
     };
@@ -141,38 +140,43 @@ fn judge(
         lost |= band.lost > 0.01;
         for i in 1..=JUDGED {
             let time = last + (horizon - last) * i as f64 / JUDGED as f64;
-            let (low, high) = (
-                at(&band.times, &band.lower, time)?,
-                at(&band.times, &band.upper, time)?,
-            );
-            let truth = between(truth, time)?;
-            count.0 += usize::from(low <= truth && truth <= high);
-            count.1 += 1;
+            for state in 0..truth.dimension() {
+                let (low, high) = (
+                    at(&band.times, &band.lower, time, state)?,
+                    at(&band.times, &band.upper, time, state)?,
+                );
+                let truth = between(truth, time, state)?;
+                count.0 += usize::from(low <= truth && truth <= high);
+                count.1 += 1;
+            }
         }
     }
     Some((counts, lost))
 }
 
 /// The band's end at a time, on the line between its neighbours.
-fn at(times: &[f64], rows: &[Vec<f64>], time: f64) -> Option<f64> {
+fn at(times: &[f64], rows: &[Vec<f64>], time: f64, state: usize) -> Option<f64> {
     let right = times
         .partition_point(|t| *t < time)
         .clamp(1, times.len() - 1);
     let (a, b) = (*times.get(right - 1)?, *times.get(right)?);
-    let (low, high) = (*rows.get(right - 1)?.first()?, *rows.get(right)?.first()?);
+    let (low, high) = (
+        *rows.get(right - 1)?.get(state)?,
+        *rows.get(right)?.get(state)?,
+    );
     Some(low + (high - low) * (time - a) / (b - a))
 }
 
 /// The clean solution at a time, on the line between grid points.
-fn between(truth: &Trajectory, time: f64) -> Option<f64> {
+fn between(truth: &Trajectory, time: f64, state: usize) -> Option<f64> {
     let times = truth.times();
     let right = times
         .partition_point(|t| *t < time)
         .clamp(1, times.len() - 1);
     let (a, b) = (*times.get(right - 1)?, *times.get(right)?);
     let (low, high) = (
-        *truth.state(right - 1).first()?,
-        *truth.state(right).first()?,
+        *truth.state(right - 1).get(state)?,
+        *truth.state(right).get(state)?,
     );
     Some(low + (high - low) * (time - a) / (b - a))
 }

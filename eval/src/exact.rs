@@ -2,8 +2,7 @@
 //!
 //! Many laws as people write them have such constants: `x' = y`, `x − x³`, `σ·(y − x)`, what one state loses and another
 //! one gains. Where noise leaves a constant open, such a value is so much more probable than any other single one that it
-//! is the better answer if the data allow it, and what is said of the other constants is the more certain for it. So the
-//! prior of a constant is a mixture of these values, and of usual sizes ([`crate::sizes`]).
+//! is the better answer if the data allow it, and other constants are the nearer to the truth for it. So the prior of a constant is a mixture of these values, and of usual sizes ([`crate::sizes`]).
 
 use nalgebra::{DMatrix, DVector};
 use nsode_parser::{Skeleton, Token};
@@ -17,6 +16,12 @@ const ONE: f64 = 0.1;
 const ANOTHER: f64 = 0.15;
 const SHARED: f64 = 0.3;
 const WITHIN: f64 = 0.5;
+
+/// Constants that are not as many standard errors from 0 may not be there at all, and are not made exact.
+const CLEAR: f64 = 3.0;
+
+/// A variance that has become this share of what it was is rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// A constant that is as large as another one: `constants[slot] = factor · constants[to]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +45,24 @@ pub struct Exact {
     pub gain: f64,
 }
 
+impl Exact {
+    /// Whether it is true of these constants, but for rounding.
+    pub fn holds(&self, constants: &[f64]) -> bool {
+        let near = |slot: usize, value: f64| {
+            let found = constants.get(slot).copied().unwrap_or(f64::NAN);
+            (found - value).abs() <= 1e-9 * value.abs()
+        };
+        let tied = |tie: &Tie| constants.get(tie.to).map(|to| tie.factor * to);
+        self.held.iter().all(|(slot, value)| near(*slot, *value))
+            && (self.tied.iter()).all(|tie| tied(tie).is_some_and(|value| near(tie.slot, value)))
+    }
+
+    /// Constants that are not fitted.
+    pub fn count(&self) -> usize {
+        self.held.len() + self.tied.len()
+    }
+}
+
 /// What might be exact: `constants[slot] = factor · constants[to]`, or `= factor` alone.
 struct Relation {
     slot: usize,
@@ -58,49 +81,59 @@ pub fn exact(
 ) -> Exact {
     let mut left = relations(skeleton, constants, units);
     let mut mean = DVector::from_column_slice(constants);
+    let first = covariance;
     let mut covariance = covariance.clone();
     let mut found = Exact::default();
     loop {
-        let along = |relation: &Relation| {
+        let clear = |slot: usize| mean[slot].powi(2) > CLEAR * CLEAR * covariance[(slot, slot)];
+        let each = left.iter().filter_map(|relation| {
             let mut along = DVector::zeros(mean.len());
             along[relation.slot] = 1.0;
             if let Some(to) = relation.to {
                 along[to] = -relation.factor;
             }
-            along
-        };
-        let each = left.iter().filter_map(|relation| {
             let value = relation.to.map_or(1.0, |to| mean[to]) * relation.factor;
-            let along = along(relation);
-            let variance = along.dot(&(&covariance * &along));
+            let share = &covariance * &along;
+            let variance = along.dot(&share);
+            let known = variance > ROUNDING * along.dot(&(first * &along));
+            if !(known && clear(relation.slot) && relation.to.is_none_or(clear)) {
+                return None;
+            }
+            // How far each constant goes, where the relation holds.
             let apart = value - mean[relation.slot];
+            let steps = share * (apart / variance);
+            let there = mean[relation.slot] + steps[relation.slot];
             let odds = (relation.prior / (1.0 - relation.prior)).ln();
-            let occam = odds - sizes::log_density(value) - 0.5 * variance.ln();
+            let occam = odds - sizes::log_density(there) - 0.5 * variance.ln();
             let gain = occam - 0.5 * apart * apart / variance;
-            (gain > 0.0).then_some((relation, along, variance, apart, occam, gain))
+            (gain > 0.0).then_some((relation, along, steps, variance, occam, gain))
         });
-        let Some((relation, along, variance, apart, occam, _)) =
+        let Some((relation, along, steps, variance, occam, _)) =
             each.max_by(|a, b| a.5.total_cmp(&b.5))
         else {
             return found;
         };
+        let (slot, to, factor) = (relation.slot, relation.to, relation.factor);
         found.gain += occam;
         // What is known of the others, given this.
-        let share = &covariance * along / variance;
-        mean += &share * apart;
-        covariance -= &share * share.transpose() * variance;
-        let (slot, to, factor) = (relation.slot, relation.to, relation.factor);
+        let share = &covariance * along;
+        covariance -= &share * share.transpose() / variance;
+        mean += steps;
         match to {
             None => found.held.push((slot, factor)),
             Some(to) => {
-                // What was tied to this one is tied to the other one now.
                 for tie in found.tied.iter_mut().filter(|tie| tie.to == slot) {
                     (tie.to, tie.factor) = (to, tie.factor * factor);
                 }
                 found.tied.push(Tie { slot, to, factor });
             }
         }
-        left.retain(|other| other.slot != slot && other.to != Some(slot));
+        left.retain(|other| other.slot != slot);
+        // What might be as large as this one, might be as large as what this one is as large as.
+        for other in left.iter_mut().filter(|other| other.to == Some(slot)) {
+            (other.to, other.factor) = (to, other.factor * factor);
+        }
+        left.retain(|other| other.to != Some(other.slot));
     }
 }
 
@@ -198,14 +231,46 @@ mod tests {
         assert!(found.held.is_empty());
     }
 
+    /// x' = c0·x, y' = c1·x·y + c2·y
+    const CHAIN: [Token; 6] = [
+        Token::X1,
+        Token::Add2,
+        Token::Mul,
+        Token::X1,
+        Token::X2,
+        Token::X2,
+    ];
+
     #[test]
     fn a_chain_of_ties_ends_at_one_constant() {
-        // x' = c0·x, y' = c1·x + c2·y
-        let tokens = [Token::X1, Token::Add2, Token::X1, Token::X2];
-        let found = exact_of(&tokens, &[0.3, 0.3, -0.3], &[0.01; 3]);
-        assert_eq!(found.tied.len(), 2);
-        for tie in &found.tied {
-            assert!(found.tied.iter().all(|other| other.slot != tie.to));
+        // The last two are the best known, so these are tied first, and then both to the first one.
+        let found = exact_of(&CHAIN, &[0.31, 0.3, -0.3], &[0.02, 0.001, 0.001]);
+        let mut ties: Vec<_> = found
+            .tied
+            .iter()
+            .map(|t| (t.slot, t.to, t.factor))
+            .collect();
+        ties.sort_by_key(|tie| tie.0);
+        assert_eq!(ties, [(1, 0, 1.0), (2, 0, -1.0)]);
+    }
+
+    #[test]
+    fn what_may_be_nothing_is_nothing_exact() {
+        for error in [0.2, 1.0, 5.0] {
+            let found = exact_of(&OSCILLATOR, &[0.5, -0.5], &[error, 0.01]);
+            assert_eq!(found, Exact::default(), "{error}");
+        }
+    }
+
+    /// In units in which constants are of other sizes, being as large is no likelier.
+    #[test]
+    fn units_do_not_tie_what_is_apart() {
+        let skeleton = Skeleton::parse(2, &CHAIN).unwrap();
+        let covariance = DMatrix::from_diagonal(&DVector::repeat(3, 1e-4));
+        for units in [1e-9, 1e-3, 1e3, 1e9] {
+            let units = [1.0, units, 1.0];
+            let found = exact(&skeleton, &[0.4, 0.5, -0.7], &covariance, &units);
+            assert_eq!(found, Exact::default(), "{units:?}");
         }
     }
 

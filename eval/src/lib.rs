@@ -13,7 +13,7 @@ pub mod discover;
 pub mod emit;
 pub mod ensemble;
 pub mod error;
-mod exact;
+pub mod exact;
 pub mod explained;
 pub mod figures;
 pub mod filter;

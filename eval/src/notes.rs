@@ -51,6 +51,16 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
              where noise has none"
         ));
     }
+    let exact = match best.exact {
+        0 => None,
+        1 => Some("one constant of the best law is".to_string()),
+        n => Some(format!("{n} constants of the best law are")),
+    };
+    notes.extend(exact.map(|which| {
+        format!(
+            "{which} taken to be exactly 1 or -1, or as large as another one: noise leaves that open, and laws are mostly so"
+        )
+    }));
     notes.extend(rivals(problem, names, candidates));
     for (i, candidate) in candidates.iter().enumerate() {
         if i == 0 || candidate.form.is_some() {

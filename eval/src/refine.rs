@@ -10,7 +10,7 @@ use nalgebra::DMatrix;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
 use crate::covariance::Inverse;
-use crate::exact::{exact, has_exponents};
+use crate::exact::{Exact, exact, has_exponents};
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
@@ -67,8 +67,8 @@ pub struct Refined {
     pub bic: f64,
     /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::rank::sharpness`]).
     pub sharpness: f64,
-    /// Nats that the law gains by constants that are exact ([`crate::exact`]).
-    pub exact: f64,
+    /// What is exact of the constants, and was not fitted ([`crate::exact`]).
+    pub exact: Exact,
     /// Numbers that were fitted: constants and initial states.
     pub parameters: usize,
 }
@@ -176,7 +176,8 @@ pub fn polish(problem: &Problem, refined: &Refined, deadline: Option<Instant>) -
 }
 
 /// Fits again, from where `refined` is, for the most probable constants: noise leaves them open, and what sizes are
-/// usual ([`crate::sizes`]) has a say, and what may be exact of them ([`crate::exact`]), if `exactly`. `None` where that leads to another shape or to nothing.
+/// usual ([`crate::sizes`]) has a say, and what may be exact of them ([`crate::exact`]), if
+/// `exactly`. `None` where that leads to another shape or to nothing.
 pub fn settle(
     problem: &Problem,
     refined: &Refined,
@@ -212,18 +213,19 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
     let units: Vec<f64> = units.map(|(normal, physical)| normal / physical).collect();
     let covariance = settled.covariance.as_ref()?;
     let exact = exact(&skeleton, &settled.constants, covariance, &units);
-    if exact.gain <= 0.0 {
+    if exact.count() == 0 {
         return None;
     }
-    let gain = exact.gain;
-    shooter.hold(exact);
+    shooter.hold(exact.clone());
     let fit = shooter.fit(&settled.constants, &settled.initial, &[0.0], EVALUATIONS)?;
     match finished(problem, &settled.skeleton, &shooter, fit)? {
-        Finished::Fit(fit) if gain > 0.5 * (fit.bic - settled.bic) => Some(Refined {
-            exact: gain,
-            ..*fit
-        }),
-        _ => None,
+        Finished::Fit(fit) => {
+            let worth = exact.gain > 0.5 * (fit.bic - settled.bic);
+            // The canonical form may have put constants in other places.
+            let holds = exact.holds(&fit.constants);
+            (worth && holds).then_some(Refined { exact, ..*fit })
+        }
+        Finished::Simpler(..) => None,
     }
 }
 
@@ -264,7 +266,7 @@ fn finished(
         })?,
         bic: bic(problem, &fit.leftover.deviance, shooter.parameters()),
         sharpness,
-        exact: 0.0,
+        exact: Exact::default(),
         parameters: shooter.parameters(),
         initial: fit.initial,
         errors,

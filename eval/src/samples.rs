@@ -70,6 +70,7 @@ impl Sample<'_> {
             if i == j { errors[i] * errors[i] } else { 0.0 }
         });
         let candidate = Candidate {
+            exact: 0,
             complexity: skeleton.tokens().len() + skeleton.slots(),
             skeleton,
             constants: values

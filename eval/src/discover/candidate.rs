@@ -48,6 +48,8 @@ pub struct Candidate {
     pub r2: f64,
     /// Bayesian information criterion, of residuals in normalised units.
     pub bic: f64,
+    /// Constants that are exactly 1 or −1, or as large as another one, and were not fitted.
+    pub exact: usize,
     /// Tokens and constants.
     pub complexity: usize,
     /// Probability; those of all candidates that were refined and of none of them add up to 1.
@@ -96,7 +98,7 @@ pub(super) fn physical(
 ) -> Option<(CanonicalSystem, Vec<f64>)> {
     let mut system = refined.system.restored(problem.scaling()).ok()?;
     let (skeleton, mut values) = system.parts().ok()?;
-    if refined.exact > 0.0 {
+    if refined.exact.count() > 0 {
         // Changes of units have rounded what is exact.
         for value in values.iter_mut() {
             if (value.abs() - 1.0).abs() < ROUNDING {
@@ -143,6 +145,7 @@ pub(super) fn restored(
     let sources = origins.get(&skeleton).cloned();
     let sources = sources.unwrap_or_else(|| vec![ProposerKind::Local]);
     Some(Candidate {
+        exact: refined.exact.count(),
         complexity: skeleton.tokens().len() + skeleton.slots(),
         log_prior: log_prior(&skeleton),
         initial: refined

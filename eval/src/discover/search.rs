@@ -249,7 +249,7 @@ impl Search {
         let polished = self.in_time(&best, |fit| {
             polish(problem, fit, end).unwrap_or_else(|| (*fit).clone())
         });
-        self.late |= polished.iter().any(Option::is_none);
+        self.late |= polished.iter().any(Option::is_none) || self.is_over();
         for fit in polished.into_iter().flatten() {
             self.keep(fit);
         }
@@ -268,10 +268,11 @@ impl Search {
             .iter()
             .take_while(|(weight, _)| top - weight < POSSIBLE);
         let possible: Vec<&Refined> = possible.map(|(_, fit)| *fit).take(SETTLED).collect();
-        let exact = !self.without.contains(&Part::Exact);
+        // What follows a law no better than real series often do follows no exact one.
+        let exact = self.share == 1.0 && !self.without.contains(&Part::Exact);
         let end = self.end();
         let settled = self.in_time(&possible, |fit| settle(problem, fit, exact, end));
-        self.late |= settled.iter().any(Option::is_none);
+        self.late |= settled.iter().any(Option::is_none) || self.is_over();
         for fit in settled.into_iter().flatten().flatten() {
             if self.filter.admits_fitted(&fit.skeleton, &fit.constants) {
                 self.done.insert(fit.skeleton.clone(), fit);
@@ -326,7 +327,9 @@ impl Search {
         };
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + self.share * evidence + refined.exact - refined.sharpness - UNDETERMINED * vague
+        prior + self.share * evidence + refined.exact.gain
+            - refined.sharpness
+            - UNDETERMINED * vague
     }
 
     /// Fits with their log-weights, best first.

@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 
 use super::{Form, Guess, Known, free, start};
 use crate::discover::Constant;
+use crate::exact::Exact;
 use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{Problem, RESOLUTION};
@@ -194,7 +195,7 @@ impl Guess {
             bic: bic(problem, &fitted.leftover.deviance, spread.rank),
             sharpness: sharpness(problem, &fitted.leftover.sse, free),
             sse: fitted.leftover.sse.clone(),
-            exact: 0.0,
+            exact: Exact::default(),
             parameters: spread.rank,
         })
     }

@@ -79,6 +79,9 @@ struct Law<'a> {
     y0: &'a [f64],
     /// Those of all trajectories.
     y0s: Vec<&'a [f64]>,
+    /// Constants that are exactly 1 or -1, or as large as another one, and were not fitted.
+    #[serde(skip_serializing_if = "is_zero")]
+    exact: usize,
     /// Where trajectories were fitted in pieces, what each of these begins with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pieces: Vec<Start<'a>>,
@@ -153,6 +156,10 @@ fn courses<'a>(forecast: &'a Forecast) -> Vec<Course<'a>> {
     forecast.bands.iter().map(course).collect()
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// The pieces of trajectories that were cut; none where none was.
 fn pieces(candidate: &Candidate) -> Vec<Start<'_>> {
     if candidate.pieces.iter().all(Piece::is_first) {
@@ -194,6 +201,7 @@ fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
         posterior: candidate.posterior,
         y0: candidate.starts().next().unwrap_or(&[]),
         y0s: candidate.starts().collect(),
+        exact: candidate.exact,
         pieces: pieces(candidate),
         constants: presented
             .constants()

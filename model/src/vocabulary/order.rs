@@ -42,7 +42,7 @@ impl Order {
         places
     }
 
-    /// How many constants stand right after these first tokens of a skeleton that goes on. 0 if they are no such tokens.
+    /// How many constants stand right after these first tokens of a skeleton, or all of them. 0 if they are no such tokens.
     pub(crate) fn due(self, tokens: &[Token]) -> usize {
         if self == Order::After {
             return 0;
