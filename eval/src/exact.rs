@@ -2,7 +2,8 @@
 //!
 //! Many laws as people write them have such constants: `x' = y`, `x − x³`, `σ·(y − x)`, what one state loses and another
 //! one gains. Where noise leaves a constant open, such a value is so much more probable than any other single one that it
-//! is the better answer if the data allow it, and other constants are the nearer to the truth for it. So the prior of a constant is a mixture of these values, and of usual sizes ([`crate::sizes`]).
+//! is the better answer if the data allow it, and other constants are the nearer to the truth for it. So the prior of a
+//! constant is a mixture of these values, and of usual sizes ([`crate::sizes`]).
 
 use nalgebra::{DMatrix, DVector};
 use nsode_parser::{Skeleton, Token};
