@@ -6,7 +6,7 @@
 //! constant is a mixture of these values, and of usual sizes ([`crate::sizes`]).
 
 use nalgebra::{DMatrix, DVector};
-use nsode_parser::{Skeleton, Token};
+use nsode_parser::Skeleton;
 
 use crate::sizes;
 
@@ -177,13 +177,10 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
     all
 }
 
-/// Whether a law has exponents that are fitted: then the units of other constants depend on them.
-pub fn has_exponents(skeleton: &Skeleton) -> bool {
-    skeleton.tokens().contains(&Token::Power)
-}
-
 #[cfg(test)]
 mod tests {
+    use nsode_parser::Token;
+
     use super::*;
 
     /// Which constants of two equations are exact, given the standard errors of each; a unit of 1.

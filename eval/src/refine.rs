@@ -10,7 +10,7 @@ use nalgebra::DMatrix;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
 use crate::covariance::Inverse;
-use crate::exact::{Exact, exact, has_exponents};
+use crate::exact::{Exact, exact};
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
@@ -39,6 +39,9 @@ pub(crate) const NOISY: f64 = 1e-3;
 
 /// Standard error, as a multiple of the constant or of 1 in normalised units, beyond which data leave a constant open.
 const OPEN: f64 = 1e3;
+
+/// What changes of units may do to a number of size 1.
+const ROUNDING: f64 = 1e-13;
 
 /// Largest number of constants of one law.
 pub const MAX_CONSTANTS: usize = 24;
@@ -74,6 +77,23 @@ pub struct Refined {
 }
 
 impl Refined {
+    /// The law and its constants in the units of the data; `None` where these cannot express it, as numbers
+    /// over- or underflow.
+    pub fn physical(&self, problem: &Problem) -> Option<(CanonicalSystem, Vec<f64>)> {
+        let mut system = self.system.restored(problem.scaling()).ok()?;
+        let (skeleton, mut values) = system.parts().ok()?;
+        if self.exact.count() > 0 {
+            // Changes of units have rounded what is exact.
+            for value in values.iter_mut() {
+                if (value.abs() - 1.0).abs() < ROUNDING {
+                    *value = value.signum();
+                }
+            }
+            system = skeleton.instantiate(&values).ok()?;
+        }
+        (skeleton == self.skeleton).then_some((system, values))
+    }
+
     /// Whether it leaves nothing to explain in any state.
     pub fn is_exact(&self, problem: &Problem) -> bool {
         self.exact(problem).into_iter().all(|exact| exact)
@@ -204,15 +224,15 @@ pub fn settle(
 
 /// The same law with those constants exact that probably are ([`crate::exact`]); `None` where none is.
 fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Option<Refined> {
-    let system = settled.system.restored(problem.scaling()).ok()?;
-    let (skeleton, physical) = system.parts().ok()?;
-    if skeleton != settled.skeleton || has_exponents(&skeleton) {
+    // With an exponent that is fitted the units of others are, too.
+    if scales(&settled.skeleton) < settled.skeleton.slots() {
         return None;
     }
+    let (_, physical) = settled.physical(problem)?;
     let units = settled.constants.iter().zip(&physical);
     let units: Vec<f64> = units.map(|(normal, physical)| normal / physical).collect();
     let covariance = settled.covariance.as_ref()?;
-    let exact = exact(&skeleton, &settled.constants, covariance, &units);
+    let exact = exact(&settled.skeleton, &settled.constants, covariance, &units);
     if exact.count() == 0 {
         return None;
     }

@@ -17,9 +17,6 @@ use crate::shooting::Shooter;
 const CURVE_POINTS: usize = 200;
 const FEWEST_POINTS: usize = 24;
 
-/// What changes of units may do to a number of size 1.
-const ROUNDING: f64 = 1e-13;
-
 /// A fitted constant in physical units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant {
@@ -90,26 +87,6 @@ impl Candidate {
     }
 }
 
-/// The law and its constants in the units of the data; `None` where these cannot express it, as numbers
-/// over- or underflow.
-pub(super) fn physical(
-    problem: &Problem,
-    refined: &Refined,
-) -> Option<(CanonicalSystem, Vec<f64>)> {
-    let mut system = refined.system.restored(problem.scaling()).ok()?;
-    let (skeleton, mut values) = system.parts().ok()?;
-    if refined.exact.count() > 0 {
-        // Changes of units have rounded what is exact.
-        for value in values.iter_mut() {
-            if (value.abs() - 1.0).abs() < ROUNDING {
-                *value = value.signum();
-            }
-        }
-        system = skeleton.instantiate(&values).ok()?;
-    }
-    (skeleton == refined.skeleton).then_some((system, values))
-}
-
 /// A fit in the units of the data; `None` where it cannot be expressed in them.
 pub(super) fn restored(
     problem: &Problem,
@@ -118,7 +95,7 @@ pub(super) fn restored(
     posterior: f64,
 ) -> Option<Candidate> {
     let scaling = problem.scaling();
-    let (system, values) = physical(problem, refined)?;
+    let (system, values) = refined.physical(problem)?;
     let skeleton = refined.skeleton.clone();
     let factors: Vec<f64> = values
         .iter()

@@ -29,8 +29,8 @@ use crate::refine::Refined;
 use crate::without::Part;
 
 use belief::Belief;
+use candidate::restored;
 pub use candidate::{Candidate, Constant};
-use candidate::{physical, restored};
 use origins::{Gathered, gather};
 use search::{SEEDING, Search, VARYING};
 
@@ -186,7 +186,7 @@ pub fn discover(
         .first()
         .map(|(_, refined)| &refined.skeleton)
         .cloned();
-    ranked.retain(|(_, refined)| physical(problem, refined).is_some());
+    ranked.retain(|(_, refined)| refined.physical(problem).is_some());
     let best = ranked.first().map(|(_, refined)| *refined);
     if best.map(|refined| &refined.skeleton) != first.as_ref() {
         warnings.push(
