@@ -121,6 +121,16 @@ const DENSE: [f64; 7] = [
     69997945.0 / 29380423.0,
 ];
 
+/// Sums of the stages, with these weights: one pass a stage, which runs over many numbers at once.
+fn combine(weights: &[f64], stages: &[Vec<f64>; 7], sums: &mut [f64]) {
+    sums.fill(0.0);
+    for (weight, stage) in weights.iter().zip(stages) {
+        for (sum, k) in sums.iter_mut().zip(stage) {
+            *sum += weight * k;
+        }
+    }
+}
+
 impl<'a> Flow<'a> {
     /// An integrator with tolerances that suit normalised data.
     pub fn new(law: &'a Law) -> Flow<'a> {
@@ -201,12 +211,9 @@ impl<'a> Flow<'a> {
                 return Run::Stuck { t };
             }
             for stage in 1..7 {
-                for i in 0..size {
-                    let mut sum = 0.0;
-                    for (a, k) in A[stage].iter().zip(&self.stages) {
-                        sum += a * k[i];
-                    }
-                    self.trial[i] = self.now[i] + h * sum;
+                combine(A[stage], &self.stages, &mut self.trial[..size]);
+                for (trial, now) in self.trial.iter_mut().zip(&self.now[..size]) {
+                    *trial = now + h * *trial;
                 }
                 if stage == 6 {
                     self.next[..size].copy_from_slice(&self.trial[..size]);
@@ -309,17 +316,14 @@ impl<'a> Flow<'a> {
 
     fn prepare_dense(&mut self, h: f64, size: usize) {
         let [c1, c2, c3, c4] = &mut self.coefficients;
+        combine(&DENSE, &self.stages, &mut c4[..size]);
         for i in 0..size {
             let difference = self.next[i] - self.now[i];
             let bend = h * self.stages[0][i] - difference;
-            let mut last = 0.0;
-            for (c, k) in DENSE.iter().zip(&self.stages) {
-                last += c * k[i];
-            }
             c1[i] = difference;
             c2[i] = bend;
             c3[i] = difference - h * self.stages[6][i] - bend;
-            c4[i] = h * last;
+            c4[i] *= h;
         }
     }
 

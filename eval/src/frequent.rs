@@ -35,10 +35,7 @@ impl Proposer for Frequent {
             _ => USUAL_OF_SYSTEMS,
         };
         let count = self.count.unwrap_or(usual);
-        let seed = |skeleton| Seed {
-            skeleton,
-            constants: None,
-        };
+        let seed = |skeleton| Seed::new(skeleton, None);
         let admitted = most_frequent(problem.dimension()).filter(|s| self.filter.admits(s));
         Ok(admitted.take(count).map(seed).collect())
     }

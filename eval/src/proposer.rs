@@ -7,6 +7,7 @@ use nsode_parser::Skeleton;
 
 use crate::error::Error;
 use crate::problem::Problem;
+use crate::refine::Refined;
 
 /// The sources of candidates, by the names that the command line and the report use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -145,6 +146,28 @@ pub struct Seed {
     pub skeleton: Skeleton,
     /// Where to start its constants, in slot order.
     pub constants: Option<Vec<f64>>,
+    /// Where to start the initial states, one a trajectory; if nobody knows, that is where the smoothed curves begin.
+    pub initial: Option<Vec<Vec<f64>>>,
+}
+
+impl Seed {
+    /// One whose initial states nobody knows.
+    pub fn new(skeleton: Skeleton, constants: Option<Vec<f64>>) -> Seed {
+        Seed {
+            skeleton,
+            constants,
+            initial: None,
+        }
+    }
+
+    /// One that starts where a fit ended.
+    pub fn again(refined: &Refined) -> Seed {
+        Seed {
+            skeleton: refined.skeleton.clone(),
+            constants: Some(refined.constants.clone()),
+            initial: Some(refined.initial.clone()),
+        }
+    }
 }
 
 /// A source of candidates.

@@ -15,11 +15,12 @@ use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
+use crate::proposer::Seed;
 use crate::rank::{bic, scales, sharpness};
 use crate::shooting::{Fit, Shooter};
 
-/// Pulls towards the data when shooting alone fails, in inverse spans of time.
-const PULLS: [f64; 9] = [100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 1.5, 0.7, 0.0];
+/// Pulls towards the data when shooting alone fails, from the first start, in inverse spans of time.
+const PULLS: [f64; 5] = [100.0, 25.0, 6.0, 1.5, 0.0];
 
 /// Solutions computed in one fit, at most.
 const EVALUATIONS: usize = 60;
@@ -127,8 +128,8 @@ impl Refined {
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// What fails from every start, or of a system does not reach the noise, is tried again with solutions that are
-    /// pulled towards the data, as long as these stay with the data.
+    /// What fails from every start, or of a system does not reach the noise, is tried again from the first one with
+    /// solutions that are pulled towards the data, as long as these stay with the data.
     Whole,
     /// The same to the end, whether they stay with the data or not.
     Insisting,
@@ -140,25 +141,24 @@ pub enum Effort {
     Starts,
 }
 
-/// Fits `skeleton` to `problem`, from `constants` where given and from the integral form. `None` where no
+/// Fits a law to `problem`, from where the seed says and from the integral form. `None` where no
 /// start leads to a solution that spans the data, there are more unknowns than data, or the deadline has come.
 pub fn refine(
     problem: &Problem,
-    skeleton: &Skeleton,
-    constants: Option<&[f64]>,
+    seed: &Seed,
     effort: Effort,
     deadline: Option<Instant>,
 ) -> Option<Refined> {
-    refine_to(problem, skeleton, constants, (effort, deadline), 2)
+    refine_to(problem, seed, (effort, deadline), 2)
 }
 
 fn refine_to(
     problem: &Problem,
-    skeleton: &Skeleton,
-    constants: Option<&[f64]>,
+    seed: &Seed,
     (effort, deadline): (Effort, Option<Instant>),
     simplifications: usize,
 ) -> Option<Refined> {
+    let skeleton = &seed.skeleton;
     if skeleton.dimension() != problem.dimension() || skeleton.slots() > MAX_CONSTANTS {
         return None;
     }
@@ -167,15 +167,13 @@ fn refine_to(
     if problem.observed() < shooter.parameters() + 2 || 2 * law.constants() > problem.observed() {
         return None;
     }
-    let seed = usable(&law, constants);
     let fit = best_fit(problem, &law, &mut shooter, seed, effort)?;
     match finished(problem, skeleton, &shooter, fit)? {
         Finished::Fit(refined) => Some(*refined),
-        Finished::Simpler(shape, values) if simplifications > 0 => {
-            let effort = (effort, deadline);
-            refine_to(problem, &shape, Some(&values), effort, simplifications - 1)
+        Finished::Simpler(seed) if simplifications > 0 => {
+            refine_to(problem, &seed, (effort, deadline), simplifications - 1)
         }
-        Finished::Simpler(..) => None,
+        Finished::Simpler(_) => None,
     }
 }
 
@@ -191,7 +189,7 @@ pub fn polish(problem: &Problem, refined: &Refined, deadline: Option<Instant>) -
     let fit = steady(problem, &mut shooter, fit, POLISHES);
     match finished(problem, &refined.skeleton, &shooter, fit)? {
         Finished::Fit(polished) => Some(*polished),
-        Finished::Simpler(..) => None,
+        Finished::Simpler(_) => None,
     }
 }
 
@@ -216,7 +214,7 @@ pub fn settle(
     let fit = shooter.fit(&refined.constants, &refined.initial, &[0.0], EVALUATIONS)?;
     let settled = match finished(problem, &refined.skeleton, &shooter, fit)? {
         Finished::Fit(settled) => *settled,
-        Finished::Simpler(..) => return None,
+        Finished::Simpler(_) => return None,
     };
     let exact = exactly.then(|| with_exact(problem, shooter, &settled));
     Some(exact.flatten().unwrap_or(settled))
@@ -245,7 +243,7 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
             let holds = exact.holds(&fit.constants);
             (worth && holds).then_some(Refined { exact, ..*fit })
         }
-        Finished::Simpler(..) => None,
+        Finished::Simpler(_) => None,
     }
 }
 
@@ -253,8 +251,8 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
 enum Finished {
     /// One of the skeleton that was fitted.
     Fit(Box<Refined>),
-    /// A simpler law, with its constants.
-    Simpler(Skeleton, Vec<f64>),
+    /// A simpler law, to be fitted from where this fit ended.
+    Simpler(Seed),
 }
 
 /// Puts a fit of `skeleton` into canonical form and adds its figures.
@@ -267,7 +265,10 @@ fn finished(
     let system = skeleton.instantiate(&fit.constants).ok()?;
     let (shape, values) = system.parts().ok()?;
     if shape != *skeleton {
-        return Some(Finished::Simpler(shape, values));
+        return Some(Finished::Simpler(Seed {
+            initial: Some(fit.initial),
+            ..Seed::new(shape, Some(values))
+        }));
     }
     // Signs or an order that the canonical form chose: error bars belong to the constants as they are reported.
     let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (a.abs() + b.abs());
@@ -302,7 +303,7 @@ pub(crate) fn first_start(
     law: &Law,
     proposed: Option<&[f64]>,
 ) -> Option<Vec<f64>> {
-    let matched = || starts(problem, law, None).into_iter().next();
+    let matched = || matches(problem, law, None).into_iter().next();
     usable(law, proposed).map(<[f64]>::to_vec).or_else(matched)
 }
 
@@ -311,8 +312,8 @@ fn usable<'a>(law: &Law, proposed: Option<&'a [f64]>) -> Option<&'a [f64]> {
     proposed.filter(|c| c.len() == law.constants() && c.iter().all(|v| v.is_finite()))
 }
 
-/// Starts, best first: the integral form's matches, each equation's combined by rank, then the seed.
-fn starts(problem: &Problem, law: &Law, seed: Option<&[f64]>) -> Vec<Vec<f64>> {
+/// Constants with which the integral form matches the data, best first: each equation's, combined by rank.
+fn matches(problem: &Problem, law: &Law, seed: Option<&[f64]>) -> Vec<Vec<f64>> {
     let mut matches = Vec::new();
     for state in 0..law.dimension() {
         if let Some(mut integral) = Integral::new(problem, law, state) {
@@ -335,8 +336,40 @@ fn starts(problem: &Problem, law: &Law, seed: Option<&[f64]>) -> Vec<Vec<f64>> {
             starts.push(start);
         }
     }
-    starts.extend(seed.map(<[f64]>::to_vec));
     starts
+}
+
+/// Where a fit starts: constants and initial states.
+struct Start {
+    constants: Vec<f64>,
+    initial: Vec<Vec<f64>>,
+}
+
+/// The seed's own start if it is where another fit ended; or else the integral form's matches, and the constants of the
+/// seed, from where the smoothed curves begin.
+fn starts(problem: &Problem, law: &Law, shooter: &Shooter, seed: &Seed) -> Vec<Start> {
+    let smoothed = shooter.smoothed_initial();
+    if !smoothed.iter().flatten().all(|u| u.is_finite()) {
+        return Vec::new();
+    }
+    let own = usable(law, seed.constants.as_deref());
+    let fits = |initial: &&Vec<Vec<f64>>| {
+        let sizes = initial.iter().map(Vec::len);
+        sizes.eq(smoothed.iter().map(Vec::len))
+    };
+    if let (Some(constants), Some(initial)) = (own, seed.initial.as_ref().filter(fits)) {
+        return vec![Start {
+            constants: constants.to_vec(),
+            initial: initial.clone(),
+        }];
+    }
+    let all = matches(problem, law, own).into_iter();
+    all.chain(own.map(<[f64]>::to_vec))
+        .map(|constants| Start {
+            constants,
+            initial: smoothed.clone(),
+        })
+        .collect()
 }
 
 /// Residuals' standard deviations, one a state, up to which a fit is at the level of the noise.
@@ -351,22 +384,18 @@ fn best_fit(
     problem: &Problem,
     law: &Law,
     shooter: &mut Shooter,
-    seed: Option<&[f64]>,
+    seed: &Seed,
     effort: Effort,
 ) -> Option<Fit> {
-    let initial = shooter.smoothed_initial();
-    if !initial.iter().flatten().all(|u| u.is_finite()) {
-        return None;
-    }
     if effort == Effort::None {
-        let start = first_start(problem, law, seed)?;
-        return shooter.fit(&start, &initial, &[], 0);
+        let start = first_start(problem, law, seed.constants.as_deref())?;
+        return shooter.fit(&start, &shooter.smoothed_initial(), &[], 0);
     }
-    let starts = starts(problem, law, seed);
+    let starts = starts(problem, law, shooter, seed);
     let mut order: Vec<(f64, usize)> = starts
         .iter()
         .enumerate()
-        .map(|(i, start)| (shooter.cost(start, &initial), i))
+        .map(|(i, start)| (shooter.cost(&start.constants, &start.initial), i))
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
     // Good: at the level of the noise, and following the data, as the noise may be overrated.
@@ -401,14 +430,16 @@ fn best_fit(
         if cost.is_finite()
             && let Some(start) = starts.get(*i)
         {
-            better(
-                &mut best,
-                attempt(problem, shooter, start, &initial, &[0.0]),
-            );
+            better(&mut best, attempt(problem, shooter, start, &[0.0]));
         }
         if best.as_ref().is_some_and(good) {
             break;
         }
+    }
+    if best.is_none() && seed.initial.is_some() {
+        // Where the other fit ended there is no way on.
+        let anew = Seed::new(seed.skeleton.clone(), seed.constants.clone());
+        return best_fit(problem, law, shooter, &anew, effort);
     }
     let lost = match &best {
         None => true,
@@ -418,14 +449,8 @@ fn best_fit(
         if best.is_none() || effort == Effort::Insisting {
             shooter.insist();
         }
-        for start in &starts {
-            better(
-                &mut best,
-                attempt(problem, shooter, start, &initial, &PULLS),
-            );
-            if best.as_ref().is_some_and(follows) {
-                break;
-            }
+        if let Some(start) = starts.first() {
+            better(&mut best, attempt(problem, shooter, start, &PULLS));
         }
     }
     let fit = best?;
@@ -443,12 +468,11 @@ fn best_fit(
 fn attempt(
     problem: &Problem,
     shooter: &mut Shooter,
-    start: &[f64],
-    initial: &[Vec<f64>],
+    start: &Start,
     strengths: &[f64],
 ) -> Option<Fit> {
-    shooter.weigh_for(start, initial);
-    let fit = shooter.fit(start, initial, strengths, EVALUATIONS)?;
+    shooter.weigh_for(&start.constants, &start.initial);
+    let fit = shooter.fit(&start.constants, &start.initial, strengths, EVALUATIONS)?;
     Some(steady(problem, shooter, fit, EVALUATIONS / 2))
 }
 

@@ -54,6 +54,17 @@ impl Fit {
     }
 }
 
+/// The least squares about one point: normal equations of all that is fitted, constants first.
+#[derive(Clone, Debug)]
+pub struct Normal {
+    /// `JᵀJ` of the weighted residuals' Jacobian `J`.
+    pub gram: DMatrix<f64>,
+    /// `Jᵀr` of the residuals `r`.
+    pub gradient: DVector<f64>,
+    /// `rᵀr`.
+    pub square: f64,
+}
+
 /// Fits laws by shooting.
 pub struct Shooter<'a> {
     problem: &'a Problem,
@@ -257,6 +268,18 @@ impl<'a> Shooter<'a> {
             }
         }
         self.finish(&target)
+    }
+
+    /// The normal equations at a point; `None` where a solution fails.
+    pub fn normal(&self, constants: &[f64], initial: &[Vec<f64>]) -> Option<Normal> {
+        let target = self.target(constants, initial, 0.0);
+        let jacobian = target.jacobian()?;
+        let residuals = target.residuals()?;
+        Some(Normal {
+            gram: jacobian.tr_mul(&jacobian),
+            gradient: jacobian.tr_mul(&residuals),
+            square: residuals.norm_squared(),
+        })
     }
 
     /// Whether a solution is so far from the data, in some state, that it is of no use.

@@ -28,9 +28,6 @@ impl Proposer for Told {
     }
 
     fn propose(&self, _: &Problem) -> Result<Vec<Seed>, Error> {
-        Ok(vec![Seed {
-            skeleton: self.skeleton.clone(),
-            constants: None,
-        }])
+        Ok(vec![Seed::new(self.skeleton.clone(), None)])
     }
 }

@@ -61,10 +61,7 @@ impl Proposer for Transformer {
             let mut seeds: Vec<Seed> = proposals
                 .into_iter()
                 .filter(|proposal| self.filter.admits(&proposal.skeleton))
-                .map(|proposal| Seed {
-                    skeleton: proposal.skeleton,
-                    constants: Some(proposal.constants),
-                })
+                .map(|proposal| Seed::new(proposal.skeleton, Some(proposal.constants)))
                 .collect();
             // A filter may leave few: then a wider beam is asked for, once or twice.
             let few = !self.filter.is_open() && 2 * seeds.len() < self.beams;

@@ -5,7 +5,9 @@ mod common;
 use common::system;
 use nsode_eval::sparse::Sparse;
 use nsode_eval::without::Part;
-use nsode_eval::{Candidate, Discovery, Options, Problem, Proposer, discover};
+use nsode_eval::{
+    Candidate, Discovery, Error, Options, Problem, Proposer, ProposerKind, Seed, discover,
+};
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Skeleton};
@@ -283,4 +285,33 @@ fn what_the_smoothed_curves_deny_is_found_where_they_are_wrong() {
     ];
     let found = find_by(&proposers, path);
     assert!(found.candidates[0].r2 > 0.999, "{}", found.candidates[0].r2);
+}
+
+/// One who knows a single shape, and no constants.
+struct Only(Skeleton);
+
+impl Proposer for Only {
+    fn kind(&self) -> ProposerKind {
+        ProposerKind::Frequent
+    }
+
+    fn propose(&self, _: &Problem) -> Result<Vec<Seed>, Error> {
+        Ok(vec![Seed::new(self.0.clone(), None)])
+    }
+}
+
+/// Prey that limits itself; the only proposal knows nothing of that, and variants of it only leave things out.
+#[test]
+fn a_term_that_nobody_proposes_joins_the_law() {
+    let rhs = ["x1 - 0.5*x1*x2 - 0.1*x1^2", "0.3*x1*x2 - 0.8*x2"];
+    let path = solve(&rhs, &[2.0, 1.0], 12.0, 80);
+    let wobble = |i: usize| ((i * i) as f64 * 0.618_033_988_749_895).fract() - 0.5;
+    let noisy = path.states().iter().enumerate();
+    let states = noisy.map(|(i, y)| y * (1.0 + 0.05 * wobble(i))).collect();
+    let path = Trajectory::new(2, path.times().to_vec(), states).unwrap();
+    let known = skeleton(&["x1 - 0.5*x1*x2", "0.3*x1*x2 - 0.8*x2"]);
+    let found = find_by(&[Box::new(Only(known))], path);
+    let best = &found.candidates[0];
+    assert_eq!(best.skeleton, skeleton(&rhs));
+    assert_eq!(best.sources, [ProposerKind::Local]);
 }

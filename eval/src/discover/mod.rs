@@ -9,6 +9,7 @@
 mod belief;
 mod candidate;
 mod misfit;
+mod neighbours;
 mod origins;
 mod recombine;
 mod representative;
@@ -151,6 +152,7 @@ pub fn discover(
                 break;
             }
             search.refine_all(problem, &fresh, &mut origins);
+            search.visit_neighbours(problem, &mut origins);
         }
     }
     search.allow(1.0);

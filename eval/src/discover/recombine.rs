@@ -214,15 +214,11 @@ fn joined(parts: &[&Judged]) -> Option<Seed> {
         .iter()
         .flat_map(|p| p.tokens.iter().copied())
         .collect();
-    Some(Seed {
-        skeleton: Skeleton::parse(parts.len(), &tokens).ok()?,
-        constants: Some(
-            parts
-                .iter()
-                .flat_map(|p| p.constants.iter().copied())
-                .collect(),
-        ),
-    })
+    let constants = parts.iter().flat_map(|p| p.constants.iter().copied());
+    Some(Seed::new(
+        Skeleton::parse(parts.len(), &tokens).ok()?,
+        Some(constants.collect()),
+    ))
 }
 
 #[cfg(test)]
@@ -238,10 +234,7 @@ mod tests {
         let rhs = law.split(';').map(|text| parse_expr(text, &names).unwrap());
         let system = CanonicalSystem::new(&System::new(rhs.collect()).unwrap()).unwrap();
         let (skeleton, _) = system.parts().unwrap();
-        Seed {
-            skeleton,
-            constants: None,
-        }
+        Seed::new(skeleton, None)
     }
 
     fn problem() -> Problem {

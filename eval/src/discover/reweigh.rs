@@ -7,8 +7,9 @@ use crate::problem::{Noise, Problem, noise};
 use crate::proposer::Seed;
 use crate::without::Part;
 
-/// Best laws that are fitted again when the weights change.
+/// Best laws that are fitted again when the weights change: of one state, and of several.
 const REPEATED: usize = 24;
+const REPEATED_OF_SYSTEMS: usize = 64;
 
 impl Search {
     /// Second round of weights: the noise's additive share, from the residuals of the best law. Where it changes,
@@ -31,13 +32,14 @@ impl Search {
                 noise(&all, problem.loss())
             })
             .collect();
+        let most = match problem.dimension() {
+            1 => REPEATED,
+            _ => REPEATED_OF_SYSTEMS,
+        };
         let seeds: Vec<Seed> = ranked
             .into_iter()
-            .take(REPEATED)
-            .map(|(_, refined)| Seed {
-                skeleton: refined.skeleton.clone(),
-                constants: Some(refined.constants.clone()),
-            })
+            .take(most)
+            .map(|(_, refined)| Seed::again(refined))
             .collect();
         let same = noise
             .iter()

@@ -43,6 +43,13 @@ const NEARLY: f64 = 1e-4;
 /// Seeds of systems that are fitted in any case, unless a law is exact before: fits take ten times as long.
 const FEWEST_OF_SYSTEMS: usize = 128;
 
+/// Laws whose neighbours are fitted after a batch of systems, at most, each of them one of so many best ones.
+const VISITS: usize = 4;
+const LEADERS: usize = 2;
+
+/// Laws that are fitted with all effort whatever is known: the first of a system to explain the data may be a long one.
+const RESCUED: usize = 48;
+
 /// R² of a law from which it follows the data.
 const FOLLOWS: f64 = 0.9;
 
@@ -65,7 +72,7 @@ pub(super) struct Search {
     /// When what is done now must end.
     deadline: Instant,
     /// Which laws may be fitted.
-    filter: Filter,
+    pub filter: Filter,
     /// Observed cells.
     cells: usize,
     /// What the evidence counts, where residuals are no independent witnesses.
@@ -74,6 +81,9 @@ pub(super) struct Search {
     pub done: HashMap<Skeleton, Refined>,
     /// Skeletons whose fit was tried, with success or without.
     pub attempted: HashSet<Skeleton>,
+    /// Laws whose neighbours were fitted, and those neighbours.
+    visited: HashSet<Skeleton>,
+    approached: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
     /// Whether fits are not given up before their end, for want of anything that follows the data.
@@ -100,6 +110,8 @@ impl Search {
             share: 1.0,
             done: HashMap::new(),
             attempted: HashSet::new(),
+            visited: HashSet::new(),
+            approached: HashSet::new(),
             late: false,
         }
     }
@@ -116,15 +128,13 @@ impl Search {
             }
             let effort = match self.explains(problem) {
                 _ if self.without.contains(&Part::Refinement) => Effort::None,
+                true if self.attempted.len() < RESCUED => Effort::Whole,
                 true => Effort::Starts,
                 false if self.insists => Effort::Insisting,
                 false => Effort::Whole,
             };
             let end = self.end();
-            let found = self.in_time(batch, |seed| {
-                let constants = seed.constants.as_deref();
-                refine(problem, &seed.skeleton, constants, effort, end)
-            });
+            let found = self.in_time(batch, |seed| refine(problem, seed, effort, end));
             self.late |= found.iter().any(Option::is_none) || self.is_over();
             self.attempted
                 .extend(batch.iter().map(|seed| seed.skeleton.clone()));
@@ -171,7 +181,8 @@ impl Search {
         for slice in std::iter::once(first).chain(others.chunks(SLICE)) {
             for batch in slice.chunks(BATCH) {
                 self.refine_all(problem, batch, origins);
-                if system {
+                if system && self.local {
+                    self.visit_neighbours(problem, origins);
                     self.prune(problem, origins);
                 }
                 if self.late || (system && self.is_exact(problem)) {
@@ -184,12 +195,42 @@ impl Search {
         }
     }
 
+    /// Fits the shapes that the data ask for near the best laws, of systems that are not nearly exact. What was fitted
+    /// before is fitted again, once, from there, if it is not as good as the law that it is near: it may have got stuck.
+    pub fn visit_neighbours(&mut self, problem: &Problem, origins: &mut Origins) {
+        if problem.dimension() == 1 || self.without.contains(&Part::Refinement) {
+            return;
+        }
+        for _ in 0..VISITS {
+            if Instant::now() >= self.deadline {
+                return;
+            }
+            let ranked = self.ranked();
+            let mut best = ranked.iter().take(LEADERS).map(|(_, fit)| *fit);
+            let Some(best) = best.find(|fit| !self.visited.contains(&fit.skeleton)) else {
+                return;
+            };
+            if is_nearly_exact(problem, best) {
+                return;
+            }
+            let parent = best.clone();
+            self.visited.insert(parent.skeleton.clone());
+            let mut near = self.neighbours(problem, &parent);
+            near.retain(|seed| {
+                let known = self.done.get(&seed.skeleton);
+                let open = known.is_none_or(|fit| fit.bic > parent.bic);
+                open && self.approached.insert(seed.skeleton.clone())
+            });
+            self.refine_all(problem, &near, origins);
+        }
+    }
+
     /// Leaves out what the best law has too much, if it is nearly exact: with terms of almost nothing it is no reason to
     /// stop, and all other fits would be in vain.
     fn prune(&mut self, problem: &Problem, origins: &mut Origins) {
         let nearly = self.ranked().first().is_some_and(|(_, best)| {
             let many = best.constants.len() > FEW * problem.dimension();
-            many && self.local && is_nearly_exact(problem, best)
+            many && is_nearly_exact(problem, best)
         });
         if nearly {
             let fresh = self.variants_of(problem, 1);

@@ -203,10 +203,7 @@ mod tests {
     fn pieces(sample: &Sample) -> Vec<usize> {
         let (series, truth) = sample.make();
         let problem = Problem::new(series.trajectories).unwrap();
-        let seed = Seed {
-            skeleton: truth.skeleton,
-            constants: None,
-        };
+        let seed = Seed::new(truth.skeleton, None);
         let cut = in_pieces(&problem, &[seed]);
         let problem = cut.unwrap_or(problem);
         problem

@@ -69,8 +69,8 @@ impl Search {
                     && !known(&skeleton)
                 {
                     seeds.push(Seed {
-                        skeleton,
-                        constants: Some(constants),
+                        initial: Some(refined.initial.clone()),
+                        ..Seed::new(skeleton, Some(constants))
                     });
                 }
             }

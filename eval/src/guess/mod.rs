@@ -337,10 +337,7 @@ impl Proposer for Shapes {
     }
 
     fn propose(&self, _: &Problem) -> Result<Vec<Seed>, Error> {
-        let seed = |skeleton: &Skeleton| Seed {
-            skeleton: skeleton.clone(),
-            constants: None,
-        };
+        let seed = |skeleton: &Skeleton| Seed::new(skeleton.clone(), None);
         Ok(self.skeletons.iter().map(seed).collect())
     }
 }

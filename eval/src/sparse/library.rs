@@ -24,7 +24,7 @@ pub enum Kind {
 /// makes laws of, and textbooks do.
 pub fn library(problem: &Problem) -> Vec<(Kind, Expr)> {
     let d = problem.dimension();
-    let mut terms = monomials(d);
+    let mut terms = monomials(d, 3);
     if d == 1 {
         terms.push((Kind::Higher, Expr::State(0).pow(number(4.0))));
     }
@@ -162,8 +162,8 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
     terms
 }
 
-/// All monomials of total degree 0 to 3 in `d` states.
-fn monomials(d: usize) -> Vec<(Kind, Expr)> {
+/// All monomials of total degree 0 to `degree` in `d` states.
+pub(crate) fn monomials(d: usize, degree: usize) -> Vec<(Kind, Expr)> {
     let power = |i: usize, n: usize| match n {
         1 => Expr::State(i),
         n => Expr::State(i).pow(Expr::Number(n as f64)),
@@ -173,7 +173,7 @@ fn monomials(d: usize) -> Vec<(Kind, Expr)> {
         exponents = exponents
             .into_iter()
             .flat_map(|e| {
-                let left = 3 - e.iter().sum::<usize>();
+                let left = degree - e.iter().sum::<usize>();
                 (0..=left).map(move |n| e.iter().copied().chain([n]).collect())
             })
             .collect();

@@ -20,6 +20,7 @@ use crate::filter::Filter;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
 
+pub(crate) use library::monomials;
 use library::{Kind, library};
 use regression::{MOST_TERMS, Regression, Support};
 
@@ -107,10 +108,7 @@ impl Proposer for Sparse {
                 if let Some((skeleton, constants)) = seed
                     && seeds.iter().all(|other| other.skeleton != skeleton)
                 {
-                    seeds.push(Seed {
-                        skeleton,
-                        constants: Some(constants),
-                    });
+                    seeds.push(Seed::new(skeleton, Some(constants)));
                 }
             }
         }
