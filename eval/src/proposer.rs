@@ -17,7 +17,7 @@ pub enum ProposerKind {
     Transformer,
     /// Sparse regression over a library of terms.
     Sparse,
-    /// Variants of the best candidates: terms dropped, constants snapped.
+    /// Variants and neighbours of the best candidates: terms dropped, constants snapped, of systems terms added.
     Local,
     /// The most frequent skeletons of the generator, whatever the data: alone, the control for the others.
     Frequent,

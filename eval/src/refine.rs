@@ -19,8 +19,11 @@ use crate::proposer::Seed;
 use crate::rank::{bic, scales, sharpness};
 use crate::shooting::{Fit, Shooter};
 
-/// Pulls towards the data when shooting alone fails, from the first start, in inverse spans of time.
+/// Pulls towards the data when shooting alone fails, in inverse spans of time.
 const PULLS: [f64; 5] = [100.0, 25.0, 6.0, 1.5, 0.0];
+
+/// Starts from which solutions of systems are pulled, at most: it takes as long as many fits.
+const PULLED_OF_SYSTEMS: usize = 1;
 
 /// Solutions computed in one fit, at most.
 const EVALUATIONS: usize = 60;
@@ -128,8 +131,8 @@ impl Refined {
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// What fails from every start, or of a system does not reach the noise, is tried again from the first one with
-    /// solutions that are pulled towards the data, as long as these stay with the data.
+    /// What fails from every start, or of a system does not reach the noise, is tried again, of a system from the first
+    /// start, with solutions that are pulled towards the data, as long as these stay with the data.
     Whole,
     /// The same to the end, whether they stay with the data or not.
     Insisting,
@@ -449,8 +452,15 @@ fn best_fit(
         if best.is_none() || effort == Effort::Insisting {
             shooter.insist();
         }
-        if let Some(start) = starts.first() {
+        let most = match problem.dimension() {
+            1 => starts.len(),
+            _ => PULLED_OF_SYSTEMS,
+        };
+        for start in starts.iter().take(most) {
             better(&mut best, attempt(problem, shooter, start, &PULLS));
+            if best.as_ref().is_some_and(follows) {
+                break;
+            }
         }
     }
     let fit = best?;

@@ -14,17 +14,20 @@ pub enum Part {
     Sizes,
     /// Constants that are exact, [`crate::exact`].
     Exact,
+    /// Shapes that the data ask for near the best laws of a system.
+    Neighbours,
     /// The weights of residuals: all noise counts as additive.
     Weights,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 5] = [
+    pub const ALL: [Part; 6] = [
         Part::Refinement,
         Part::Prior,
         Part::Sizes,
         Part::Exact,
+        Part::Neighbours,
         Part::Weights,
     ];
 
@@ -35,6 +38,7 @@ impl Part {
             Part::Prior => "prior",
             Part::Sizes => "sizes",
             Part::Exact => "exact",
+            Part::Neighbours => "neighbours",
             Part::Weights => "weights",
         }
     }
@@ -49,7 +53,7 @@ impl fmt::Display for Part {
 /// A name that is no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no part that can be left out: there are refinement, prior, sizes, exact and weights"
+    "`{0}` is no part that can be left out: there are refinement, prior, sizes, exact, neighbours and weights"
 )]
 pub struct UnknownPart(String);
 

@@ -340,7 +340,7 @@ fn the_true_shape_can_be_told_and_parts_of_the_search_left_out() {
     assert!(said.contains("without prior"), "{said}");
     let said = text(&run(&mut told(&["--without", "luck"]), 2).stderr);
     assert!(
-        said.contains("refinement, prior, sizes, exact and weights"),
+        said.contains("refinement, prior, sizes, exact, neighbours and weights"),
         "{said}"
     );
     let said = text(&run(&mut told(&["--process"]), 2).stderr);

@@ -2,9 +2,9 @@
 //!
 //! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`, the fits and their
 //! weights in `search`; `separation` cuts runs that no solution can follow; `variants` makes simpler relatives of the best,
-//! `reweigh` learns the noise from what the best law leaves over, `misfit` whether it leaves over a pattern. `belief` makes
-//! probabilities of the weights, `representative` chooses the law to name first, and `candidate` puts a fit into the units of
-//! the data.
+//! `neighbours` those that the data ask for; `reweigh` learns the noise from what the best law leaves over, `misfit` whether
+//! it leaves over a pattern. `belief` makes probabilities of the weights, `representative` chooses the law to name first, and
+//! `candidate` puts a fit into the units of the data.
 
 mod belief;
 mod candidate;
@@ -57,7 +57,7 @@ pub struct Options {
     pub seconds: f64,
     /// Seed of whatever is random; at present nothing is.
     pub seed: u64,
-    /// Whether variants of the best candidates are tried.
+    /// Whether variants and neighbours of the best candidates are tried.
     pub local: bool,
     /// Which laws may be proposed.
     pub filter: Filter,

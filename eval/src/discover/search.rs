@@ -88,7 +88,7 @@ pub(super) struct Search {
     pub late: bool,
     /// Whether fits are not given up before their end, for want of anything that follows the data.
     pub insists: bool,
-    /// Whether variants are tried.
+    /// Whether variants and neighbours are tried.
     local: bool,
     /// What is left out.
     pub without: Vec<Part>,
@@ -198,7 +198,8 @@ impl Search {
     /// Fits the shapes that the data ask for near the best laws, of systems that are not nearly exact. What was fitted
     /// before is fitted again, once, from there, if it is not as good as the law that it is near: it may have got stuck.
     pub fn visit_neighbours(&mut self, problem: &Problem, origins: &mut Origins) {
-        if problem.dimension() == 1 || self.without.contains(&Part::Refinement) {
+        let without = |part| self.without.contains(&part);
+        if problem.dimension() == 1 || without(Part::Refinement) || without(Part::Neighbours) {
             return;
         }
         for _ in 0..VISITS {

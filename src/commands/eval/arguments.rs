@@ -80,7 +80,7 @@ pub struct Arguments {
     #[command(flatten)]
     sources: SourceArguments,
     /// Leave out parts of the search, to see what they are worth: refinement, prior, sizes, exact,
-    /// weights
+    /// neighbours, weights
     #[arg(long, value_name = "PART,…", value_delimiter = ',', conflicts_with_all = ["process", "score"])]
     without: Vec<Part>,
     /// Laws of an answer that are judged
