@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use nsode_parser::Skeleton;
+use nsode_parser::{CanonicalSystem, Expr, Skeleton, System};
 
 use crate::error::Error;
 use crate::problem::Problem;
@@ -160,13 +160,26 @@ impl Seed {
         }
     }
 
+    /// The law of these right-hand sides, which starts from its own constants; `None` for what is no law.
+    pub fn of(rhs: Vec<Expr>) -> Option<Seed> {
+        let system = CanonicalSystem::new(&System::new(rhs).ok()?).ok()?;
+        let (skeleton, constants) = system.parts().ok()?;
+        Some(Seed::new(skeleton, Some(constants)))
+    }
+
+    /// The same, with initial states that start here.
+    #[must_use]
+    pub fn starting_at(self, initial: Vec<Vec<f64>>) -> Seed {
+        Seed {
+            initial: Some(initial),
+            ..self
+        }
+    }
+
     /// One that starts where a fit ended.
     pub fn again(refined: &Refined) -> Seed {
-        Seed {
-            skeleton: refined.skeleton.clone(),
-            constants: Some(refined.constants.clone()),
-            initial: Some(refined.initial.clone()),
-        }
+        let constants = Some(refined.constants.clone());
+        Seed::new(refined.skeleton.clone(), constants).starting_at(refined.initial.clone())
     }
 }
 

@@ -268,10 +268,8 @@ fn finished(
     let system = skeleton.instantiate(&fit.constants).ok()?;
     let (shape, values) = system.parts().ok()?;
     if shape != *skeleton {
-        return Some(Finished::Simpler(Seed {
-            initial: Some(fit.initial),
-            ..Seed::new(shape, Some(values))
-        }));
+        let simpler = Seed::new(shape, Some(values)).starting_at(fit.initial);
+        return Some(Finished::Simpler(simpler));
     }
     // Signs or an order that the canonical form chose: error bars belong to the constants as they are reported.
     let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (a.abs() + b.abs());

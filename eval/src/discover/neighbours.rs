@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use nalgebra::{DMatrix, DVector};
-use nsode_parser::{CanonicalSystem, Expr, Skeleton, System};
+use nsode_parser::{Expr, Skeleton, System};
 
 use super::search::Search;
 use crate::law::Law;
@@ -121,12 +121,7 @@ impl Wide {
             _ => None,
         };
         let rhs = self.system.rhs().iter().map(|e| e.substitute(&number));
-        let system = System::new(rhs.collect()).ok()?;
-        let (skeleton, constants) = CanonicalSystem::new(&system).ok()?.parts().ok()?;
-        Some(Seed {
-            initial: Some(initial),
-            ..Seed::new(skeleton, Some(constants))
-        })
+        Some(Seed::of(rhs.collect())?.starting_at(initial))
     }
 }
 
@@ -283,7 +278,7 @@ mod tests {
     use crate::refine::{Effort, refine};
     use crate::samples::Sample;
     use nsode_parser::infix::parse_expr;
-    use nsode_parser::{Names, Token};
+    use nsode_parser::{CanonicalSystem, Names, Token};
     use proptest::prelude::*;
 
     fn skeleton(law: &str) -> Skeleton {

@@ -68,10 +68,8 @@ impl Search {
                 if let Ok((skeleton, constants)) = law.parts()
                     && !known(&skeleton)
                 {
-                    seeds.push(Seed {
-                        initial: Some(refined.initial.clone()),
-                        ..Seed::new(skeleton, Some(constants))
-                    });
+                    let seed = Seed::new(skeleton, Some(constants));
+                    seeds.push(seed.starting_at(refined.initial.clone()));
                 }
             }
         }

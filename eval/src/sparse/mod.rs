@@ -12,7 +12,7 @@ mod regression;
 
 use std::collections::HashSet;
 
-use nsode_parser::{CanonicalSystem, Expr, System};
+use nsode_parser::Expr;
 
 use crate::combine::{TRUSTS, combine};
 use crate::error::Error;
@@ -101,14 +101,10 @@ impl Proposer for Sparse {
                     .iter()
                     .map(|support| expression(&library, support))
                     .collect();
-                let seed = System::new(rhs)
-                    .ok()
-                    .and_then(|system| CanonicalSystem::new(&system).ok())
-                    .and_then(|canonical| canonical.parts().ok());
-                if let Some((skeleton, constants)) = seed
-                    && seeds.iter().all(|other| other.skeleton != skeleton)
+                if let Some(seed) = Seed::of(rhs)
+                    && seeds.iter().all(|other| other.skeleton != seed.skeleton)
                 {
-                    seeds.push(Seed::new(skeleton, Some(constants)));
+                    seeds.push(seed);
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! Least squares on a few terms of the library: one equation in integral form, its normal equations made once
 //! and solved for every support.
 
+use nsode_parser::Expr;
 use nsode_parser::tape::Tape;
-use nsode_parser::{CanonicalSystem, Expr, System};
 
 use crate::combine::Trust;
 use crate::integral::{centre, cumulative};
 use crate::prior::description_prior;
 use crate::problem::{FLOOR, Problem};
+use crate::proposer::Seed;
 
 /// Most terms of a support.
 pub(super) const MOST_TERMS: usize = 8;
@@ -182,13 +183,10 @@ impl Regression {
 /// What a term adds to the score beside its fit: its constants, and twice its description length.
 fn price(term: &Expr, problem: &Problem) -> f64 {
     let shape = vec![term.clone(); problem.dimension()];
-    let skeleton = System::new(shape)
-        .ok()
-        .and_then(|system| CanonicalSystem::new(&system).ok())
-        .and_then(|canonical| canonical.parts().ok());
+    let seed = Seed::of(shape);
     let constants = (problem.observed() as f64).ln();
-    match skeleton {
-        Some((skeleton, _)) => {
+    match seed {
+        Some(Seed { skeleton, .. }) => {
             let equations = problem.dimension() as f64;
             let slots = skeleton.slots() as f64 / equations;
             slots * constants - 2.0 * description_prior(&skeleton) / equations
