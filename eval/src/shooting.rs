@@ -31,6 +31,12 @@ pub(crate) const LARGEST: f64 = 1e100;
 /// pulled towards the data is given up.
 const FAR: f64 = 0.3;
 
+/// What a solution is good for at best, save for the last digits.
+const FINEST: f64 = 1e-7;
+
+/// Evidence that a fit may leave for another round: laws that differ by so little are as good as each other.
+const NATS: f64 = 1e-3;
+
 /// Solutions computed at one strength of the pull, at most: these fits need not be finished.
 const PULLED_EVALUATIONS: usize = 16;
 
@@ -102,8 +108,10 @@ impl<'a> Shooter<'a> {
             .iter()
             .map(|n| n.deviation)
             .fold(f64::INFINITY, f64::min);
-        // A thousandth of the noise is accurate enough; the last digits are for `precise`.
-        flow.relative = (1e-3 * least.max(0.3 * most)).clamp(1e-7, 1e-5);
+        // A thousandth of the noise is accurate enough; the last digits are for `precise`. Fits of one state are quick, and
+        // a jump of theirs comes at the wrong time if it is computed roughly.
+        let roughest = if problem.dimension() > 1 { 1e-4 } else { 1e-5 };
+        flow.relative = (1e-3 * least.max(0.3 * most)).clamp(FINEST, roughest);
         flow.absolute = 0.1 * flow.relative;
         let paths = 0..problem.normalised().len();
         let cells = paths.map(|path| problem.weights(path).iter().filter(|w| **w > 0.0).count());
@@ -250,15 +258,16 @@ impl<'a> Shooter<'a> {
             let (tolerance, evaluations) = if *strength > 0.0 {
                 (1e-2, PULLED_EVALUATIONS)
             } else {
-                (1e-7, evaluations)
+                (self.tolerance(), evaluations)
             };
-            let solver = LevenbergMarquardt::new()
-                .with_ftol(tolerance)
-                .with_xtol(tolerance)
-                .with_gtol(1e-9)
-                .with_stepbound(10.0)
-                .with_patience((evaluations / (self.parameters() + 1)).max(1));
-            target = solver.minimize(target).0;
+            target = self.minimize(target, tolerance, evaluations);
+            if *strength == 0.0 && self.is_rough(&target.evaluate(false)?.0)? {
+                let mut flow = self.flow.borrow_mut();
+                flow.relative = flow.relative.min(1e-5);
+                flow.absolute = 0.1 * flow.relative;
+                drop(flow);
+                target = self.minimize(target, FINEST, evaluations);
+            }
             if self.is_late() {
                 return None;
             }
@@ -268,6 +277,37 @@ impl<'a> Shooter<'a> {
             }
         }
         self.finish(&target)
+    }
+
+    fn minimize<'t>(
+        &'t self,
+        target: Target<'t, 'a>,
+        tolerance: f64,
+        evaluations: usize,
+    ) -> Target<'t, 'a> {
+        let solver = LevenbergMarquardt::new()
+            .with_ftol(tolerance)
+            .with_xtol(tolerance)
+            .with_gtol(1e-9)
+            .with_stepbound(10.0)
+            .with_patience((evaluations / (self.parameters() + 1)).max(1));
+        solver.minimize(target).0
+    }
+
+    /// Whether a fit that was to converge roughly leaves less than half of the noise: where data bend sharply, smoothed
+    /// curves miss them, and clean data pass for noisy.
+    fn is_rough(&self, residuals: &DVector<f64>) -> Option<bool> {
+        let left = self.problem.leftover(residuals, &self.deviations)?;
+        let found = self.problem.deviations(&left.sse).into_iter();
+        let mut each = found.zip(self.problem.noise());
+        Some(self.tolerance() > FINEST && each.all(|(found, noise)| found < 0.5 * noise.deviation))
+    }
+
+    /// The share of the sum of squares at which a fit has converged: with noise, what is worth [`NATS`] in the
+    /// evidence, but no less than solutions are good for.
+    fn tolerance(&self) -> f64 {
+        let worth = 2.0 * NATS / self.problem.observed() as f64;
+        worth.min(self.flow.borrow().relative).max(FINEST)
     }
 
     /// The normal equations at a point; `None` where a solution fails.
