@@ -155,6 +155,12 @@ impl<'a> Flow<'a> {
         }
     }
 
+    /// Sets both tolerances of the states' error a step: a tenth of the relative one is absolute, as data have size 1.
+    pub fn set_tolerance(&mut self, relative: f64) {
+        self.relative = relative;
+        self.absolute = 0.1 * relative;
+    }
+
     /// Numbers a row of sensitivities has: `D` by initial states, then `P` by constants.
     pub fn columns(&self) -> usize {
         self.law.dimension() + self.law.constants()

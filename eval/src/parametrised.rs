@@ -310,8 +310,7 @@ fn flow<'a>(problem: &Problem, law: &'a Law) -> Flow<'a> {
     let mut flow = Flow::new(law);
     let deviations = problem.noise().iter().map(|n| n.deviation);
     let least = deviations.fold(f64::INFINITY, f64::min);
-    flow.relative = (1e-3 * least).clamp(1e-7, 1e-5);
-    flow.absolute = 0.1 * flow.relative;
+    flow.set_tolerance((1e-3 * least).clamp(1e-7, 1e-5));
     flow
 }
 

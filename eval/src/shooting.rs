@@ -34,6 +34,9 @@ const FAR: f64 = 0.3;
 /// What a solution is good for at best, save for the last digits.
 const FINEST: f64 = 1e-7;
 
+/// The same where noise is doubtful or a jump may come at the wrong time.
+const FINER: f64 = 1e-5;
+
 /// Evidence that a fit may leave for another round: laws that differ by so little are as good as each other.
 const NATS: f64 = 1e-3;
 
@@ -110,9 +113,8 @@ impl<'a> Shooter<'a> {
             .fold(f64::INFINITY, f64::min);
         // A thousandth of the noise is accurate enough; the last digits are for `precise`. Fits of one state are quick, and
         // a jump of theirs comes at the wrong time if it is computed roughly.
-        let roughest = if problem.dimension() > 1 { 1e-4 } else { 1e-5 };
-        flow.relative = (1e-3 * least.max(0.3 * most)).clamp(FINEST, roughest);
-        flow.absolute = 0.1 * flow.relative;
+        let roughest = if problem.dimension() > 1 { 1e-4 } else { FINER };
+        flow.set_tolerance((1e-3 * least.max(0.3 * most)).clamp(FINEST, roughest));
         let paths = 0..problem.normalised().len();
         let cells = paths.map(|path| problem.weights(path).iter().filter(|w| **w > 0.0).count());
         Shooter {
@@ -163,8 +165,7 @@ impl<'a> Shooter<'a> {
     #[must_use]
     pub fn precise(self) -> Shooter<'a> {
         let mut flow = self.flow.borrow_mut();
-        flow.relative = 1e-2 * RESOLUTION;
-        flow.absolute = 0.1 * flow.relative;
+        flow.set_tolerance(1e-2 * RESOLUTION);
         flow.max_steps *= 4;
         drop(flow);
         self
@@ -261,11 +262,10 @@ impl<'a> Shooter<'a> {
                 (self.tolerance(), evaluations)
             };
             target = self.minimize(target, tolerance, evaluations);
-            if *strength == 0.0 && self.is_rough(&target.evaluate(false)?.0)? {
-                let mut flow = self.flow.borrow_mut();
-                flow.relative = flow.relative.min(1e-5);
-                flow.absolute = 0.1 * flow.relative;
-                drop(flow);
+            let rough = *strength == 0.0 && tolerance > FINEST;
+            if rough && self.is_below_noise(&target.evaluate(false)?.0)? {
+                let finer = self.flow.borrow().relative.min(FINER);
+                self.flow.borrow_mut().set_tolerance(finer);
                 target = self.minimize(target, FINEST, evaluations);
             }
             if self.is_late() {
@@ -294,13 +294,13 @@ impl<'a> Shooter<'a> {
         solver.minimize(target).0
     }
 
-    /// Whether a fit that was to converge roughly leaves less than half of the noise: where data bend sharply, smoothed
-    /// curves miss them, and clean data pass for noisy.
-    fn is_rough(&self, residuals: &DVector<f64>) -> Option<bool> {
+    /// Whether less than half of the noise is left: where data bend sharply, smoothed curves miss them, and clean data
+    /// pass for noisy.
+    fn is_below_noise(&self, residuals: &DVector<f64>) -> Option<bool> {
         let left = self.problem.leftover(residuals, &self.deviations)?;
         let found = self.problem.deviations(&left.sse).into_iter();
         let mut each = found.zip(self.problem.noise());
-        Some(self.tolerance() > FINEST && each.all(|(found, noise)| found < 0.5 * noise.deviation))
+        Some(each.all(|(found, noise)| found < 0.5 * noise.deviation))
     }
 
     /// The share of the sum of squares at which a fit has converged: with noise, what is worth [`NATS`] in the
