@@ -4,6 +4,7 @@
 use nsode_generator::Trajectory;
 use nsode_parser::Names;
 
+use super::cell::Commas;
 use super::columns::FileTable;
 use super::names::identifiers;
 use super::rows::{Rows, Run};
@@ -28,7 +29,7 @@ pub(super) fn assemble(
     let mut warnings = Vec::new();
     renamed(&names, header(first.time), &state_headers, &mut warnings);
     for (index, file) in files.iter().enumerate() {
-        about_file(file, index, &rows.runs, &mut warnings);
+        about_file(file, index, &rows.runs, options, &mut warnings);
     }
 
     let (mut unsorted, mut repeated) = (0, 0);
@@ -104,10 +105,34 @@ fn renamed(names: &Names, time: &str, states: &[&str], warnings: &mut Vec<String
 }
 
 /// Says which rows and columns of `file` are not used.
-fn about_file(file: &FileTable, index: usize, runs: &[Run], warnings: &mut Vec<String>) {
+fn about_file(
+    file: &FileTable,
+    index: usize,
+    runs: &[Run],
+    options: &ReadOptions,
+    warnings: &mut Vec<String>,
+) {
     let counts = &file.counts;
     let path = &file.path;
     let was = |n| counted(n, "row was", "rows were");
+    if let Some(line) = file.commented {
+        warnings.push(format!(
+            "{path}, line {line}: the comment was taken for the header, since it has a name for each \
+             column and no other line does. If it is none, write a header below it."
+        ));
+    }
+    if file.numbered {
+        warnings.push(numbered(file, options));
+    }
+    if let (Commas::Doubtful, Some(place)) = (file.commas.seen, &file.commas.first) {
+        warnings.push(format!(
+            "{place}: {} was read as {}, with a decimal comma, and so were all numbers with a comma. \
+             Each has three digits behind it, so they may be thousands separators: if so, remove them \
+             from the file.",
+            place.found(),
+            place.found().replace(',', ".")
+        ));
+    }
     if !file.blank.is_empty() {
         warnings.push(format!(
             "{path}: {} left out, having no header and no values: {}.",
@@ -146,6 +171,21 @@ fn about_file(file: &FileTable, index: usize, runs: &[Run], warnings: &mut Vec<S
             "{path}: of {seen} rows, {kept} evenly spread ones are used, about 1 in {}.",
             1u64 << level.min(63)
         ));
+    }
+}
+
+/// Says that the first column of `file` is not used, being row numbers, and how to use it.
+fn numbered(file: &FileTable, options: &ReadOptions) -> String {
+    let place = file.first_cell(0);
+    let what = "the column has no name and numbers the rows, so it was left out";
+    match options.time {
+        Some(_) => format!("{place}: {what}. To use it, name it with --state, by its number 1."),
+        None => format!(
+            "{place}: {what}, and \"{}\" in column {} was taken for the time. If the row numbers are \
+             the time, say --time 1.",
+            file.title(file.time),
+            file.time + 1
+        ),
     }
 }
 

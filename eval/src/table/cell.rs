@@ -71,6 +71,41 @@ impl Decimal {
     }
 }
 
+/// What the numbers with a comma, all read as decimal commas, say about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Commas {
+    /// There were none.
+    #[default]
+    None,
+    /// Each could separate thousands: `1,234`.
+    Doubtful,
+    /// One can't: `0,125`, `1,5`, `1234,567`.
+    Decimal,
+}
+
+impl Commas {
+    /// Takes note of `text`, which was read as a number. Returns whether it is the first with a doubtful comma.
+    pub(super) fn note(&mut self, text: &str) -> bool {
+        let Some((whole, fraction)) = text.split_once(',') else {
+            return false;
+        };
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let whole = whole.trim_start_matches(['+', '-']);
+        let thousands = (1..=3).contains(&whole.len())
+            && !whole.starts_with('0')
+            && digits(whole)
+            && fraction.len() == 3
+            && digits(fraction);
+        let before = *self;
+        match (thousands, before) {
+            (false, _) => *self = Commas::Decimal,
+            (true, Commas::None) => *self = Commas::Doubtful,
+            (true, _) => {}
+        }
+        before == Commas::None && *self == Commas::Doubtful
+    }
+}
+
 fn number(text: &str) -> Cell {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Cell::Number(value),
@@ -195,6 +230,29 @@ mod tests {
         }
         for infinite in ["inf", "-Infinity", "1e999"] {
             assert_eq!(point.read(infinite), Cell::Infinite, "{infinite}");
+        }
+    }
+
+    #[test]
+    fn commas_that_may_separate_thousands() {
+        for (cells, expected) in [
+            ("950 1", Commas::None),
+            ("950 1,234 12,345", Commas::Doubtful),
+            ("-1,234 +999,000", Commas::Doubtful),
+            ("0,125 0,250", Commas::Decimal),
+            ("-0,125", Commas::Decimal),
+            ("1,234 0,125", Commas::Decimal),
+            ("1,234 1,5", Commas::Decimal),
+            ("1,2345", Commas::Decimal),
+            ("1234,567", Commas::Decimal),
+            ("1,234e3", Commas::Decimal),
+            (",125", Commas::Decimal),
+        ] {
+            let mut commas = Commas::None;
+            for cell in cells.split(' ') {
+                commas.note(cell);
+            }
+            assert_eq!(commas, expected, "{cells}");
         }
     }
 

@@ -1,18 +1,16 @@
-//! One file: the role of each column, then its rows into [`Rows`].
+//! What the columns of one file are: the time, the group, the states, or left out.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::ops::Range;
-use std::path::Path;
 
 use nsode_parser::token::MAX_STATES;
 
-use super::cell::{Cell, Decimal, hint, split};
-use super::dialect::{SNIFFED, delimiter, is_header};
-use super::error::{Hint, Place, Role};
-use super::lines::{Line, Lines};
-use super::rows::{Pushed, Rows};
-use super::{MAX_TRAJECTORIES, ReadOptions, TableError};
+use super::cell::{Decimal, split};
+use super::dialect::{commented_header, delimiter, header, is_header};
+use super::error::Place;
+use super::index;
+use super::lines::Line;
+use super::reading::{Counts, DoubtfulCommas};
+use super::{ReadOptions, TableError};
 
 /// What one file turned out to be.
 pub(super) struct FileTable {
@@ -28,66 +26,27 @@ pub(super) struct FileTable {
     pub group: Option<usize>,
     /// Columns without header and values, which are no states.
     pub blank: Vec<usize>,
+    /// The first column numbers the rows and is left out.
+    pub numbered: bool,
+    /// The states were asked for by name.
+    pub asked: bool,
+    /// Line of the comment that was taken for the header.
+    pub commented: Option<u64>,
     /// The first row, to be shown when a whole column is at fault.
     pub first_row: Line,
     pub delimiter: char,
     pub decimal: Decimal,
+    pub commas: DoubtfulCommas,
     pub counts: Counts,
 }
 
-/// Rows by what became of them.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Counts {
-    /// Rows that hold anything.
-    pub rows: usize,
-    /// Without a time; and the line of the first one.
-    pub no_time: (usize, u64),
-    /// Without a group; and the line of the first one.
-    pub no_group: (usize, u64),
-    /// With a time, but without a value of any state.
-    pub no_state: usize,
-}
-
-/// Reads the file at `path`. `first` is the first file of this reading, whose columns it must have.
-pub(super) fn read_file(
-    path: &Path,
-    options: &ReadOptions,
-    first: Option<&FileTable>,
-    rows: &mut Rows,
-) -> Result<FileTable, TableError> {
-    let name = path.display().to_string();
-    let reader = File::open(path).map_err(|source| TableError::Io {
-        file: name.clone(),
-        source,
-    })?;
-    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, reader), &name);
-    let mut head = Vec::with_capacity(SNIFFED);
-    let mut line = Line::default();
-    while head.len() < SNIFFED && lines.next_into(&mut line)? {
-        head.push(line.clone());
-    }
-    let (mut table, header) = FileTable::new(&name, &mut head, options, first)?;
-    rows.begin_file();
-    let mut reading = Reading {
-        table: &mut table,
-        rows,
-        cells: Vec::new(),
-        values: Vec::new(),
-    };
-    for line in head.iter().skip(usize::from(header)) {
-        reading.row(line)?;
-    }
-    while lines.next_into(&mut line)? {
-        reading.row(&line)?;
-    }
-    Ok(table)
-}
-
 impl FileTable {
-    /// The roles of the columns, from the first lines; and whether the first of them is a header.
-    fn new(
+    /// The roles of the columns, from the first lines and the `comments` above them; and whether the first
+    /// line is a header. `first` is the first file of this reading, whose columns it must have.
+    pub(super) fn new(
         path: &str,
         head: &mut Vec<Line>,
+        comments: &[Line],
         options: &ReadOptions,
         first: Option<&FileTable>,
     ) -> Result<(FileTable, bool), TableError> {
@@ -95,33 +54,45 @@ impl FileTable {
         let Some(line) = head.first() else {
             return Err(TableError::Empty { file: path.into() });
         };
-        let mut ranges = Vec::new();
-        split(&line.text, delimiter, &mut ranges);
-        let cells: Vec<&str> = ranges.iter().map(|r| text(line, r)).collect();
-        let header = is_header(&cells, options);
-        let headers = cells.iter().map(|cell| match header {
-            true => cell.replace("\"\"", "\"").replace('\n', " "),
-            false => String::new(),
-        });
+        let cells_of = |line: &Line| -> Vec<String> {
+            let mut ranges = Vec::new();
+            split(&line.text, delimiter, &mut ranges);
+            ranges.iter().map(|r| text(line, r).to_string()).collect()
+        };
+        let cells = cells_of(line);
+        let next = head.get(1).map(cells_of).unwrap_or_default();
+        let in_first = is_header(&strs(&cells), &strs(&next), options);
+        let (commented, headers) = match in_first {
+            true => (None, cells.iter().map(|cell| header(cell)).collect()),
+            false => match commented_header(comments, delimiter, cells.len()) {
+                Some((line, headers)) => (Some(line), headers),
+                None => (None, vec![String::new(); cells.len()]),
+            },
+        };
         let mut table = FileTable {
             path: path.into(),
-            headers: headers.collect(),
+            headers,
             time: 0,
             states: Vec::new(),
             group: None,
             blank: Vec::new(),
-            first_row: head.get(usize::from(header)).cloned().unwrap_or_default(),
+            numbered: false,
+            asked: !options.state.is_empty(),
+            commented,
+            first_row: head.get(usize::from(in_first)).cloned().unwrap_or_default(),
             delimiter,
             decimal: Decimal::for_delimiter(delimiter),
+            commas: DoubtfulCommas::default(),
             counts: Counts::default(),
         };
-        table.assign_roles(head, options)?;
+        let rows = head.get(usize::from(in_first)..).unwrap_or(&[]);
+        table.assign_roles(rows, options, first)?;
         if table.states.is_empty() {
             return Err(TableError::OneColumn {
                 place: Place::of_line(path, line),
             });
         }
-        if header && head.len() == 1 {
+        if in_first && head.len() == 1 {
             return Err(TableError::HeaderOnly { file: path.into() });
         }
         if table.states.len() > MAX_STATES {
@@ -134,10 +105,15 @@ impl FileTable {
         if let Some(first) = first {
             table.follow(first)?;
         }
-        Ok((table, header))
+        Ok((table, in_first))
     }
 
-    fn assign_roles(&mut self, head: &[Line], options: &ReadOptions) -> Result<(), TableError> {
+    fn assign_roles(
+        &mut self,
+        rows: &[Line],
+        options: &ReadOptions,
+        first: Option<&FileTable>,
+    ) -> Result<(), TableError> {
         if let Some(name) = &options.group {
             self.group = Some(self.find(name, "--group")?);
         }
@@ -145,6 +121,7 @@ impl FileTable {
             Some(name) => self.find(name, "--time")?,
             None => usize::from(self.group == Some(0)),
         };
+        self.set_row_numbers_aside(rows, options, first);
         if self.group == Some(self.time) {
             return Err(self.twice(self.time, "--group", "--time"));
         }
@@ -168,19 +145,87 @@ impl FileTable {
         if options.state.is_empty() {
             self.states = (0..self.headers.len())
                 .filter(|&i| i != self.time && Some(i) != self.group)
+                .filter(|&i| !(self.numbered && i == 0))
                 .collect();
-            self.set_blank_aside(head);
+            self.set_blank_aside(rows);
         }
         Ok(())
     }
 
+    /// Leaves out a first column that numbers the rows, if a state remains. Unless the user says which
+    /// column is the time, the one after it must look like it.
+    fn set_row_numbers_aside(
+        &mut self,
+        rows: &[Line],
+        options: &ReadOptions,
+        first: Option<&FileTable>,
+    ) {
+        if self.asked && options.time.is_some() {
+            return; // nothing is left to guess
+        }
+        let others: Vec<usize> = (1..self.headers.len())
+            .filter(|&i| Some(i) != self.group)
+            .filter(|&i| self.headers.get(i).is_some_and(|h| !h.is_empty()))
+            .collect();
+        let time = match options.time {
+            Some(_) => Some(self.time),
+            None => others.first().copied(),
+        };
+        let asked = |column| {
+            let found = |name| self.find(name, "--state").ok() == Some(column);
+            options.state.iter().any(|name| found(name))
+        };
+        let unnamed = self.headers.first().is_some_and(|h| index::unnamed(h));
+        let Some(time) = time.filter(|&time| {
+            unnamed
+                && time != 0
+                && self.group != Some(0)
+                && others.iter().any(|&i| i != time)
+                && !asked(0)
+                && !asked(time)
+        }) else {
+            return;
+        };
+        self.numbered = match first {
+            // All files have the same columns, wherever their numbers begin.
+            Some(first) => first.numbered && first.title(first.time) == self.title(time),
+            None => {
+                let cells = self.cells(rows, time);
+                index::numbers_rows(cells.iter().map(|[number, ..]| *number))
+                    && (options.time.is_some()
+                        || index::is_time(
+                            &self.title(time),
+                            cells.iter().map(|[_, group, time]| (*group, *time)),
+                            self.decimal,
+                        ))
+            }
+        };
+        if self.numbered {
+            self.time = time;
+        }
+    }
+
+    /// The cells of the first column, of the group's (blank without one) and of `column`.
+    fn cells<'a>(&self, rows: &'a [Line], column: usize) -> Vec<[&'a str; 3]> {
+        let mut ranges = Vec::new();
+        let mut cells = Vec::with_capacity(rows.len());
+        for line in rows {
+            split(&line.text, self.delimiter, &mut ranges);
+            if !ranges.iter().all(Range::is_empty) {
+                let cell = |i: usize| ranges.get(i).map_or("", |range| text(line, range));
+                cells.push([cell(0), self.group.map_or("", cell), cell(column)]);
+            }
+        }
+        cells
+    }
+
     /// Takes columns without header and values from the states: what a delimiter at the end of each
     /// line leaves.
-    fn set_blank_aside(&mut self, head: &[Line]) {
+    fn set_blank_aside(&mut self, rows: &[Line]) {
         let mut blank = self.states.clone();
         blank.retain(|&i| self.headers.get(i).is_some_and(String::is_empty));
         let mut ranges = Vec::new();
-        for line in head {
+        for line in rows {
             split(&line.text, self.delimiter, &mut ranges);
             blank.retain(|&i| ranges.get(i).is_none_or(Range::is_empty));
         }
@@ -267,7 +312,7 @@ impl FileTable {
         self.place(&self.first_row, &ranges, column)
     }
 
-    fn place(&self, line: &Line, ranges: &[Range<usize>], column: usize) -> Box<Place> {
+    pub(super) fn place(&self, line: &Line, ranges: &[Range<usize>], column: usize) -> Box<Place> {
         let span = ranges.get(column).cloned().unwrap_or_default();
         Box::new(Place {
             column: column + 1,
@@ -278,103 +323,10 @@ impl FileTable {
 }
 
 /// The text of a cell.
-fn text<'a>(line: &'a Line, range: &Range<usize>) -> &'a str {
+pub(super) fn text<'a>(line: &'a Line, range: &Range<usize>) -> &'a str {
     line.text.get(range.clone()).unwrap_or("")
 }
 
-/// A file being read.
-struct Reading<'a> {
-    table: &'a mut FileTable,
-    rows: &'a mut Rows,
-    cells: Vec<Range<usize>>,
-    values: Vec<f64>,
-}
-
-impl Reading<'_> {
-    fn row(&mut self, line: &Line) -> Result<(), TableError> {
-        split(&line.text, self.table.delimiter, &mut self.cells);
-        if self.cells.iter().all(Range::is_empty) {
-            return Ok(());
-        }
-        let expected = self.table.headers.len();
-        let surplus = self.cells.get(expected..).unwrap_or(&[]);
-        if self.cells.len() < expected || !surplus.iter().all(Range::is_empty) {
-            return Err(TableError::Ragged {
-                place: Place::of_line(&self.table.path, line),
-                expected,
-                found: self.cells.len(),
-            });
-        }
-        self.table.counts.rows += 1;
-        let Some(time) = self.number(line, self.table.time, Role::Time)? else {
-            count(&mut self.table.counts.no_time, line);
-            return Ok(());
-        };
-        let empty = 0..0;
-        let group = match self.table.group {
-            None => "",
-            Some(column) => {
-                let group = text(line, self.cells.get(column).unwrap_or(&empty));
-                if group.is_empty() {
-                    count(&mut self.table.counts.no_group, line);
-                    return Ok(());
-                }
-                group
-            }
-        };
-        self.values.clear();
-        for state in 0..self.table.states.len() {
-            let column = self.table.states.get(state).copied().unwrap_or(0);
-            let value = self.number(line, column, Role::Other)?;
-            self.values.push(value.unwrap_or(f64::NAN));
-        }
-        if self.values.iter().all(|v| v.is_nan()) {
-            self.table.counts.no_state += 1;
-            return Ok(());
-        }
-        match self.rows.push(group, time, &self.values) {
-            Pushed::Kept => Ok(()),
-            Pushed::TooManyTrajectories => Err(TableError::TooManyTrajectories {
-                place: match self.table.group {
-                    Some(column) => self.table.place(line, &self.cells, column),
-                    None => Place::of_line(&self.table.path, line),
-                },
-                limit: MAX_TRAJECTORIES,
-            }),
-        }
-    }
-
-    /// The number in `column`; `None` if it is missing.
-    fn number(
-        &mut self,
-        line: &Line,
-        column: usize,
-        role: Role,
-    ) -> Result<Option<f64>, TableError> {
-        let empty = 0..0;
-        let cell = text(line, self.cells.get(column).unwrap_or(&empty));
-        match self.table.decimal.read(cell) {
-            Cell::Number(value) => Ok(Some(value)),
-            Cell::Missing => Ok(None),
-            Cell::Infinite => Err(TableError::Infinite {
-                place: self.table.place(line, &self.cells, column),
-            }),
-            Cell::Text => Err(TableError::NotANumber {
-                place: self.table.place(line, &self.cells, column),
-                role,
-                hint: match hint(cell) {
-                    // A point after decimal commas is a matter of the file, not of the cell.
-                    Hint::None if cell.parse::<f64>().is_ok() => Hint::Decimal,
-                    hint => hint,
-                },
-            }),
-        }
-    }
-}
-
-fn count((number, first): &mut (usize, u64), line: &Line) {
-    if *number == 0 {
-        *first = line.number;
-    }
-    *number += 1;
+fn strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }

@@ -1,6 +1,6 @@
-//! How a file is written: its delimiter, and whether its first line is a header.
+//! How a file is written: its delimiter, and whether its first line, or a comment above it, is a header.
 //!
-//! Both are decided from the first lines alone, so that a file is read once and may be a pipe.
+//! All of it is decided from the first lines alone, so that a file is read once and may be a pipe.
 
 use super::ReadOptions;
 use super::cell::{Cell, Decimal, is_date, split};
@@ -43,37 +43,199 @@ pub(super) fn delimiter(lines: &mut Vec<Line>) -> char {
     best.0
 }
 
-fn said(text: &str) -> Option<char> {
+/// The delimiter that a line `sep=;` says.
+pub(super) fn said(text: &str) -> Option<char> {
     let mark = text.trim().strip_prefix("sep=")?;
     DELIMITERS.into_iter().find(|d| mark == d.to_string())
 }
 
-/// Whether `cells`, the first line, is a header: an option names one of them, or the time's cell is text.
-pub(super) fn is_header(cells: &[&str], options: &ReadOptions) -> bool {
-    let asked = [&options.time, &options.group]
-        .into_iter()
-        .flatten()
-        .chain(&options.state);
-    if asked.clone().any(|name| cells.contains(&name.as_str())) {
-        return true;
-    }
+/// Whether `cells`, the first line, is a header of what `next`, the second, begins: an option names one of
+/// them, or the time's cell is text.
+///
+/// An option that is a number most likely is a column's number, and a cell that equals it a value. It shows a
+/// header only together with a name: text over a number.
+pub(super) fn is_header(cells: &[&str], next: &[&str], options: &ReadOptions) -> bool {
     let number = |name: &Option<String>| {
         let number: usize = name.as_deref()?.trim().parse().ok()?;
         number.checked_sub(1)
     };
     let group = number(&options.group);
     let time = number(&options.time).unwrap_or(usize::from(group == Some(0)));
-    let holds = |i: usize| -> Option<Cell> {
-        let text = cells.get(i)?;
-        // A date as a time is an error to be shown at its place, not a column's name.
-        (!is_date(text)).then(|| Decimal::Open.read(text))
+    // A date as a time is an error to be shown at its place, not a column's name.
+    let holds = |i: usize| cells.get(i).filter(|text| !is_date(text)).map(kind);
+    let names = |i: &usize| Some(*i) != group && holds(*i) == Some(Cell::Text);
+    let over_number = |i| matches!(next.get(i).map(kind), Some(Cell::Number(_)));
+
+    let mut asked = [&options.time, &options.group]
+        .into_iter()
+        .flatten()
+        .chain(&options.state)
+        .map(|name| name.trim())
+        .filter(|name| cells.contains(name));
+    let shows = |name: &str| match kind(&name) {
+        Cell::Number(_) => (0..cells.len()).filter(names).any(over_number),
+        _ => true,
     };
+    if asked.any(shows) {
+        return true;
+    }
     match holds(time) {
         Some(Cell::Text) => true,
         // A table of a program that writes row names has no header above them.
-        Some(Cell::Missing) => {
-            (0..cells.len()).any(|i| Some(i) != group && holds(i) == Some(Cell::Text))
-        }
+        Some(Cell::Missing) => (0..cells.len()).any(|i| names(&i)),
         _ => false,
+    }
+}
+
+fn kind(text: &&str) -> Cell {
+    Decimal::Open.read(text)
+}
+
+/// The header of a table of `columns` columns that stands in one of the `comments` above it, and the
+/// comment's line: `# t,y`. It is the last of those that have a name for each column; the first may lack
+/// one, since `#,t,y` is a header of numbered rows.
+pub(super) fn commented_header(
+    comments: &[Line],
+    delimiter: char,
+    columns: usize,
+) -> Option<(u64, Vec<String>)> {
+    let mut ranges = Vec::new();
+    comments.iter().rev().find_map(|line| {
+        let text = line.text.trim_start().trim_start_matches('#');
+        split(text, delimiter, &mut ranges);
+        let cells = ranges.iter().map(|r| text.get(r.clone()).unwrap_or(""));
+        let cells: Vec<&str> = cells.collect();
+        let named = cells.iter().enumerate().all(|(i, cell)| {
+            is_name(cell) && !cells.iter().take(i).any(|other| other == cell)
+                || (i == 0 && cell.is_empty())
+        });
+        (columns >= 2 && cells.len() == columns && named)
+            .then(|| (line.number, cells.into_iter().map(header).collect()))
+    })
+}
+
+/// Whether `text` may be a column's name and is not part of a remark that happens to have a comma.
+fn is_name(text: &&str) -> bool {
+    const WORDS: usize = 3;
+    let bare = text.split(['(', '[', '{']).next().unwrap_or("");
+    kind(text) == Cell::Text && !is_date(text) && bare.split_whitespace().count() <= WORDS
+}
+
+/// A cell as a header.
+pub(super) fn header(cell: &str) -> String {
+    cell.replace("\"\"", "\"").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_options_are_columns() {
+        let options = |time: &str, group: &str, state: &str| ReadOptions {
+            time: Some(time.to_string()).filter(|t| !t.is_empty()),
+            group: Some(group.to_string()).filter(|g| !g.is_empty()),
+            state: state
+                .split(',')
+                .filter(|s| !s.is_empty())
+                .map(String::from)
+                .collect(),
+        };
+        for (first, second, options, expected) in [
+            (
+                ["1", "0", "5.0"],
+                ["1", "1", "6.0"],
+                options("", "1", ""),
+                false,
+            ),
+            (
+                ["0", "2", "3"],
+                ["1", "4", "5"],
+                options("", "", "2,3"),
+                false,
+            ),
+            (
+                ["2", "0", "7"],
+                ["3", "1", "8"],
+                options("2", "", ""),
+                false,
+            ),
+            (
+                ["0", "0", "5.0"],
+                ["0", "1", "6.0"],
+                options("", "0", ""),
+                false,
+            ),
+            // Text that stays text is a group's label or a remark.
+            (
+                ["A", "2", "5.0"],
+                ["A", "3", "6.0"],
+                options("2", "1", ""),
+                false,
+            ),
+            (
+                ["0", "2", "dry"],
+                ["1", "3", "wet"],
+                options("", "", "2"),
+                false,
+            ),
+            // Columns that are called by numbers.
+            (["t", "1", "2"], ["0", "5", "6"], options("", "", "2"), true),
+            (["2", "x", "1"], ["0", "5", "6"], options("1", "", ""), true),
+            (
+                ["id", "10", "20"],
+                ["0", "5", "6"],
+                options("10", "", ""),
+                true,
+            ),
+            // Names are enough by themselves.
+            (
+                ["2024", "y", "z"],
+                ["0", "5", "6"],
+                options("", "", "y"),
+                true,
+            ),
+        ] {
+            assert_eq!(is_header(&first, &second, &options), expected, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn comments_that_are_headers() {
+        let found = |comments: &[&str], columns: usize| {
+            let comments: Vec<Line> = (1..)
+                .zip(comments)
+                .map(|(number, text)| Line {
+                    number,
+                    byte: 0,
+                    text: text.to_string(),
+                })
+                .collect();
+            commented_header(&comments, ',', columns)
+        };
+        let header =
+            |line: u64, names: &[&str]| Some((line, names.iter().map(|n| n.to_string()).collect()));
+        assert_eq!(found(&["# t,y"], 2), header(1, &["t", "y"]));
+        assert_eq!(found(&["#,time,y"], 3), header(1, &["", "time", "y"]));
+        assert_eq!(
+            found(&["#\"t [h]\",\"a, b\""], 2),
+            header(1, &["t [h]", "a, b"])
+        );
+        // The last one that fits.
+        let several = ["# Jena, Germany", "# t, y", "# taken by hand"];
+        assert_eq!(found(&several, 2), header(2, &["t", "y"]));
+        for none in [
+            "# t",
+            "# t,y,z",
+            "# t,1",
+            "# 2024-05-01,y",
+            "# t,",
+            "# y,y",
+            "#",
+            "# t,NA",
+        ] {
+            assert_eq!(found(&[none], 2), None, "{none}");
+        }
+        assert_eq!(found(&["# data from Smith et al., Table 2"], 2), None);
     }
 }

@@ -5,6 +5,7 @@
 use std::io::BufRead;
 
 use super::TableError;
+use super::dialect::said;
 use super::error::Place;
 
 /// Longest line, in bytes.
@@ -12,6 +13,9 @@ pub(super) const MAX_LINE: usize = 1 << 20;
 
 /// Most lines that one quoted cell may go over; beyond it, the mark is taken for unclosed.
 const MAX_JOINED: usize = 100;
+
+/// Comments above the first row that are kept.
+const MAX_COMMENTS: usize = 8;
 
 /// A line that is neither blank nor a comment.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,10 @@ pub(super) struct Lines<R> {
     after_return: bool,
     looks_like: Option<&'static str>,
     buffer: Vec<u8>,
+    /// The last comments above the first row, one of which may be the header; none are added below it.
+    above: Vec<Line>,
+    /// The first row was handed on.
+    begun: bool,
 }
 
 impl<R: BufRead> Lines<R> {
@@ -49,7 +57,14 @@ impl<R: BufRead> Lines<R> {
             after_return: false,
             looks_like: None,
             buffer: Vec::new(),
+            above: Vec::new(),
+            begun: false,
         }
+    }
+
+    /// The last comments above the first row, in their order.
+    pub(super) fn comments_above(&self) -> &[Line] {
+        &self.above
     }
 
     /// The next line that is neither blank nor a comment, into `line`; `false` at the end.
@@ -57,8 +72,15 @@ impl<R: BufRead> Lines<R> {
         while self.raw(line)? {
             let text = line.text.trim_start();
             if text.is_empty() || text.starts_with('#') {
+                if !self.begun && !text.is_empty() {
+                    if self.above.len() == MAX_COMMENTS {
+                        self.above.remove(0);
+                    }
+                    self.above.push(line.clone());
+                }
                 continue;
             }
+            self.begun |= said(text).is_none();
             if line.text.contains('"') {
                 self.join(line)?;
             }

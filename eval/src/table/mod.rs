@@ -1,8 +1,8 @@
 //! Measured series from CSV files: what the columns mean, and the trajectories in them.
 //!
 //! [`read`] goes through each file once, line by line, in bounded memory: `lines` cuts the bytes into
-//! lines, `dialect` finds the delimiter and the header, `columns` gives each column its role, `cell`
-//! reads numbers, `rows` collects the rows of each trajectory (thinned beyond [`MAX_ROWS`]), and
+//! lines, `dialect` finds the delimiter and the header, `columns` gives each column its role (`index` knows
+//! row numbers), `reading` goes through the rows, `cell` reads numbers, `rows` collects the rows of each trajectory (thinned beyond [`MAX_ROWS`]), and
 //! `assemble` sorts, averages and checks them. Names for formulas come from `names`. How a message
 //! about bad input looks on a terminal is the caller's; its words and its place are in [`TableError`].
 
@@ -11,8 +11,10 @@ mod cell;
 mod columns;
 mod dialect;
 mod error;
+mod index;
 mod lines;
 mod names;
+mod reading;
 mod remedy;
 mod rows;
 #[cfg(test)]
@@ -38,7 +40,7 @@ pub const MAX_TRAJECTORIES: usize = 10_000;
 /// Which columns mean what. Each is named by its header, or by its number counted from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Column of the times; the first that is not the group if `None`.
+    /// Column of the times; the first that is not the group if `None`, nor row numbers beside a time.
     pub time: Option<String>,
     /// Columns of the states, in the order of the equations; every other column if empty.
     pub state: Vec<String>,
@@ -105,7 +107,7 @@ fn read_limited(
     let mut rows = rows::Rows::new(limit);
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let file = columns::read_file(path, options, files.first(), &mut rows)?;
+        let file = reading::read_file(path, options, files.first(), &mut rows)?;
         files.push(file);
     }
     assemble::assemble(files, rows, options)

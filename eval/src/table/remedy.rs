@@ -125,9 +125,11 @@ fn not_a_number(name: &str, role: Role, hint: Hint) -> String {
         (_, Role::Time) => {
             "The times must be numbers. If another column holds them, name it with --time.".into()
         }
-        (_, Role::Asked) => {
-            "Write a number, or leave the cell blank if there was no observation.".into()
-        }
+        (_, Role::Asked) => format!(
+            "Write a number, or leave the cell blank if there was no observation. If {} is not a \
+             measured value, leave it out of --state.",
+            column(name)
+        ),
         (_, Role::Other) => format!(
             "Write a number, or leave the cell blank if there was no observation. If {} is not a \
              measured value, name those that are with --state; if it names the experiment, use --group.",

@@ -1,5 +1,7 @@
 //! Tables as data (`testdata/tables/index.toml`), and properties of reading.
 
+mod forms;
+
 use std::io::Write;
 use std::path::PathBuf;
 

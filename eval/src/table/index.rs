@@ -1,0 +1,152 @@
+//! Row numbers that a program wrote beside a table: pandas and R put them, without a header, into the first
+//! column unless they are told not to.
+//!
+//! They are no measurement. Nor are they the time if the column next to them is; but where it isn't, rows
+//! taken at regular times are numbered by what is as good as a time.
+
+use std::collections::HashMap;
+
+use super::cell::{Cell, Decimal};
+
+/// Fewest rows from which equal steps tell a time from a state.
+const ENOUGH: usize = 4;
+
+/// Steps that differ by less than this share of the first are equal but for rounding.
+const ROUNDING: f64 = 0.01;
+
+/// First words of headers of times. Abbreviations that are as good for a state (`min`, `h`, `T`) are not
+/// among them.
+const TIMES: [&str; 31] = [
+    "time",
+    "times",
+    "elapsed",
+    "timestamp",
+    "seconds",
+    "sec",
+    "minute",
+    "minutes",
+    "hour",
+    "hours",
+    "hr",
+    "hrs",
+    "day",
+    "days",
+    "week",
+    "weeks",
+    "month",
+    "months",
+    "year",
+    "years",
+    "date",
+    "zeit",
+    "tag",
+    "tage",
+    "stunde",
+    "stunden",
+    "jahr",
+    "temps",
+    "tiempo",
+    "tempo",
+    "jour",
+];
+
+/// Whether the first column has no name of its own.
+pub(super) fn unnamed(header: &str) -> bool {
+    header.is_empty() || header == "Unnamed: 0" // pandas, of a table that it read and wrote again
+}
+
+/// Whether `cells`, those of a column from the top, number the rows from 0 or 1. Tables that were put
+/// together may begin anew.
+pub(super) fn numbers_rows<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
+    let mut cells = cells.map(|cell| cell.parse::<u64>().ok());
+    let Some(Some(first @ 0..=1)) = cells.next() else {
+        return false;
+    };
+    let mut last = first;
+    cells.all(|cell| {
+        let follows = cell == Some(last + 1) || (cell == Some(first) && last > first);
+        last = cell.unwrap_or(0);
+        follows
+    }) && last > first
+}
+
+/// Whether a column is more likely the time than a state, from its header and its cells from the top, each
+/// with the group of its row: it is called so, or grows from 0 or by equal steps.
+pub(super) fn is_time<'a>(
+    header: &str,
+    cells: impl Iterator<Item = (&'a str, &'a str)>,
+    mut decimal: Decimal,
+) -> bool {
+    let mut last: HashMap<&str, f64> = HashMap::new();
+    let (mut first, mut step, mut rows) = (None, None, 0);
+    let (mut grows, mut equal) = (true, true);
+    for (group, cell) in cells {
+        let value = match decimal.read(cell) {
+            Cell::Number(value) => value,
+            Cell::Missing => continue,
+            _ => return false,
+        };
+        rows += 1;
+        first.get_or_insert(value);
+        if let Some(before) = last.insert(group, value) {
+            let now = value - before;
+            grows &= now > 0.0;
+            let step = *step.get_or_insert(now);
+            equal &= (now - step).abs() <= ROUNDING * step.abs();
+        }
+    }
+    rows > 0
+        && (is_called_time(header)
+            || (grows && rows >= ENOUGH && step.is_some() && (equal || first == Some(0.0))))
+}
+
+fn is_called_time(header: &str) -> bool {
+    let mut words = header.split(|c: char| !c.is_alphanumeric());
+    let first = words.find(|word| !word.is_empty()).unwrap_or("");
+    first == "t" || TIMES.contains(&first.to_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_numbers() {
+        for (cells, expected) in [
+            (&["0", "1", "2", "3"][..], true),
+            (&["1", "2", "3"], true),
+            (&["0", "1", "2", "0", "1", "2"], true),
+            (&["2", "3", "4"], false),
+            (&["0", "2", "4"], false),
+            (&["0", "0", "0"], false),
+            (&["0", "1", ""], false),
+            (&["0.0", "1.0"], false),
+            (&["0"], false),
+            (&[], false),
+        ] {
+            assert_eq!(numbers_rows(cells.iter().copied()), expected, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn times_and_states() {
+        for (header, cells, expected) in [
+            ("t", "0 3 1", true),
+            ("Time [h]", "5 9 9", true),
+            ("Jahr", "1790 1801 1850 1900", true),
+            ("time", "now later", false),
+            ("x", "2 2.5 3 3.5", true),
+            ("x", "0 1 5 9", true),
+            ("hare", "9.6 18.3 29 47.2", false),
+            ("hare", "30 47.2 70.2 35.4", false),
+            ("T", "290 291 295 293", false),
+            ("second", "5 4 3 2", false),
+            ("time_constant", "", false),
+        ] {
+            let cells = cells.split_whitespace().map(|cell| ("", cell));
+            assert_eq!(is_time(header, cells, Decimal::Point), expected, "{header}");
+        }
+        let two = [("a", "0"), ("a", "1"), ("b", "0"), ("b", "1")];
+        assert!(is_time("x", two.into_iter(), Decimal::Point));
+    }
+}
