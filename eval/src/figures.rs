@@ -9,11 +9,21 @@ const MOST: i32 = 8;
 /// `value` rounded to the first digit of its standard error; to four significant digits if that is unknown
 /// or zero. Never to less than two digits, which a constant that the data hardly determine keeps.
 pub fn rounded(value: f64, stderr: Option<f64>) -> f64 {
+    to_place(value, place(value, stderr))
+}
+
+/// The power of ten of the last digit that [`rounded`] keeps.
+pub(crate) fn place(value: f64, stderr: Option<f64>) -> i32 {
     let place = match usable(stderr) {
         Some(error) => exponent(error),
         None => exponent(value) - UNKNOWN + 1,
     };
-    to_place(value, clamped(value, place))
+    clamped(value, place)
+}
+
+/// The power of ten of the last digit that is ever shown of a value.
+pub(crate) fn finest(value: f64) -> i32 {
+    exponent(value) - MOST + 1
 }
 
 /// `0.5470 ± 0.0040`: value and standard error to two digits of the latter; the value to four digits and
@@ -57,6 +67,28 @@ pub fn significant(value: f64, digits: i32) -> String {
     nsode_parser::print::number(to_place(value, exponent(value) - digits + 1))
 }
 
+/// A place on an axis whose neighbours are `step` away, to a hundredth of that: times keep as many digits as tell them
+/// apart, whatever they are counted from. Six significant digits at least.
+pub fn place_on_axis(value: f64, step: f64) -> String {
+    let coarse = exponent(value) - 5;
+    let place = match usable(Some(step)) {
+        Some(step) => coarse.min(exponent(step) - 2),
+        None => coarse,
+    };
+    let value = to_place(value, place);
+    match (-5..15).contains(&exponent(value)) {
+        true => {
+            let decimals = usize::try_from(-place).unwrap_or(0);
+            let text = format!("{value:.decimals$}");
+            match decimals {
+                0 => text,
+                _ => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+            }
+        }
+        false => nsode_parser::print::number(value),
+    }
+}
+
 /// An error that says something.
 fn usable(stderr: Option<f64>) -> Option<f64> {
     stderr.filter(|e| e.is_finite() && *e > 0.0)
@@ -81,12 +113,12 @@ fn exponent(value: f64) -> i32 {
 fn clamped(value: f64, place: i32) -> i32 {
     match value == 0.0 {
         true => place,
-        false => place.clamp(exponent(value) - MOST + 1, exponent(value) - 1),
+        false => place.clamp(finest(value), exponent(value) - 1),
     }
 }
 
 /// `value` to the digit of 10^`place`: the double nearest to that decimal number.
-fn to_place(value: f64, place: i32) -> f64 {
+pub(crate) fn to_place(value: f64, place: i32) -> f64 {
     let digits = exponent(value) - place;
     let text = match usize::try_from(digits) {
         Ok(digits) => format!("{value:.digits$e}"),
@@ -145,5 +177,18 @@ mod tests {
         assert_eq!(significant(0.99987654, 4), "0.9999");
         assert_eq!(significant(-812.345, 4), "-812.3");
         assert_eq!(significant(0.0, 3), "0");
+    }
+
+    #[test]
+    fn times_are_told_apart() {
+        for (time, step, expected) in [
+            (2_460_123.512_345, 0.25, "2460123.512"),
+            (1.753e9 + 60.0, 60.0, "1753000060"),
+            (0.123_456_789, 0.5, "0.123457"),
+            (12.0, 0.0, "12"),
+            (12.0, f64::NAN, "12"),
+        ] {
+            assert_eq!(place_on_axis(time, step), expected);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use nsode_parser::Names;
 
 use crate::ensemble::Posterior;
-use crate::figures::significant;
+use crate::figures::{place_on_axis, significant};
 use crate::loss::Loss;
 use crate::problem::{Noise, Problem, noise};
 use crate::refine::NOISY;
@@ -114,13 +114,15 @@ fn place(problem: &Problem, names: &Names, outlier: &Outlier) -> Option<String> 
     let scaling = problem.scaling();
     let path = problem.normalised().get(outlier.trajectory)?;
     let value = path.state(outlier.row).get(outlier.state)? * scaling.states.get(outlier.state)?;
-    let time = scaling.origin + path.times().get(outlier.row)? * scaling.time;
+    let time = |row: usize| Some(scaling.origin + path.times().get(row)? * scaling.time);
+    let at = time(outlier.row)?;
+    let step = time(outlier.row + 1).map_or(0.0, |next| next - at);
     Some(format!(
         "{} = {} at {} = {} ({} of them)",
         names.states.get(outlier.state)?,
         significant(value, 4),
         names.time,
-        significant(time, 6),
+        place_on_axis(at, step),
         significant(outlier.deviations, 2)
     ))
 }

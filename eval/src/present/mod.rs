@@ -6,9 +6,10 @@
 //! signs are written as such, and the constants count in the order in which they are printed. It is the
 //! same function. Each new constant is an expression in the old ones, so its standard error follows from
 //! their covariance by the delta method, `σ² = gᵀ C g` with the exact gradient `g`. `terms` takes a
-//! tree apart and writes it again; which combinations have a customary form is in `shapes`; `ones` leaves
-//! out what rounding has made a 1.
+//! tree apart and writes it again; which combinations have a customary form is in `shapes`; `digits` rounds, and
+//! `ones` leaves out what rounding has made a 1.
 
+mod digits;
 mod ones;
 mod shapes;
 mod terms;
@@ -20,7 +21,6 @@ use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Expr, System, Unary};
 
 use crate::discover::{Candidate, Constant};
-use crate::figures;
 use crate::guess::Form;
 
 /// A law in customary form, or in that of the user who guessed it.
@@ -83,7 +83,7 @@ impl Presented {
                     at_bound: known.at_bound,
                 })
                 .collect(),
-            covariance: None,
+            covariance: Some(form.covariance.select_rows(&kept).select_columns(&kept)),
         }
     }
 
@@ -155,28 +155,28 @@ impl Presented {
         &self.marks
     }
 
-    /// Covariance of the constants, of a law that nobody guessed.
+    /// Covariance of the constants.
     pub fn covariance(&self) -> Option<&DMatrix<f64>> {
         self.covariance.as_ref()
     }
 
     /// The right-hand sides with all digits of the constants in place.
     pub fn exact(&self) -> Vec<Expr> {
-        self.with(|c| c.value)
+        let values: Vec<f64> = self.constants.iter().map(|c| c.value).collect();
+        self.with(&values)
     }
 
-    /// The right-hand sides for people: constants rounded to what their standard errors leave of them, and
-    /// not written where that is a factor or an exponent of 1.
+    /// The right-hand sides for people: constants rounded to what their standard errors leave of them, or to as many
+    /// more digits as the law needs to follow the data, and not written where that is a factor or an exponent of 1.
     pub fn rounded(&self) -> Vec<Expr> {
-        self.with(|c| figures::rounded(c.value, c.stderr))
-            .iter()
-            .map(ones::without_ones)
-            .collect()
+        let values = digits::rounded(&self.constants, self.covariance.as_ref());
+        let rhs = self.with(&values);
+        rhs.iter().map(ones::without_ones).collect()
     }
 
-    fn with(&self, value: impl Fn(&Constant) -> f64) -> Vec<Expr> {
+    fn with(&self, values: &[f64]) -> Vec<Expr> {
         let number = |leaf: &Expr| match leaf {
-            Expr::Parameter(j) => self.constants.get(*j).map(|c| Expr::Number(value(c))),
+            Expr::Parameter(j) => values.get(*j).map(|value| Expr::Number(*value)),
             _ => None,
         };
         self.rhs.iter().map(|rhs| rhs.substitute(&number)).collect()

@@ -94,8 +94,10 @@ pub(super) fn initial(series: &Series, best: &Candidate) -> Vec<String> {
             .zip(initial)
             .map(|(name, value)| format!("{name} = {}", figures::significant(*value, 4)))
             .collect();
-        let start = trajectory.times().first().copied().unwrap_or(0.0);
-        let time = figures::significant(start, 6);
+        let mut times = trajectory.times().iter();
+        let start = times.next().copied().unwrap_or(0.0);
+        let step = times.next().map_or(0.0, |next| next - start);
+        let time = figures::place_on_axis(start, step);
         let label = if several {
             format!(" ({label})")
         } else {

@@ -154,8 +154,8 @@ fn course(series: &Series, forecast: &Forecast) -> String {
                     format!("{name} = {middle} [{low}, {high}]")
                 })
                 .collect();
-            let time = band.times.get(row).copied().unwrap_or(f64::NAN);
-            let time = figures::significant(time, 6);
+            let time = |row: usize| band.times.get(row).copied().unwrap_or(f64::NAN);
+            let time = figures::place_on_axis(time(row), time(1) - time(0));
             text.push_str(&format!(
                 "  {} at {} = {time}\n",
                 states.join(", "),
