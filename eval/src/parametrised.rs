@@ -7,6 +7,7 @@
 //! MINPACK's; bounds are kept by [`crate::setting`].
 
 use std::cell::RefCell;
+use std::time::Instant;
 
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::storage::Owned;
@@ -16,7 +17,7 @@ use nsode_parser::{Expr, System};
 use crate::covariance::Inverse;
 use crate::flow::{Flow, Nudge, Run};
 use crate::law::Law;
-use crate::problem::{Leftover, Problem};
+use crate::problem::{Leftover, Problem, RESOLUTION};
 use crate::setting::Setting;
 use crate::shooting::LARGEST;
 
@@ -36,6 +37,10 @@ pub struct Parametrised {
     settings: Vec<Setting>,
     /// The constants that are fitted, ascending.
     free: Vec<usize>,
+    /// Whether solutions are computed to the last digits.
+    is_precise: bool,
+    /// When a fit is given up.
+    deadline: Option<Instant>,
 }
 
 /// Constants and initial states of a fit.
@@ -124,7 +129,43 @@ impl Parametrised {
             owners,
             settings,
             free,
+            is_precise: false,
+            deadline: None,
         })
+    }
+
+    /// The same, for the last digits of clean data: solutions good to [`RESOLUTION`], which take several times as long.
+    #[must_use]
+    pub fn precise(mut self) -> Parametrised {
+        self.is_precise = true;
+        self
+    }
+
+    /// The same, with fits that end by then, wherever they are.
+    #[must_use]
+    pub fn until(mut self, deadline: Instant) -> Parametrised {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Whether the time for fits is over.
+    pub fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// An integrator as accurate as the noise asks for.
+    fn flow(&self, problem: &Problem) -> Flow<'_> {
+        let mut flow = Flow::new(&self.law);
+        if self.is_precise {
+            flow.set_tolerance(1e-2 * RESOLUTION);
+            flow.max_steps *= 4;
+        } else {
+            let deviations = problem.noise().iter().map(|n| n.deviation);
+            let least = deviations.fold(f64::INFINITY, f64::min);
+            flow.set_tolerance((1e-3 * least).clamp(1e-7, 1e-5));
+        }
+        flow
     }
 
     /// The constants that are fitted, ascending.
@@ -194,7 +235,11 @@ impl Parametrised {
         for strength in strengths {
             target.strength = *strength;
             target.evaluate(false)?;
-            let tolerance = if *strength > 0.0 { 1e-2 } else { 1e-8 };
+            let tolerance = match *strength > 0.0 {
+                true => 1e-2,
+                false if self.is_precise => 1e-12,
+                false => 1e-8,
+            };
             let patience = evaluations / (target.parameters.len() + 1);
             let solver = LevenbergMarquardt::new()
                 .with_ftol(tolerance)
@@ -246,7 +291,7 @@ impl Parametrised {
             model: self,
             problem,
             deviations,
-            flow: RefCell::new(flow(problem, &self.law)),
+            flow: RefCell::new(self.flow(problem)),
             strength: 0.0,
             parameters: DVector::from_vec(numbers.collect()),
         }
@@ -303,15 +348,6 @@ impl Parametrised {
             rank: inverse.rank,
         }
     }
-}
-
-/// An integrator as accurate as the noise asks for.
-fn flow<'a>(problem: &Problem, law: &'a Law) -> Flow<'a> {
-    let mut flow = Flow::new(law);
-    let deviations = problem.noise().iter().map(|n| n.deviation);
-    let least = deviations.fold(f64::INFINITY, f64::min);
-    flow.set_tolerance((1e-3 * least).clamp(1e-7, 1e-5));
-    flow
 }
 
 struct Target<'a> {
@@ -431,6 +467,9 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_> {
     }
 
     fn residuals(&self) -> Option<DVector<f64>> {
+        if self.model.is_late() {
+            return None;
+        }
         let worst = self
             .deviations
             .iter()

@@ -1,5 +1,7 @@
 //! The fit of a guess in its own form, and its translation into a fit of its shape.
 
+use std::time::Instant;
+
 use nalgebra::DMatrix;
 
 use super::{Form, Guess, Known, free, start};
@@ -9,7 +11,7 @@ use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
 use crate::problem::{Problem, RESOLUTION};
 use crate::rank::{bic, scales, sharpness};
-use crate::refine::Refined;
+use crate::refine::{NOISY, Refined};
 use crate::setting::Setting;
 
 /// Pulls towards the data where the fit fails without, in inverse spans of time.
@@ -28,17 +30,21 @@ pub struct Guessed {
     pub refined: Refined,
     /// Its own form.
     pub form: Form,
-    /// Whether its constants can become whatever those of its shape can.
+    /// Whether its constants can become whatever those of its shape can, or are within bounds that do not matter.
     pub free: bool,
 }
 
 impl Guess {
     /// Fits the guess to `problem`; `None` where no constants are found with which its solutions span the data.
-    pub fn fit(&self, problem: &Problem) -> Option<Guessed> {
-        let (settings, model, fitted) = self.best(problem)?;
+    /// A fit that is not done by the deadline is what it is by then.
+    pub fn fit(&self, problem: &Problem, deadline: Instant) -> Option<Guessed> {
+        let (settings, model, fitted) = self.best(problem, deadline)?;
+        let open = free::open(problem, &self.rhs, &model, &fitted.constants);
         let variance = variance(problem, &fitted);
         let spread = model.spread(&fitted, variance);
         let refined = self.translated(problem, &model, &fitted, &spread)?;
+        let all = self.constants.len();
+        let covariance = spread.covariance.view((0, 0), (all, all)).into_owned();
         let constants = self
             .constants
             .iter()
@@ -48,7 +54,8 @@ impl Guess {
                 let value = fitted.constants.get(k).copied().unwrap_or(f64::NAN);
                 let fixed = matches!(setting, Setting::Fixed(_));
                 let at_bound = model.is_at_bound(&fitted, k);
-                let known = spread.determined.get(k) == Some(&true) && !at_bound;
+                let determined = spread.determined.get(k) == Some(&true) && !open.contains(&k);
+                let known = determined && !at_bound;
                 let stderr = match fixed {
                     true => Some(0.0),
                     false => known.then(|| spread.covariance[(k, k)].max(0.0).sqrt()),
@@ -60,20 +67,26 @@ impl Guess {
                     at_bound,
                 }
             })
-            .collect();
+            .collect::<Vec<_>>();
+        let within = !constants.iter().any(|known| known.at_bound);
         Some(Guessed {
             refined,
             form: Form {
                 rhs: self.rhs.clone(),
                 constants,
+                covariance,
                 settings,
             },
-            free: self.is_free(),
+            free: self.is_free() && within,
         })
     }
 
     /// The best of the fits from several starts.
-    fn best(&self, problem: &Problem) -> Option<(Vec<Setting>, Parametrised, Fitted)> {
+    fn best(
+        &self,
+        problem: &Problem,
+        deadline: Instant,
+    ) -> Option<(Vec<Setting>, Parametrised, Fitted)> {
         let mut settings: Vec<Setting> = self.constants.iter().map(|c| c.setting).collect();
         // Numbers that another constant can stand for stay as they are.
         let general: Vec<f64> = (self.constants.iter().enumerate())
@@ -85,7 +98,7 @@ impl Guess {
                 *setting = Setting::Fixed(start);
             }
         }
-        let model = Parametrised::new(problem, &self.rhs, settings.clone())?;
+        let mut model = Parametrised::new(problem, &self.rhs, settings.clone())?.until(deadline);
         let mut unknown = self.constants.clone();
         for (constant, setting) in unknown.iter_mut().zip(&settings) {
             constant.setting = *setting;
@@ -110,6 +123,7 @@ impl Guess {
             };
             let found = starts
                 .iter()
+                .take_while(|_| !model.is_late())
                 .filter_map(|start: &Vec<f64>| fit(start.as_slice()));
             best.into_iter().chain(found).reduce(|best, fit| {
                 match fit.leftover.order < best.leftover.order {
@@ -133,6 +147,18 @@ impl Guess {
             let own = problem.last_deviations(&fit.leftover.sse);
             let start = (fit.constants.as_slice(), fit.initial.as_slice());
             fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
+        }
+        if fit.deviations(problem).iter().any(|d| *d <= NOISY) {
+            // As the search does with its best: of clean data the last digits tell.
+            let own = match problem.is_weighed_by_residuals() {
+                true => problem.last_deviations(&fit.leftover.sse),
+                false => problem.first_deviations(),
+            };
+            let start = (fit.constants.as_slice(), fit.initial.as_slice());
+            model = model.precise();
+            fit = model
+                .fit(problem, &own, start, &[0.0], EVALUATIONS)
+                .unwrap_or(fit);
         }
         Some((settings, model, fit))
     }

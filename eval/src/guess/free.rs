@@ -3,10 +3,13 @@
 
 use std::f64::consts::{LN_2, LN_10, PI};
 
+use nalgebra::{DMatrix, DVector};
 use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Binary, Expr, Unary};
 
 use super::Unknown;
+use crate::covariance::Inverse;
+use crate::parametrised::Parametrised;
 use crate::problem::Problem;
 use crate::setting::Setting;
 
@@ -79,7 +82,7 @@ pub(super) fn redundant(
         let mut column = Vec::new();
         for expr in rhs {
             let slope = derivative(expr, Variable::Parameter(k));
-            column.extend(points.iter().map(|u| slope.eval(0.0, u, values)));
+            column.extend(points.iter().map(|(t, u)| slope.eval(*t, u, values)));
         }
         for value in &mut column {
             if !value.is_finite() {
@@ -108,20 +111,52 @@ pub(super) fn redundant(
     redundant
 }
 
+/// The constants, among those that `model` fits, that right-hand sides with other values of other constants can stand
+/// for, however accurate the data are: directions in which the right-hand sides `rhs` do not change along the data.
+/// Solutions tell that less well, having errors of their own.
+pub(super) fn open(
+    problem: &Problem,
+    rhs: &[Expr],
+    model: &Parametrised,
+    values: &[f64],
+) -> Vec<usize> {
+    let points = samples(problem);
+    let columns = model.free().iter().map(|k| {
+        let slopes = rhs
+            .iter()
+            .map(|expr| derivative(expr, Variable::Parameter(*k)));
+        let cells = slopes.flat_map(|slope| {
+            let each = points.iter();
+            each.map(move |(t, u)| slope.eval(*t, u, values))
+        });
+        DVector::from_iterator(rhs.len() * points.len(), cells)
+    });
+    let columns: Vec<DVector<f64>> = columns.collect();
+    if columns.is_empty() || !columns.iter().all(|c| c.iter().all(|v| v.is_finite())) {
+        return Vec::new();
+    }
+    let inverse = Inverse::new(DMatrix::from_columns(&columns), &[]);
+    let each = model.free().iter().zip(inverse.unknown);
+    each.filter_map(|(k, unknown)| unknown.then_some(*k))
+        .collect()
+}
+
 fn norm(column: &[f64]) -> f64 {
     column.iter().map(|c| c * c).sum::<f64>().sqrt()
 }
 
-/// States along the smoothed curves, in the data's units, at most [`POINTS`] or a few more.
-pub(super) fn samples(problem: &Problem) -> Vec<Vec<f64>> {
-    let units = &problem.scaling().states;
+/// Times and states along the smoothed curves, in the data's units, at most [`POINTS`] or a few more.
+fn samples(problem: &Problem) -> Vec<(f64, Vec<f64>)> {
+    let scaling = problem.scaling();
     let nodes: usize = problem.curves().iter().map(|c| c.times.len()).sum();
     let stride = nodes.div_ceil(POINTS).max(1);
     let mut all = Vec::new();
     for curve in problem.curves() {
         for node in (0..curve.times.len()).step_by(stride) {
-            let states = curve.at(node).iter().zip(units);
-            all.push(states.map(|(u, unit)| u * unit).collect());
+            let time = curve.times.get(node).copied().unwrap_or(0.0);
+            let states = curve.at(node).iter().zip(&scaling.states);
+            let states = states.map(|(u, unit)| u * unit).collect();
+            all.push((scaling.origin + scaling.time * time, states));
         }
     }
     all

@@ -12,6 +12,9 @@ mod start;
 #[cfg(test)]
 mod tests;
 
+use std::time::Instant;
+
+use nalgebra::DMatrix;
 use nsode_parser::infix::parse_law;
 use nsode_parser::{CanonicalSystem, Expr, Names, ParseError, Skeleton, System};
 
@@ -67,6 +70,8 @@ pub struct Form {
     pub rhs: Vec<Expr>,
     /// The constants.
     pub constants: Vec<Known>,
+    /// Their covariance; zero for what is fixed.
+    pub covariance: DMatrix<f64>,
     /// What may become of each constant in a fit.
     pub settings: Vec<Setting>,
 }
@@ -247,9 +252,10 @@ impl Guess {
         CanonicalSystem::new(&system).map_err(|e| e.to_string())
     }
 
-    /// Whether its constants can become whatever those of its shape can.
+    /// Whether its constants can become whatever those of its shape can, or could but for bounds.
     fn is_free(&self) -> bool {
-        let free = self.constants.iter().all(|c| c.setting == Setting::FREE);
+        let fixed = |c: &Unknown| matches!(c.setting, Setting::Fixed(_));
+        let free = !self.constants.iter().any(fixed);
         let slots = self.shape().map(|shape| shape.slots());
         free && slots.is_ok_and(|slots| self.constants.len() >= slots)
     }
@@ -258,9 +264,9 @@ impl Guess {
 /// Two fits of one shape whose R² differ by no more than this differ in the last digits only.
 const SAME: f64 = 1e-6;
 
-/// Puts fitted guesses among the other fits, best first. A guess that is as free as its shape takes the place of
-/// the search's fit of the same shape, with its weight if that is larger, since the search's last digits are the
-/// better ones; unless the guess is clearly worse, as a fit that got stuck is.
+/// Puts fitted guesses among the other fits, best first. A guess that is as free as its shape, or ended within its
+/// bounds, takes the place of the search's fit of the same shape, with its weight if that is larger, since the search's
+/// last digits are the better ones; unless the guess is clearly worse, as a fit that got stuck is.
 pub(crate) fn enter<'a>(
     guessed: &'a [Guessed],
     ranked: &mut Vec<(f64, &'a Refined)>,
@@ -283,16 +289,21 @@ pub(crate) fn enter<'a>(
     });
 }
 
-/// Fits all guesses; of those that can't be fitted, warnings tell.
+/// Fits all guesses until `deadline`; of those that can't be fitted, warnings tell.
 pub(crate) fn fit_all(
     guesses: &[Guess],
     problem: &Problem,
+    deadline: Instant,
     warnings: &mut Vec<String>,
 ) -> Vec<Guessed> {
     let mut fitted = Vec::new();
     for guess in guesses {
-        match guess.fit(problem) {
+        match guess.fit(problem, deadline) {
             Some(guessed) => fitted.push(guessed),
+            None if Instant::now() >= deadline => warnings.push(format!(
+                "--guess {}: the time was over before it was fitted; give it more by --seconds",
+                guess.text
+            )),
             None => warnings.push(format!(
                 "--guess {}: no constants were found with which it follows the data",
                 guess.text

@@ -1,6 +1,13 @@
+use std::time::{Duration, Instant};
+
 use super::*;
 use nsode_generator::{Integrator, Trajectory};
 use nsode_parser::tape::Tape;
+
+/// A deadline that no fit here meets.
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(600)
+}
 
 fn names(states: &[&str]) -> Names {
     Names {
@@ -26,7 +33,7 @@ fn observed(law: &str, names: &Names, initial: &[f64], end: f64, noise: f64) -> 
 
 /// The fitted constants by name.
 fn fitted(guess: &Guess, problem: &Problem) -> Vec<(Option<String>, f64, Option<f64>)> {
-    let guessed = guess.fit(problem).unwrap();
+    let guessed = guess.fit(problem, later()).unwrap();
     let each = guessed.form.constants.into_iter();
     each.map(|k| (k.name, k.constant.value, k.constant.stderr))
         .collect()
@@ -114,13 +121,13 @@ fn numbers_start_and_ones_stay() {
     }
     // 0.5 and r do the same, so the number stays.
     let guess = Guess::parse("0.5*r*y - s*y^2", &names).unwrap();
-    let guessed = guess.fit(&problem).unwrap();
+    let guessed = guess.fit(&problem, later()).unwrap();
     assert!(guessed.form.constants[2].fixed && !guessed.form.constants[0].fixed);
     assert!((guessed.form.constants[0].constant.value - 1.6).abs() < 0.1);
     // A one stays, so this is no logistic law of any rate.
     let guessed = Guess::parse("y*(1 - y/K)", &names)
         .unwrap()
-        .fit(&problem)
+        .fit(&problem, later())
         .unwrap();
     assert!(!guessed.free && guessed.refined.parameters == 2);
 }
@@ -134,13 +141,14 @@ fn fixed_constants_stay_and_bounds_hold() {
         let fixes: Vec<Fix> = fixes.iter().map(|f| f.parse().unwrap()).collect();
         let bounds: Vec<Bounds> = bounds.iter().map(|f| f.parse().unwrap()).collect();
         let mut guesses = [guess.clone()];
-        Guess::constrain(&mut guesses, &fixes, &bounds).map(|()| guesses[0].fit(&problem).unwrap())
+        Guess::constrain(&mut guesses, &fixes, &bounds)
+            .map(|()| guesses[0].fit(&problem, later()).unwrap())
     };
     let both = constrained(&["r=0.9"], &[]).unwrap();
     assert!(both.form.constants[0].fixed);
     assert_eq!(both.form.constants[0].constant.value, 0.9);
     assert_eq!(both.refined.parameters, 2);
-    let free = guess.fit(&problem).unwrap();
+    let free = guess.fit(&problem, later()).unwrap();
     assert_eq!(free.refined.parameters, 3);
     assert!(free.refined.bic < both.refined.bic);
     for (bounds, at_bound) in [
@@ -180,4 +188,59 @@ fn what_is_no_guess_is_refused() {
         wrong(&long.join(" + ")),
         GuessError::TooMany { .. }
     ));
+}
+
+#[test]
+fn clean_data_are_fitted_to_the_last_digit() {
+    let names = names(&["y"]);
+    let problem = observed("0.004*(1 - y)*exp(3.4*y)", &names, &[0.01], 200.0, 0.0);
+    let guess = Guess::parse("k*(1 - y)*exp(b*y)", &names).unwrap();
+    let found = fitted(&guess, &problem);
+    for ((_, value, _), truth) in found.iter().zip([0.004, 3.4]) {
+        assert!((value / truth - 1.0).abs() < 1e-7, "{found:?}");
+    }
+}
+
+#[test]
+fn constants_that_others_can_stand_for_have_no_error() {
+    let names = names(&["y"]);
+    let problem = observed(
+        "0.5*y*(1 - y/900)/(1 + 0.002*y) - 0.1*y",
+        &names,
+        &[7.0],
+        30.0,
+        0.0,
+    );
+    // A fraction of two linear functions has three numbers, however accurate the data are.
+    let guess = Guess::parse("b*y*(1 - y/N)/(1 + q*y) - g*y", &names).unwrap();
+    let found = fitted(&guess, &problem);
+    let open = |name: &str| {
+        found
+            .iter()
+            .any(|(n, _, e)| n.as_deref() == Some(name) && e.is_none())
+    };
+    assert!(open("b") && open("N") && open("g"), "{found:?}");
+    assert!(!open("q"), "{found:?}");
+}
+
+#[test]
+fn numbers_beside_the_time_are_fitted() {
+    let names = names(&["y"]);
+    let problem = observed("-0.3*y + 0.8*t", &names, &[5.0], 10.0, 0.0);
+    let guess = Guess::parse("-0.5*y + 0.5*t", &names).unwrap();
+    let found = fitted(&guess, &problem);
+    for ((_, value, _), truth) in found.iter().zip([0.3, 0.8]) {
+        assert!((value.abs() / truth - 1.0).abs() < 1e-6, "{found:?}");
+    }
+}
+
+#[test]
+fn bounds_that_do_not_matter_leave_one_law() {
+    let names = names(&["y"]);
+    let problem = observed("0.8*y*(1 - y/74)", &names, &[7.0], 10.0, 0.01);
+    for (bounds, free) in [("K=0:200", true), ("K=0:60", false)] {
+        let mut guesses = [Guess::parse("r*y*(1 - y/K)", &names).unwrap()];
+        Guess::constrain(&mut guesses, &[], &[bounds.parse().unwrap()]).unwrap();
+        assert_eq!(guesses[0].fit(&problem, later()).unwrap().free, free);
+    }
 }
