@@ -4,12 +4,12 @@
 
 use nsode_parser::Names;
 
-use crate::discover::Candidate;
+use crate::discover::{Candidate, EXPLAINED};
 use crate::ensemble::Posterior;
 use crate::figures::significant;
 use crate::outliers;
 use crate::present::Presented;
-use crate::problem::{Piece, Problem};
+use crate::problem::{FLOOR, Piece, Problem};
 use crate::report::named::Named;
 
 /// A law is a rival of the best from this share of its posterior on, and this posterior.
@@ -30,6 +30,31 @@ const EXPECTED: (f64, f64) = (0.3, 3.0);
 /// A probability that no law is right which is worth a word.
 const DOUBTED: f64 = 0.2;
 
+/// A range of values below this share of the largest one is hard to tell from none, with noise above this share of it.
+const NARROW: f64 = 0.02;
+
+/// Warnings of states that hardly vary beside their magnitude.
+pub fn narrow(problem: &Problem, names: &Names) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (state, name) in names.states.iter().enumerate().take(problem.dimension()) {
+        let screened = problem.screened().iter();
+        let values = screened.flat_map(|path| path.column(state));
+        let ends = (f64::INFINITY, f64::NEG_INFINITY);
+        let (least, most) = values
+            .filter(|u| !u.is_nan())
+            .fold(ends, |(a, b), u| (a.min(u), b.max(u)));
+        let noise = problem.noise().get(state).map_or(0.0, |n| n.deviation);
+        let hidden = noise.max(FLOOR) > NARROW * (most - least);
+        if most - least < NARROW && hidden {
+            warnings.push(format!(
+                "{name} varies by only {:.2} % of its magnitude, which hides its law: subtract an offset",
+                100.0 * (most - least)
+            ));
+        }
+    }
+    warnings
+}
+
 /// Notes on `candidates`, which were found for `problem`, best first; `none` is the probability that none of them
 /// is right.
 pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f64) -> Vec<String> {
@@ -46,9 +71,12 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
         ));
     }
     if none > DOUBTED {
+        let why = match best.r2 < EXPLAINED {
+            true => "the best one explains less than half of the variance",
+            false => "what the best one leaves over has a pattern, where noise has none",
+        };
         notes.push(format!(
-            "with probability {none:.2} none of these laws is right: what the best one leaves over has a pattern, \
-             where noise has none"
+            "with probability {none:.2} none of these laws is right: {why}"
         ));
     }
     let exact = match best.exact {
@@ -139,14 +167,23 @@ fn rivals(problem: &Problem, names: &Names, candidates: &[Candidate]) -> Option<
         posteriors.join(", ")
     );
     match (problem.dimension(), names.states.first()) {
-        (1, Some(state)) => note += &scalar(problem, state, best, &rivals)?,
-        _ => {
-            let share = along(problem, best, &rivals)?;
-            note += &format!(
-                "; along the data their right-hand sides differ by up to {} % of the largest slope",
-                significant(100.0 * share, 2)
-            );
-        }
+        (1, Some(state)) => note += &scalar(problem, state, best, &rivals).unwrap_or_default(),
+        _ => match along(problem, best, &rivals) {
+            Some(share) if share.is_infinite() => {
+                note += "; along the data one of them has no value somewhere";
+            }
+            Some(share) if share > 1.0 => {
+                note +=
+                    "; along the data their right-hand sides differ by more than the largest slope";
+            }
+            Some(share) => {
+                note += &format!(
+                    "; along the data their right-hand sides differ by up to {} % of the largest slope",
+                    significant(100.0 * share, 2)
+                );
+            }
+            None => {}
+        },
     }
     Some(note)
 }
@@ -206,14 +243,24 @@ fn scalar(
         .filter(|y| inside(y))
         .map(|y| apart(*y))
         .fold(0.0, f64::max);
-    if !(size > 0.0 && within.is_finite()) {
+    if size <= 0.0 {
         return None;
+    }
+    if !within.is_finite() {
+        return Some(format!(
+            "; one of them has no value somewhere within the data, {state} in [{}, {}]",
+            significant(low, 3),
+            significant(high, 3)
+        ));
     }
     let percent = significant(100.0 * within, 2);
     if within > AGREES {
+        let far = match within > 1.0 {
+            true => "more than".to_string(),
+            false => format!("up to {percent} % of"),
+        };
         return Some(format!(
-            "; even within the data, {state} in [{}, {}], their right-hand sides differ by up to {percent} % of \
-             the largest slope",
+            "; even within the data, {state} in [{}, {}], their right-hand sides differ by {far} the largest slope",
             significant(low, 3),
             significant(high, 3)
         ));
@@ -251,7 +298,7 @@ fn scalar(
 }
 
 /// The largest difference between right-hand sides along the smoothed data, as a share of the largest slope of its
-/// state.
+/// state; infinite where one has no value. `None` where a state has no slope.
 fn along(problem: &Problem, best: &Candidate, rivals: &[&Candidate]) -> Option<f64> {
     let scaling = problem.scaling();
     let first = best.system.to_system();
@@ -270,12 +317,18 @@ fn along(problem: &Problem, best: &Candidate, rivals: &[&Candidate]) -> Option<f
                     let other = rival.system.to_system();
                     let other = other.rhs().get(i)?.eval(time, &states, &[]);
                     let apart = apart.get_mut(i)?;
-                    *apart = apart.max((other - slope).abs());
+                    // No value is as different as can be.
+                    let distance = (other - slope).abs();
+                    *apart = match distance.is_finite() {
+                        true => apart.max(distance),
+                        false => f64::INFINITY,
+                    };
                 }
             }
         }
     }
     let shares = apart.iter().zip(&sizes).map(|(apart, size)| apart / size);
     let worst = shares.fold(0.0, f64::max);
-    worst.is_finite().then_some(worst)
+    let slopes = sizes.iter().all(|size| *size > 0.0 && size.is_finite());
+    slopes.then_some(worst)
 }

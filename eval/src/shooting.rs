@@ -37,6 +37,9 @@ const FINEST: f64 = 1e-7;
 /// The same where noise is doubtful or a jump may come at the wrong time.
 const FINER: f64 = 1e-5;
 
+/// Steps of less than this share of the parameters are rounding.
+const SMALLEST: f64 = 1e-12;
+
 /// Evidence that a fit may leave for another round: laws that differ by so little are as good as each other.
 const NATS: f64 = 1e-3;
 
@@ -287,7 +290,7 @@ impl<'a> Shooter<'a> {
     ) -> Target<'t, 'a> {
         let solver = LevenbergMarquardt::new()
             .with_ftol(tolerance)
-            .with_xtol(tolerance)
+            .with_xtol(tolerance.min(self.step().max(SMALLEST)))
             .with_gtol(1e-9)
             .with_stepbound(10.0)
             .with_patience((evaluations / (self.parameters() + 1)).max(1));
@@ -306,8 +309,13 @@ impl<'a> Shooter<'a> {
     /// The share of the sum of squares at which a fit has converged: with noise, what is worth [`NATS`] in the
     /// evidence, but no less than solutions are good for.
     fn tolerance(&self) -> f64 {
+        self.step().max(FINEST)
+    }
+
+    /// The share of the parameters' size below which a step is none.
+    fn step(&self) -> f64 {
         let worth = 2.0 * NATS / self.problem.observed() as f64;
-        worth.min(self.flow.borrow().relative).max(FINEST)
+        worth.min(self.flow.borrow().relative)
     }
 
     /// The normal equations at a point; `None` where a solution fails.

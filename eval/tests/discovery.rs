@@ -3,6 +3,7 @@
 mod common;
 
 use common::system;
+use nsode_eval::notes::narrow;
 use nsode_eval::sparse::Sparse;
 use nsode_eval::without::Part;
 use nsode_eval::{
@@ -10,7 +11,7 @@ use nsode_eval::{
 };
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
-use nsode_parser::{CanonicalSystem, Skeleton};
+use nsode_parser::{CanonicalSystem, Names, Skeleton};
 
 fn proposers() -> Vec<Box<dyn Proposer>> {
     vec![Box::new(Sparse::default())]
@@ -263,11 +264,14 @@ fn doubts_are_said() {
         let found = discover(problem, &proposers, &Options::default()).unwrap();
         let sum: f64 = found.candidates.iter().map(|c| c.posterior).sum();
         assert!(sum <= 1.0 + 1e-9);
-        found.warnings.join("\n")
+        let narrow = narrow(problem, &Names::default_for(1));
+        [found.warnings, narrow].concat().join("\n")
     };
     assert!(said(&path(&|t| 101_325.0 + 10.0 * (-0.8 * t).exp())).contains("subtract an offset"));
     assert!(said(&path(&|t| (3.0 * t).cos())).contains("no law explains"));
     assert_eq!(said(&path(&|t| 5.0 * (-0.5 * t).exp())), "");
+    // Little beside an offset, but plain.
+    assert_eq!(said(&path(&|t| 987.0 + 13.0 * (-0.8 * t).exp())), "");
 }
 
 #[test]

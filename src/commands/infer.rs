@@ -13,7 +13,7 @@ use std::time::Instant;
 use nsode_eval::emit::emit;
 use nsode_eval::ensemble::{DRAWS, Ensemble};
 use nsode_eval::guess::Shapes;
-use nsode_eval::notes::notes;
+use nsode_eval::notes::{narrow, notes};
 use nsode_eval::plot::plot;
 use nsode_eval::report::{self, Layout, RunInfo, json, table};
 use nsode_eval::table::{Series, read};
@@ -59,19 +59,30 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         proposers.push(Box::new(shapes));
     }
     spinner.say("searching");
+    let shown = config.options.top;
     let options = Options {
         guesses,
+        // Notes and forecasts go by more laws than a short table has.
+        top: shown.max(Options::default().top),
         ..config.options.clone()
     };
     let found = discover(&problem, &proposers, &options)?;
-    let candidates = &found.candidates;
+    info.warnings.extend(narrow(&problem, &series.names));
+    // Those that are shown come first.
+    let each = found.candidates.into_iter().enumerate();
+    let (mut all, hidden): (Vec<_>, Vec<_>) =
+        each.partition(|(rank, candidate)| *rank < shown || candidate.form.is_some());
+    let shown = all.len();
+    all.extend(hidden);
+    let all: Vec<Candidate> = all.into_iter().map(|(_, candidate)| candidate).collect();
+    let candidates = all.get(..shown).unwrap_or_default();
     // What is said of the fits goes by what they were made with.
     let problem = found.problem;
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
     info.none = candidates.first().map(|_| found.none);
-    info.notes = notes(&problem, &series.names, candidates, found.none);
-    look_ahead(&config, &series, &problem, candidates, &mut info)?;
+    info.notes = notes(&problem, &series.names, &all, found.none);
+    look_ahead(&config, &series, &problem, &all, &mut info)?;
     drop(spinner);
     for warning in &info.warnings {
         warn(warning);
@@ -93,9 +104,14 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         None => Outcome::NoLaw,
         Some(_) => Outcome::Done,
     };
-    if let (Some((language, target)), Some(best)) = (&config.emit, best) {
-        let text = emit(&series, best, *language);
-        target.fill("--emit-to", |out| out.write_all(text.as_bytes()))?;
+    if let Some((language, target)) = &config.emit {
+        match best {
+            Some(best) => {
+                let text = emit(&series, best, *language);
+                target.fill("--emit-to", |out| out.write_all(text.as_bytes()))?;
+            }
+            None => warn("no law found: there is nothing to emit"),
+        }
         if *target == Target::Stdout {
             return Ok(outcome);
         }

@@ -46,7 +46,8 @@ pub(super) fn lead(residuals: &[Vec<f64>]) -> f64 {
 pub(super) fn residuals(problem: &Problem, refined: &Refined) -> Option<Vec<Vec<(f64, f64)>>> {
     let d = problem.dimension();
     let law = Law::new(&refined.skeleton.template(), refined.constants.len())?;
-    let shooter = Shooter::new(problem, &law);
+    // Errors of the integration have a pattern, too.
+    let shooter = Shooter::new(problem, &law).precise();
     let mut all = Vec::new();
     for (path, initial) in problem.normalised().iter().zip(&refined.initial) {
         let states = shooter.solve(&refined.constants, initial, path.times())?;

@@ -36,10 +36,7 @@ use origins::{Gathered, gather};
 use search::{SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
-const EXPLAINED: f64 = 0.5;
-
-/// A range of values below this share of the largest one is hard to tell from none.
-const NARROW: f64 = 0.02;
+pub(crate) const EXPLAINED: f64 = 0.5;
 
 /// Share of the time, proposing included, until which equations of systems are judged apart.
 const JUDGING: f64 = 0.3;
@@ -156,6 +153,7 @@ pub fn discover(
         }
     }
     search.allow(1.0);
+    search.rescue(problem, &gathered.seeds, &mut origins);
     let refined = search.done.len();
     let reweighed = search.reweigh(problem, &mut origins);
     let problem = &reweighed;
@@ -181,7 +179,9 @@ pub fn discover(
             options.seconds
         ));
     }
-    let guessed = guess::fit_all(&options.guesses, problem, &mut warnings);
+    // Guesses are what the user wants to know, and have as long again.
+    let later = Instant::now() + Duration::from_secs_f64(limit);
+    let guessed = guess::fit_all(&options.guesses, problem, later, &mut warnings);
     let mut ranked = search.ranked();
     guess::enter(&guessed, &mut ranked, |refined| search.weight(refined));
     let first = ranked
@@ -196,7 +196,7 @@ pub fn discover(
                 .to_string(),
         );
     }
-    warnings.extend(doubts(problem, best));
+    warnings.extend(best.and_then(doubt));
     let belief = Belief::new(problem, &ranked);
     let laws: Vec<&Refined> = ranked.iter().map(|(_, refined)| *refined).collect();
     let order = representative::order(problem, &laws, &belief.laws);
@@ -223,34 +223,13 @@ pub fn discover(
     })
 }
 
-/// What a reader must know before believing the best law: that it explains little, or that the data hardly
-/// vary beside their magnitude.
-fn doubts(problem: &Problem, best: Option<&Refined>) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if let Some(best) = best.filter(|best| best.r2 < EXPLAINED) {
-        warnings.push(format!(
+/// What a reader must know before believing the best law: that it explains little.
+fn doubt(best: &Refined) -> Option<String> {
+    (best.r2 < EXPLAINED).then(|| {
+        format!(
             "no law explains these data: the best one has R² = {:.2}; a state may be unobserved (one state \
              alone cannot oscillate), the law may depend on time, or there may be only noise",
             best.r2
-        ));
-    }
-    for state in 0..problem.dimension() {
-        let values = problem
-            .screened()
-            .iter()
-            .flat_map(|path| path.column(state));
-        let (least, most) = values
-            .filter(|u| !u.is_nan())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), u| {
-                (a.min(u), b.max(u))
-            });
-        if most - least < NARROW {
-            warnings.push(format!(
-                "state {} varies by only {:.2} % of its magnitude, which hides its law: subtract an offset",
-                state + 1,
-                100.0 * (most - least)
-            ));
-        }
-    }
-    warnings
+        )
+    })
 }

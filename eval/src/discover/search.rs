@@ -195,6 +195,21 @@ impl Search {
         }
     }
 
+    /// Where the time was over before anything was fitted, takes as long again for the first law that can be.
+    pub fn rescue(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
+        if !self.late || !self.done.is_empty() {
+            return;
+        }
+        self.limit *= 2;
+        self.allow(1.0);
+        for batch in seeds.chunks(BATCH) {
+            if !self.done.is_empty() || self.is_over() {
+                return;
+            }
+            self.refine_all(problem, batch, origins);
+        }
+    }
+
     /// Fits the shapes that the data ask for near the best laws, of systems that are not nearly exact. What was fitted
     /// before is fitted again, once, from there, if it is not as good as the law that it is near: it may have got stuck.
     pub fn visit_neighbours(&mut self, problem: &Problem, origins: &mut Origins) {
@@ -203,15 +218,16 @@ impl Search {
             return;
         }
         for _ in 0..VISITS {
-            if Instant::now() >= self.deadline {
-                return;
-            }
             let ranked = self.ranked();
             let mut best = ranked.iter().take(LEADERS).map(|(_, fit)| *fit);
             let Some(best) = best.find(|fit| !self.visited.contains(&fit.skeleton)) else {
                 return;
             };
             if is_nearly_exact(problem, best) {
+                return;
+            }
+            if Instant::now() >= self.deadline {
+                self.late = true;
                 return;
             }
             let parent = best.clone();

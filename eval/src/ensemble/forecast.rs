@@ -33,7 +33,7 @@ pub enum ForecastError {
 pub struct Forecast {
     /// Probability that the band has by its model.
     pub level: f64,
-    /// Draws that it is made of.
+    /// Draws of equal weight that would say as much.
     pub draws: usize,
     /// One a run.
     pub bands: Vec<Band>,
@@ -94,7 +94,7 @@ pub(super) fn forecast(
         .collect();
     Ok(Forecast {
         level,
-        draws: ensemble.len(),
+        draws: ensemble.effective(),
         bands,
     })
 }
@@ -156,9 +156,11 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
         for (cell, unit) in row.iter_mut().zip(&scaling.states) {
             let found = quantiles(cell, [0.5, tail, 1.0 - tail]);
             let [median, ..] = found;
+            // What no draw crosses, the widened band does not, either: a population stays above 0.
+            let (least, most) = domain(cell);
             for (set, value) in sets.iter_mut().zip(found) {
                 let value = match value.is_finite() && median.is_finite() {
-                    true => median + wider * (value - median),
+                    true => (median + wider * (value - median)).clamp(least, most),
                     false => value,
                 };
                 set.push(value * unit);
@@ -170,4 +172,21 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
         band.upper.push(upper);
     }
     band
+}
+
+/// The side of 0 that all draws of a cell are on: as bounds, infinite where there are draws on both.
+fn domain(draws: &[(f64, f64)]) -> (f64, f64) {
+    let bound = |crossed: bool, infinite: f64| if crossed { infinite } else { 0.0 };
+    let (mut negative, mut positive) = (false, false);
+    for (u, _) in draws {
+        negative |= *u < 0.0;
+        positive |= *u > 0.0;
+    }
+    match negative && positive {
+        true => (f64::NEG_INFINITY, f64::INFINITY),
+        false => (
+            bound(negative, f64::NEG_INFINITY),
+            bound(positive, f64::INFINITY),
+        ),
+    }
 }

@@ -136,14 +136,10 @@ impl<'a> Ensemble<'a> {
         })
     }
 
-    /// Number of draws that have a solution.
-    pub fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+    /// Draws of equal weight that would say as much.
+    pub fn effective(&self) -> usize {
+        let shares: Vec<f64> = self.members.iter().map(|member| member.share).collect();
+        effective(&shares).round() as usize
     }
 
     /// The band of the solutions from the last observation of each run to the time `horizon`; where that is not beyond the last

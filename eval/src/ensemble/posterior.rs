@@ -353,17 +353,19 @@ fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64
         return None;
     }
     let own = problem.own_deviations(&fitted.leftover.sse);
-    let mut series = vec![Vec::new(); d];
+    let mut series = Vec::new();
     for (number, (path, initial)) in problem.normalised().iter().zip(&fitted.initial).enumerate() {
         let states = model.solve(&fitted.constants, initial, path.times())?;
         let weights = problem.weights(number);
+        let mut each = vec![Vec::new(); d];
         for (cell, ((y, u), w)) in path.states().iter().zip(&states).zip(weights).enumerate() {
             if *w > 0.0 {
                 let r = w * (u - y);
                 let say = problem.loss().weight(r / own.get(cell % d)?);
-                series.get_mut(cell % d)?.push(say * r);
+                each.get_mut(cell % d)?.push(say * r);
             }
         }
+        series.extend(each);
     }
     Some(independence(&series))
 }

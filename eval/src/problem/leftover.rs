@@ -2,7 +2,7 @@
 
 use nalgebra::DVector;
 
-use super::{FLOOR, Problem};
+use super::{Problem, RESOLUTION};
 use crate::loss::Loss;
 
 /// Fits by a robust loss, at most, each weighed by the residuals of the one before, and the change of these, in the
@@ -124,7 +124,7 @@ impl Problem {
         let states = each.iter().zip(sse).zip(self.floors()).zip(&self.noise);
         let one = |(((list, sse), floor), noise): (((&Vec<f64>, &f64), f64), &super::Noise)| {
             let n = list.len() as f64;
-            let known = noise.deviation.max(FLOOR);
+            let known = noise.deviation.max(RESOLUTION);
             match (self.loss, self.known) {
                 (Loss::Squares, false) => n * (sse / n).max(floor).ln(),
                 // The Gaussian's exponent, up to a constant that makes it equal to the other where they agree.

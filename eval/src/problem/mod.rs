@@ -293,7 +293,7 @@ impl Problem {
         let each = self.noise.iter().map(|n| n.deviation);
         let most = each.clone().fold(0.0, f64::max);
         each.map(|deviation| match self.knows_noise() {
-            true => deviation.max(FLOOR),
+            true => deviation.max(RESOLUTION),
             false => deviation.max(0.3 * most).max(1e-3),
         })
         .collect()
