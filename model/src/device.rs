@@ -21,6 +21,14 @@ pub enum Device {
 }
 
 impl Device {
+    /// The name in commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Device::Cpu => "cpu",
+            Device::Cuda => "cuda",
+        }
+    }
+
     /// Makes the device usable, and gives its name in libtorch.
     ///
     /// # Errors

@@ -126,7 +126,7 @@ pub struct Arguments {
     #[arg(long, value_name = "F.jsonl", conflicts_with = "proposers")]
     score: Option<PathBuf>,
     /// Do not run anything: print the results of these runs side by side, in Markdown, and draw them in --out
-    #[arg(long, value_name = "DIR|F.jsonl", num_args = 1.., conflicts_with_all = ["suite", "score", "export"])]
+    #[arg(long, value_name = "DIR|F.jsonl", num_args = 1.., conflicts_with_all = ["suite", "score", "export", "against", "baseline", "accept"])]
     table: Vec<PathBuf>,
 }
 

@@ -12,6 +12,7 @@ use nsode_eval::filter::Filter;
 use nsode_eval::suite::Case;
 use nsode_eval::told::Told;
 use nsode_eval::{Options, Proposer};
+use nsode_generator::manifest::file_sha256;
 use serde_json::Value;
 
 use super::arguments::{Config, Task};
@@ -48,6 +49,7 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
     }
     match &config.task {
         Task::Search { sources, .. } | Task::Process { sources } => {
+            identity.program = program();
             identity.proposers = sources.names();
             identity.asked = match config.task {
                 Task::Process { .. } => "process".to_string(),
@@ -186,6 +188,16 @@ fn failed(error: String) -> Answer {
     }
 }
 
+/// Version of this program, and which build of it: another one may find other laws.
+fn program() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let file = std::env::current_exe().ok();
+    match file.and_then(|file| file_sha256(&file).ok()) {
+        Some(hash) => format!("{version} ({})", hash.get(..12).unwrap_or(&hash)),
+        None => version.to_string(),
+    }
+}
+
 /// The answer of a process of its own, and the time from its start to its end.
 fn infer(
     program: &Path,
@@ -208,8 +220,12 @@ fn infer(
     command.args(["--seed", &config.seed.to_string()]);
     command.args(["--loss", config.loss.name()]);
     command.args(["--proposers", &sources.names().join(",")]);
-    if let Network::At { directory, .. } = &sources.network {
+    if let Network::At {
+        directory, device, ..
+    } = &sources.network
+    {
         command.arg("--checkpoint").arg(directory);
+        command.args(["--device", device.name()]);
     }
     let started = Instant::now();
     let output = command.output().map_err(|e| e.to_string())?;
