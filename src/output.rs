@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use nsode_eval::whole::{self, folder, temporary};
 
 use crate::fault::Fault;
 
@@ -68,13 +68,7 @@ pub fn file(
             write(&mut out)?;
             return out.flush();
         }
-        // The file behind a link, not the link.
-        let target = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-        let mut out = BufWriter::new(temporary(folder(&target))?);
-        write(&mut out)?;
-        let out = out.into_inner().map_err(|e| e.into_error())?;
-        out.as_file().sync_all()?;
-        out.persist(&target).map(drop).map_err(|e| e.error)
+        whole::fill(file, write)
     };
     fill().map_err(|error| unwritable(file, option, &error))
 }
@@ -82,28 +76,6 @@ pub fn file(
 /// Whether `file` is a pipe or a device: these are written to, not replaced.
 fn special(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|m| !m.is_file() && !m.is_dir())
-}
-
-/// The directory that `file` is in.
-fn folder(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// A new file in `folder`, removed when it is dropped, with the permissions of any new file.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".nsode-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the umask leaves of it, where the default would be the owner's alone.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    // The kind alone: the path in tempfile's words is not one that the user gave.
-    builder.tempfile_in(folder).map_err(|e| e.kind().into())
 }
 
 fn unwritable(path: &Path, option: &str, error: &io::Error) -> Fault {

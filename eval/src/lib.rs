@@ -48,7 +48,7 @@ pub mod suite;
 pub mod table;
 pub mod told;
 pub mod transformer;
-mod whole;
+pub mod whole;
 pub mod without;
 
 pub use discover::{Candidate, Constant, Discovery, Options, discover};

@@ -65,7 +65,7 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
     let pieces = problem.pieces();
     if !pieces.iter().all(Piece::is_first) {
         notes.push(format!(
-            "neighbouring solutions separate so fast, as in chaos, that none follows the data to the end: laws were fitted in \
+            "neighbouring solutions of likely laws separate so fast, as in chaos, that none follows the data to the end: laws were fitted in \
              {} pieces, each with an initial state of its own; R² is that of the pieces, and forecasts go on from the last",
             pieces.len()
         ));
@@ -298,7 +298,7 @@ fn scalar(
 }
 
 /// The largest difference between right-hand sides along the smoothed data, as a share of the largest slope of its
-/// state; infinite where one has no value. `None` where a state has no slope.
+/// state; infinite where one has no value. `None` where no state has a slope.
 fn along(problem: &Problem, best: &Candidate, rivals: &[&Candidate]) -> Option<f64> {
     let scaling = problem.scaling();
     let first = best.system.to_system();
@@ -327,8 +327,9 @@ fn along(problem: &Problem, best: &Candidate, rivals: &[&Candidate]) -> Option<f
             }
         }
     }
-    let shares = apart.iter().zip(&sizes).map(|(apart, size)| apart / size);
+    let moving = apart.iter().zip(&sizes).filter(|(_, size)| **size > 0.0);
+    let shares = moving.map(|(apart, size)| apart / size);
     let worst = shares.fold(0.0, f64::max);
-    let slopes = sizes.iter().all(|size| *size > 0.0 && size.is_finite());
-    slopes.then_some(worst)
+    let mut slopes = sizes.iter().map(|size| *size > 0.0);
+    slopes.any(|is| is).then_some(worst)
 }

@@ -116,7 +116,8 @@ fn place(problem: &Problem, names: &Names, outlier: &Outlier) -> Option<String> 
     let value = path.state(outlier.row).get(outlier.state)? * scaling.states.get(outlier.state)?;
     let time = |row: usize| Some(scaling.origin + path.times().get(row)? * scaling.time);
     let at = time(outlier.row)?;
-    let step = time(outlier.row + 1).map_or(0.0, |next| next - at);
+    let near = time(outlier.row + 1).or_else(|| time(outlier.row.checked_sub(1)?));
+    let step = near.map_or(0.0, |near| (near - at).abs());
     Some(format!(
         "{} = {} at {} = {} ({} of them)",
         names.states.get(outlier.state)?,

@@ -312,7 +312,7 @@ impl<'a> Shooter<'a> {
         self.step().max(FINEST)
     }
 
-    /// The share of the parameters' size below which a step is none.
+    /// The same without that floor: a step of so small a share of the parameters is none.
     fn step(&self) -> f64 {
         let worth = 2.0 * NATS / self.problem.observed() as f64;
         worth.min(self.flow.borrow().relative)

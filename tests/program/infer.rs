@@ -313,6 +313,29 @@ fn without_time_no_law_is_found() {
     assert!(strings(&document["warnings"])[0].contains("time limit"));
     let output = run(nsode().args(YEAST).args(["--seconds", "1e-9"]), 1);
     assert_eq!(text(&output.stdout), "No law found.\n");
+    // A program's text has nothing else in it.
+    let emitting = ["--emit", "python", "--seconds", "1e-9"];
+    let output = run(nsode().args(YEAST).args(emitting), 1);
+    assert_eq!(text(&output.stdout), "");
+    assert!(text(&output.stderr).contains("nothing to emit"));
+}
+
+#[test]
+fn a_short_table_says_what_a_long_one_does() {
+    let answer = |top: &str| {
+        let options = ["--json", "--horizon", "25", "--top", top];
+        let output = run(nsode().args(YEAST).args(options), 0);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let shown = document["candidates"].as_array().unwrap().len();
+        (
+            shown,
+            document["notes"].clone(),
+            document["forecast"].clone(),
+        )
+    };
+    let (short, long) = (answer("1"), answer("10"));
+    assert_eq!((short.0, long.0), (1, 10));
+    assert_eq!((short.1, short.2), (long.1, long.2));
 }
 
 #[test]

@@ -153,7 +153,9 @@ pub fn discover(
         }
     }
     search.allow(1.0);
-    search.rescue(problem, &gathered.seeds, &mut origins);
+    let lists = [gathered.seeds.as_slice(), &gathered.others];
+    let more = Duration::from_secs_f64(limit);
+    search.rescue(problem, lists.into_iter(), more, &mut origins);
     let refined = search.done.len();
     let reweighed = search.reweigh(problem, &mut origins);
     let problem = &reweighed;

@@ -195,19 +195,28 @@ impl Search {
         }
     }
 
-    /// Where the time was over before anything was fitted, takes as long again for the first law that can be.
-    pub fn rescue(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
+    /// Where the time was over before anything was fitted, takes until `more` from now for the first law that can be.
+    pub fn rescue<'a>(
+        &mut self,
+        problem: &Problem,
+        seeds: impl Iterator<Item = &'a [Seed]>,
+        more: Duration,
+        origins: &mut Origins,
+    ) {
         if !self.late || !self.done.is_empty() {
             return;
         }
-        self.limit *= 2;
+        self.limit = self.begin.elapsed() + more;
         self.allow(1.0);
-        for batch in seeds.chunks(BATCH) {
+        for batch in seeds.flat_map(|seeds| seeds.chunks(BATCH)) {
             if !self.done.is_empty() || self.is_over() {
-                return;
+                break;
             }
             self.refine_all(problem, batch, origins);
         }
+        // For no more than that.
+        self.limit = self.begin.elapsed();
+        self.allow(1.0);
     }
 
     /// Fits the shapes that the data ask for near the best laws, of systems that are not nearly exact. What was fitted

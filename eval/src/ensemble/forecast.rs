@@ -190,3 +190,23 @@ fn domain(draws: &[(f64, f64)]) -> (f64, f64) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_draw_crosses_is_a_bound() {
+        const ALL: f64 = f64::INFINITY;
+        for (draws, expected) in [
+            (&[1.0, 0.0, 3.0][..], (0.0, ALL)),
+            (&[-1.0, -2.0], (-ALL, 0.0)),
+            (&[-1.0, 2.0], (-ALL, ALL)),
+            (&[0.0, f64::NAN], (0.0, 0.0)),
+            (&[f64::NAN, ALL], (0.0, ALL)),
+        ] {
+            let draws: Vec<(f64, f64)> = draws.iter().map(|u| (*u, 1.0)).collect();
+            assert_eq!(domain(&draws), expected, "{draws:?}");
+        }
+    }
+}

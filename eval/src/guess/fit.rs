@@ -36,12 +36,14 @@ pub struct Guessed {
 
 impl Guess {
     /// Fits the guess to `problem`; `None` where no constants are found with which its solutions span the data.
-    /// A fit that is not done by the deadline is what it is by then.
+    /// No more fits are begun or ended after the deadline.
     pub fn fit(&self, problem: &Problem, deadline: Instant) -> Option<Guessed> {
         let (settings, model, fitted) = self.best(problem, deadline)?;
-        let open = free::open(problem, &self.rhs, &model, &fitted.constants);
         let variance = variance(problem, &fitted);
-        let spread = model.spread(&fitted, variance);
+        let (open, directions) = free::open(problem, &self.rhs, &model, &fitted.constants);
+        let mut spread = model.spread(&fitted, variance);
+        let states: usize = fitted.initial.iter().map(Vec::len).sum();
+        spread.rank = spread.rank.min(states + directions);
         let refined = self.translated(problem, &model, &fitted, &spread)?;
         let all = self.constants.len();
         let covariance = spread.covariance.view((0, 0), (all, all)).into_owned();
@@ -146,7 +148,9 @@ impl Guess {
             // Each state's own residuals decide its weight, as in every other fit.
             let own = problem.last_deviations(&fit.leftover.sse);
             let start = (fit.constants.as_slice(), fit.initial.as_slice());
-            fit = model.fit(problem, &own, start, &[0.0], EVALUATIONS)?;
+            fit = model
+                .fit(problem, &own, start, &[0.0], EVALUATIONS)
+                .unwrap_or(fit);
         }
         if fit.deviations(problem).iter().any(|d| *d <= NOISY) {
             // As the search does with its best: of clean data the last digits tell.

@@ -67,28 +67,14 @@ pub(super) fn redundant(
     constants: &[Unknown],
     values: &[f64],
 ) -> Vec<usize> {
-    let points = samples(problem);
     let mut basis: Vec<Vec<f64>> = Vec::new();
     let mut redundant = Vec::new();
-    let (named, numbers): (Vec<usize>, Vec<usize>) =
-        (0..constants.len()).partition(|k| constants.get(*k).is_some_and(|c| c.name.is_some()));
-    for k in named.into_iter().chain(numbers) {
-        let free = constants
-            .get(k)
-            .is_some_and(|c| matches!(c.setting, Setting::Free { .. }));
-        if !free {
-            continue;
-        }
-        let mut column = Vec::new();
-        for expr in rhs {
-            let slope = derivative(expr, Variable::Parameter(k));
-            column.extend(points.iter().map(|(t, u)| slope.eval(*t, u, values)));
-        }
-        for value in &mut column {
-            if !value.is_finite() {
-                *value = 0.0;
-            }
-        }
+    let is_free = |(_, c): &(usize, &Unknown)| matches!(c.setting, Setting::Free { .. });
+    let free = constants.iter().enumerate().filter(is_free);
+    let (named, numbers): (Vec<_>, Vec<_>) = free.partition(|(_, c)| c.name.is_some());
+    let order: Vec<usize> = named.into_iter().chain(numbers).map(|(k, _)| k).collect();
+    let columns = derivatives(problem, rhs, &order, values);
+    for (k, mut column) in order.into_iter().zip(columns) {
         let before = norm(&column);
         // Twice, so that rounding of the first time is made good.
         for _ in 0..2 {
@@ -113,32 +99,54 @@ pub(super) fn redundant(
 
 /// The constants, among those that `model` fits, that right-hand sides with other values of other constants can stand
 /// for, however accurate the data are: directions in which the right-hand sides `rhs` do not change along the data.
-/// Solutions tell that less well, having errors of their own.
+/// Solutions tell that less well, having errors of their own. Also the number of the directions in which they change.
 pub(super) fn open(
     problem: &Problem,
     rhs: &[Expr],
     model: &Parametrised,
     values: &[f64],
-) -> Vec<usize> {
+) -> (Vec<usize>, usize) {
+    let columns = derivatives(problem, rhs, model.free(), values);
+    let columns: Vec<DVector<f64>> = columns.into_iter().map(DVector::from_vec).collect();
+    if columns.is_empty() {
+        return (Vec::new(), 0);
+    }
+    let inverse = Inverse::new(DMatrix::from_columns(&columns), &[]);
+    let each = model.free().iter().zip(inverse.unknown);
+    let open = each.filter_map(|(k, unknown)| unknown.then_some(*k));
+    (open.collect(), inverse.rank)
+}
+
+/// A column of derivatives of the right-hand sides by each of `constants` at `values`, along the data. Places where one of
+/// them has no value count as 0 in all.
+fn derivatives(
+    problem: &Problem,
+    rhs: &[Expr],
+    constants: &[usize],
+    values: &[f64],
+) -> Vec<Vec<f64>> {
     let points = samples(problem);
-    let columns = model.free().iter().map(|k| {
+    let column = |k: &usize| {
         let slopes = rhs
             .iter()
             .map(|expr| derivative(expr, Variable::Parameter(*k)));
         let cells = slopes.flat_map(|slope| {
             let each = points.iter();
-            each.map(move |(t, u)| slope.eval(*t, u, values))
+            let each = each.map(|(t, u)| slope.eval(*t, u, values));
+            each.collect::<Vec<f64>>()
         });
-        DVector::from_iterator(rhs.len() * points.len(), cells)
-    });
-    let columns: Vec<DVector<f64>> = columns.collect();
-    if columns.is_empty() || !columns.iter().all(|c| c.iter().all(|v| v.is_finite())) {
-        return Vec::new();
+        cells.collect()
+    };
+    let mut columns: Vec<Vec<f64>> = constants.iter().map(column).collect();
+    for cell in 0..rhs.len() * points.len() {
+        let mut each = columns.iter();
+        if !each.all(|column| column.get(cell).is_some_and(|v| v.is_finite())) {
+            for column in &mut columns {
+                column[cell] = 0.0;
+            }
+        }
     }
-    let inverse = Inverse::new(DMatrix::from_columns(&columns), &[]);
-    let each = model.free().iter().zip(inverse.unknown);
-    each.filter_map(|(k, unknown)| unknown.then_some(*k))
-        .collect()
+    columns
 }
 
 fn norm(column: &[f64]) -> f64 {

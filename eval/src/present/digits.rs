@@ -13,14 +13,19 @@ use crate::figures;
 /// What rounding may add to the sum of squares, in units of the residuals' variance: half a nat of evidence.
 const COST: f64 = 1.0;
 
-/// Eigenvalues of the correlations below this are rounding: the data say nothing of these directions.
-const SINGULAR: f64 = 1e-10;
+/// Eigenvalues of the correlations below this are rounding: directions that the covariance does not have, since the data
+/// do not see them, or no constant was free to go there.
+const SINGULAR: f64 = 1e-13;
 
 /// The constants' values, rounded for people.
 pub(super) fn rounded(constants: &[Constant], covariance: Option<&DMatrix<f64>>) -> Vec<f64> {
     let exact = DVector::from_iterator(constants.len(), constants.iter().map(|c| c.value));
     let mut places: Vec<i32> = (constants.iter())
-        .map(|c| figures::place(c.value, c.stderr))
+        .map(|c| match c.stderr {
+            // The user's own number.
+            Some(0.0) => figures::finest(c.value),
+            stderr => figures::place(c.value, stderr),
+        })
         .collect();
     let precision = covariance.and_then(|c| precision(c, constants.len()));
     loop {

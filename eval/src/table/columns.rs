@@ -62,12 +62,19 @@ impl FileTable {
         let cells = cells_of(line);
         let next = head.get(1).map(cells_of).unwrap_or_default();
         let in_first = is_header(&strs(&cells), &strs(&next), options);
-        let (commented, headers) = match in_first {
-            true => (None, cells.iter().map(|cell| header(cell)).collect()),
-            false => match commented_header(comments, delimiter, cells.len()) {
-                Some((line, headers)) => (Some(line), headers),
-                None => (None, vec![String::new(); cells.len()]),
-            },
+        let unnamed = || (None, vec![String::new(); cells.len()]);
+        let commented = || {
+            let found = commented_header(comments, delimiter, cells.len());
+            found.map_or_else(unnamed, |(line, headers)| (Some(line), headers))
+        };
+        let (commented, headers) = match first {
+            _ if in_first => (None, cells.iter().map(|cell| header(cell)).collect()),
+            // What a comment says of the first file goes for the others, whatever theirs say.
+            Some(first) if first.commented.is_some() && first.headers.len() == cells.len() => {
+                (None, first.headers.clone())
+            }
+            Some(first) if first.headers.iter().all(String::is_empty) => unnamed(),
+            _ => commented(),
         };
         let mut table = FileTable {
             path: path.into(),

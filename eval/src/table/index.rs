@@ -71,14 +71,14 @@ pub(super) fn numbers_rows<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
 }
 
 /// Whether a column is more likely the time than a state, from its header and its cells from the top, each
-/// with the group of its row: it is called so, or grows from 0 or by equal steps.
+/// with the group of its row: it is called so, or grows by equal steps.
 pub(super) fn is_time<'a>(
     header: &str,
     cells: impl Iterator<Item = (&'a str, &'a str)>,
     mut decimal: Decimal,
 ) -> bool {
     let mut last: HashMap<&str, f64> = HashMap::new();
-    let (mut first, mut step, mut rows) = (None, None, 0);
+    let (mut step, mut rows) = (None, 0);
     let (mut grows, mut equal) = (true, true);
     for (group, cell) in cells {
         let value = match decimal.read(cell) {
@@ -87,7 +87,6 @@ pub(super) fn is_time<'a>(
             _ => return false,
         };
         rows += 1;
-        first.get_or_insert(value);
         if let Some(before) = last.insert(group, value) {
             let now = value - before;
             grows &= now > 0.0;
@@ -95,9 +94,7 @@ pub(super) fn is_time<'a>(
             equal &= (now - step).abs() <= ROUNDING * step.abs();
         }
     }
-    rows > 0
-        && (is_called_time(header)
-            || (grows && rows >= ENOUGH && step.is_some() && (equal || first == Some(0.0))))
+    rows > 0 && (is_called_time(header) || (grows && equal && rows >= ENOUGH && step.is_some()))
 }
 
 fn is_called_time(header: &str) -> bool {
@@ -136,7 +133,7 @@ mod tests {
             ("Jahr", "1790 1801 1850 1900", true),
             ("time", "now later", false),
             ("x", "2 2.5 3 3.5", true),
-            ("x", "0 1 5 9", true),
+            ("cases", "0 1 5 9", false),
             ("hare", "9.6 18.3 29 47.2", false),
             ("hare", "30 47.2 70.2 35.4", false),
             ("T", "290 291 295 293", false),

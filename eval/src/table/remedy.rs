@@ -123,7 +123,9 @@ fn not_a_number(name: &str, role: Role, hint: Hint) -> String {
             "Write the number itself, or leave the cell blank if nothing was measured.".into()
         }
         (_, Role::Time) => {
-            "The times must be numbers. If another column holds them, name it with --time.".into()
+            "The times must be numbers. If this column says which run a row belongs to, give it as --group; if another \
+             one holds the times, name that with --time."
+                .into()
         }
         (_, Role::Asked) => format!(
             "Write a number, or leave the cell blank if there was no observation. If {} is not a \

@@ -50,7 +50,7 @@ pub struct Arguments {
     /// Column whose values tell several runs of the system apart
     #[arg(long, value_name = "COL")]
     group: Option<String>,
-    /// Longest time to search, in seconds
+    /// Longest time to search, in seconds; guesses, and a first law, may take as long again
     #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = Options::default().seconds)]
     seconds: f64,
     #[command(flatten)]

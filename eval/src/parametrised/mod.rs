@@ -6,23 +6,21 @@
 //! initial states together. Solutions and sensitivities are [`crate::flow`]'s, Levenberg–Marquardt is
 //! MINPACK's; bounds are kept by [`crate::setting`].
 
+mod target;
+
 use std::cell::RefCell;
 use std::time::Instant;
 
-use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
-use nalgebra::storage::Owned;
-use nalgebra::{DMatrix, DVector, Dyn};
+use levenberg_marquardt::LevenbergMarquardt;
+use nalgebra::{DMatrix, DVector};
 use nsode_parser::{Expr, System};
 
 use crate::covariance::Inverse;
-use crate::flow::{Flow, Nudge, Run};
+use crate::flow::{Flow, Run};
 use crate::law::Law;
 use crate::problem::{Leftover, Problem, RESOLUTION};
 use crate::setting::Setting;
-use crate::shooting::LARGEST;
-
-/// Residual of every cell of a solution that failed, in normalised units.
-const FAILED: f64 = 1e3;
+use target::Target;
 
 /// A constant is at a bound if it is nearer to it than this share of its standard error, all else being fixed.
 const AT_BOUND: f64 = 0.05;
@@ -141,7 +139,7 @@ impl Parametrised {
         self
     }
 
-    /// The same, with fits that end by then, wherever they are.
+    /// The same, giving up fits that are not done by then.
     #[must_use]
     pub fn until(mut self, deadline: Instant) -> Parametrised {
         self.deadline = Some(deadline);
@@ -218,7 +216,7 @@ impl Parametrised {
     }
 
     /// Fits constants and initial states from a start, `strengths` being the pulls towards the smoothed curves,
-    /// the last one 0. `deviations` weigh the states' residuals. `None` where no solution is found.
+    /// the last one 0. `deviations` weigh the states' residuals. `None` where no solution is found, or not in time.
     pub fn fit(
         &self,
         problem: &Problem,
@@ -248,6 +246,10 @@ impl Parametrised {
                 .with_stepbound(10.0)
                 .with_patience(patience.max(2));
             target = solver.minimize(target).0;
+            // It may have ended at a step that was not tried.
+            if self.is_late() {
+                return None;
+            }
         }
         target.finish()
     }
@@ -347,145 +349,5 @@ impl Parametrised {
             determined,
             rank: inverse.rank,
         }
-    }
-}
-
-struct Target<'a> {
-    model: &'a Parametrised,
-    problem: &'a Problem,
-    deviations: &'a [f64],
-    flow: RefCell<Flow<'a>>,
-    strength: f64,
-    parameters: DVector<f64>,
-}
-
-impl Target<'_> {
-    /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
-    fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
-        let model = self.model;
-        let problem = self.problem;
-        let (d, p, m) = (problem.dimension(), model.owners.len(), model.free.len());
-        let observed = problem.observed();
-        let width = if sensitive { self.parameters.len() } else { 0 };
-        let mut residuals = DVector::zeros(observed);
-        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
-        let (inner, initial) = self.parameters.as_slice().split_at(m);
-        let (constants, slopes) = model.constants(inner);
-        let slots = model.slots(&constants);
-        // Where each slot's column goes, and what it is multiplied by.
-        let columns: Vec<(usize, f64)> = model
-            .owners
-            .iter()
-            .filter_map(|owner| {
-                let place = model.free.iter().position(|k| k == owner)?;
-                Some((place, *slopes.get(place)?))
-            })
-            .collect();
-        let mut flow = self.flow.borrow_mut();
-        let mut next = 0;
-        for (number, (path, start)) in problem
-            .normalised()
-            .iter()
-            .zip(initial.chunks(d))
-            .enumerate()
-        {
-            let weights = problem.weights(number);
-            let curve = problem.curves().get(number);
-            let nudge = curve.filter(|_| self.strength > 0.0).map(|curve| Nudge {
-                curve,
-                strength: self.strength,
-            });
-            let run = flow.run(
-                &slots,
-                start,
-                path.times(),
-                nudge,
-                sensitive,
-                |row, u, s| {
-                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
-                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
-                        if w > 0.0 {
-                            let w = w / self.deviations.get(i).copied().unwrap_or(1.0);
-                            residuals[next] = w * (value - y);
-                            if sensitive {
-                                let from = s.get(i * (d + p)..(i + 1) * (d + p)).unwrap_or(&[]);
-                                let (states, by_slot) = from.split_at(d.min(from.len()));
-                                for (j, s) in states.iter().enumerate() {
-                                    jacobian[(next, m + number * d + j)] = w * s;
-                                }
-                                for (s, (place, slope)) in by_slot.iter().zip(&columns) {
-                                    jacobian[(next, *place)] += w * s * slope;
-                                }
-                            }
-                            next += 1;
-                        }
-                    }
-                },
-            );
-            if run != Run::Complete {
-                return None;
-            }
-        }
-        let mut numbers = residuals.iter().chain(jacobian.iter());
-        numbers
-            .all(|v| v.abs() < LARGEST)
-            .then_some((residuals, jacobian))
-    }
-
-    /// The fit, its Jacobian by the constants themselves instead of the inner numbers.
-    fn finish(&self) -> Option<Fitted> {
-        let (residuals, mut jacobian) = self.evaluate(true)?;
-        let d = self.problem.dimension();
-        let (inner, initial) = self.parameters.as_slice().split_at(self.model.free.len());
-        let (constants, slopes) = self.model.constants(inner);
-        for (mut column, slope) in jacobian.column_iter_mut().zip(&slopes) {
-            if *slope != 0.0 {
-                column /= *slope;
-            }
-        }
-        let leftover = self.problem.leftover(&residuals, self.deviations)?;
-        Some(Fitted {
-            constants,
-            initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
-            leftover,
-            jacobian,
-        })
-    }
-}
-
-impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_> {
-    type ResidualStorage = Owned<f64, Dyn>;
-    type JacobianStorage = Owned<f64, Dyn, Dyn>;
-    type ParameterStorage = Owned<f64, Dyn>;
-
-    fn set_params(&mut self, x: &DVector<f64>) {
-        self.parameters.copy_from(x);
-    }
-
-    fn params(&self) -> DVector<f64> {
-        self.parameters.clone()
-    }
-
-    fn residuals(&self) -> Option<DVector<f64>> {
-        if self.model.is_late() {
-            return None;
-        }
-        let worst = self
-            .deviations
-            .iter()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        let failed = || DVector::repeat(self.problem.observed(), FAILED / worst);
-        Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
-            self.problem.loss().transform(&mut r, None);
-            r
-        }))
-    }
-
-    fn jacobian(&self) -> Option<DMatrix<f64>> {
-        let (mut residuals, mut jacobian) = self.evaluate(true)?;
-        let loss = self.problem.loss();
-        loss.transform(&mut residuals, Some(&mut jacobian));
-        Some(jacobian)
     }
 }
