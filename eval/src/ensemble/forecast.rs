@@ -6,10 +6,11 @@ use super::quantile::quantiles;
 /// Times of a forecast.
 const POINTS: usize = 101;
 
-/// How much wider than that of the draws a band of a level is: `1 + TAILS·ln(1/(1 − level))` times. Draws know no law but
-/// those that were found, and constants only as far as a fit tells, so they lack tails. The number was read off random laws of
-/// the generator; docs/infer.md has how much of the truth bands hold of other ones.
-const TAILS: f64 = 0.2;
+/// How much wider than that of the draws a band of a level is: `1 + tails·ln(1/(1 − level))` times, with these tails for one
+/// state and for several. Draws know no law but those that were found, and constants only as far as a fit tells, so they lack
+/// tails. The numbers were read off random laws of the generator; docs/infer.md has how much of the truth bands hold of other
+/// ones.
+const TAILS: [f64; 2] = [0.2, 0.3];
 
 /// Why there is no forecast.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -150,7 +151,9 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
         *time = horizon;
     }
     let tail = (1.0 - level) / 2.0;
-    let wider = 1.0 - TAILS * (1.0 - level).ln();
+    let [one, several] = TAILS;
+    let tails = if d == 1 { one } else { several };
+    let wider = 1.0 - tails * (1.0 - level).ln();
     for row in cells.chunks_mut(d) {
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
         for (cell, unit) in row.iter_mut().zip(&scaling.states) {
