@@ -8,7 +8,6 @@ use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Binary, Expr, Unary};
 
 use super::Unknown;
-use crate::covariance::Inverse;
 use crate::parametrised::Parametrised;
 use crate::problem::Problem;
 use crate::setting::Setting;
@@ -18,6 +17,9 @@ const POINTS: usize = 60;
 
 /// Relative size below which what is left of a derivative, beside the others, is nothing.
 const NOTHING: f64 = 1e-7;
+
+/// Singular values of such derivatives, each of length 1, below which there are none: their own rounding.
+const NOTHING_AT_ALL: f64 = 1e-10;
 
 /// `rhs` with a new constant, which starts there, for every number that may be one: not 0, 1, −1, π, nor the
 /// logarithms that functions are expanded with, and no whole or half exponent.
@@ -107,14 +109,34 @@ pub(super) fn open(
     values: &[f64],
 ) -> (Vec<usize>, usize) {
     let columns = derivatives(problem, rhs, model.free(), values);
-    let columns: Vec<DVector<f64>> = columns.into_iter().map(DVector::from_vec).collect();
     if columns.is_empty() {
         return (Vec::new(), 0);
     }
-    let inverse = Inverse::new(DMatrix::from_columns(&columns), &[]);
-    let each = model.free().iter().zip(inverse.unknown);
-    let open = each.filter_map(|(k, unknown)| unknown.then_some(*k));
-    (open.collect(), inverse.rank)
+    let all = DMatrix::from_columns(&columns.into_iter().map(unit).collect::<Vec<_>>());
+    // Whether the others can stand for a constant, however little of it that takes.
+    let is_open = |place: &usize| {
+        let mut left = all.column(*place).into_owned();
+        if all.ncols() > 1 {
+            let found = all.clone().remove_column(*place).svd(true, false);
+            let directions = found.u.iter().flat_map(|u| u.column_iter());
+            let seen = directions.zip(found.singular_values.iter());
+            for (direction, _) in seen.filter(|(_, value)| **value > NOTHING_AT_ALL) {
+                left -= direction * direction.dot(&left);
+            }
+        }
+        left.norm() < NOTHING
+    };
+    let open: Vec<usize> = (0..all.ncols()).filter(is_open).collect();
+    let rank = all.svd(false, false).rank(NOTHING_AT_ALL);
+    let each = open.iter().filter_map(|place| model.free().get(*place));
+    (each.copied().collect(), rank)
+}
+
+/// A column of length 1; of zeros, if it is one.
+fn unit(column: Vec<f64>) -> DVector<f64> {
+    let column = DVector::from_vec(column);
+    let norm = column.norm();
+    if norm > 0.0 { column / norm } else { column }
 }
 
 /// A column of derivatives of the right-hand sides by each of `constants` at `values`, along the data. Places where one of

@@ -221,6 +221,17 @@ fn constants_that_others_can_stand_for_have_no_error() {
     };
     assert!(open("b") && open("N") && open("g"), "{found:?}");
     assert!(!open("q"), "{found:?}");
+    // Also where most of the direction is that of others.
+    let problem = observed(
+        "0.45*y*(1 - y/1e5)/(1 + 8e-5*y) - 0.1*y",
+        &names,
+        &[40.0],
+        60.0,
+        0.0,
+    );
+    let found = fitted(&guess, &problem);
+    let open = found.iter().filter(|(.., error)| error.is_none()).count();
+    assert_eq!(open, 3, "{found:?}");
 }
 
 #[test]
