@@ -179,19 +179,16 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
 
 /// The side of 0 that all draws of a cell are on: as bounds, infinite where there are draws on both.
 fn domain(draws: &[(f64, f64)]) -> (f64, f64) {
-    let bound = |crossed: bool, infinite: f64| if crossed { infinite } else { 0.0 };
-    let (mut negative, mut positive) = (false, false);
+    let mut ends = (0.0, 0.0);
     for (u, _) in draws {
-        negative |= *u < 0.0;
-        positive |= *u > 0.0;
+        if *u < 0.0 {
+            ends.0 = f64::NEG_INFINITY;
+        }
+        if *u > 0.0 {
+            ends.1 = f64::INFINITY;
+        }
     }
-    match negative && positive {
-        true => (f64::NEG_INFINITY, f64::INFINITY),
-        false => (
-            bound(negative, f64::NEG_INFINITY),
-            bound(positive, f64::INFINITY),
-        ),
-    }
+    ends
 }
 
 #[cfg(test)]

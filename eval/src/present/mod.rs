@@ -155,11 +155,6 @@ impl Presented {
         &self.marks
     }
 
-    /// Covariance of the constants.
-    pub fn covariance(&self) -> Option<&DMatrix<f64>> {
-        self.covariance.as_ref()
-    }
-
     /// The right-hand sides with all digits of the constants in place.
     pub fn exact(&self) -> Vec<Expr> {
         let values: Vec<f64> = self.constants.iter().map(|c| c.value).collect();
