@@ -1,8 +1,6 @@
 //! One choice of each of several lists, the best in total first: how systems are put together from equations that were
 //! judged apart.
 
-use crate::problem::FLOOR;
-
 /// How closely the residuals of an integral form are believed, when equations are compared by them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trust {
@@ -27,33 +25,36 @@ impl Trust {
 }
 
 /// The integral form has an error of its own, the smoother's, of unknown size, that is alike at neighbouring times; where it
-/// is taken for signal, true laws lose to longer ones. So candidates come from each of these, in turns.
-pub(crate) const TRUSTS: [Trust; 6] = [
-    Trust::to(FLOOR),
-    Trust::to(1e-4),
-    Trust::to(5e-4),
-    Trust::to(2.5e-3),
-    Trust::to(1e-2),
-    Trust {
-        tolerance: FLOOR,
-        witnesses: 60.0,
-    },
-];
+/// is taken for signal, true laws lose to longer ones. So candidates come from each of these, in turns. `accuracy` is what
+/// the curves may be wrong by.
+pub(crate) fn trusts(accuracy: f64) -> [Trust; 6] {
+    [
+        Trust::to(accuracy),
+        Trust::to(5.0 * accuracy),
+        Trust::to(25.0 * accuracy),
+        Trust::to(125.0 * accuracy),
+        Trust::to(500.0 * accuracy),
+        Trust {
+            tolerance: accuracy,
+            witnesses: 60.0,
+        },
+    ]
+}
 
 /// Indices into the lists, one a list, in the order of the sum of their scores, the lowest first; at most `most`.
 pub(crate) fn combine(scores: &[Vec<f64>], most: usize) -> Vec<Vec<usize>> {
     let mut partial: Vec<(f64, Vec<usize>)> = vec![(0.0, Vec::new())];
     for list in scores {
-        let mut next: Vec<(f64, Vec<usize>)> = partial
-            .iter()
-            .flat_map(|(sum, choice)| {
-                list.iter().enumerate().map(move |(i, score)| {
-                    let mut longer = choice.clone();
-                    longer.push(i);
-                    (sum + score, longer)
-                })
-            })
-            .collect();
+        let mut sorted: Vec<(f64, usize)> = list.iter().copied().zip(0..).collect();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut next: Vec<(f64, Vec<usize>)> = Vec::new();
+        for (before, (sum, choice)) in partial.iter().enumerate() {
+            // Before the n-th of one and the m-th of the other are at least n·m − 1 that are no worse.
+            for (score, i) in sorted.iter().take(most / (before + 1)) {
+                let longer = choice.iter().copied().chain([*i]);
+                next.push((sum + score, longer.collect()));
+            }
+        }
         next.sort_by(|a, b| a.0.total_cmp(&b.0));
         next.truncate(most);
         partial = next;

@@ -330,3 +330,43 @@ fn a_term_that_nobody_proposes_joins_the_law() {
     let shorter = find(vec![Part::Neighbours]).candidates;
     assert!(shorter.iter().all(|law| law.skeleton != skeleton(&rhs)));
 }
+
+/// One state in the measure of another, roots, drag, inhibition, and a term that only another equation's fit tells.
+#[test]
+fn systems_with_usual_terms_are_found_in_clean_data() {
+    let laws: [(&[&str], &[f64], f64); 5] = [
+        (
+            &["0.6*x1*(1 - x1/2) - 1.1*x1*x2", "0.25*x2*(1 - x2/(0.4*x1))"],
+            &[1.5, 0.1],
+            40.0,
+        ),
+        (
+            &["0.61 - 0.95*sqrt(x1)", "0.95*sqrt(x1) - 0.72*sqrt(x2)"],
+            &[1.6, 0.1],
+            6.0,
+        ),
+        (
+            &[
+                "-0.06*x1*sqrt(x1^2 + x2^2)",
+                "-9.8 - 0.06*x2*sqrt(x1^2 + x2^2)",
+            ],
+            &[8.0, 11.0],
+            3.0,
+        ),
+        (
+            &["5/(1 + x2^3) - x1", "4/(1 + x1^3) - x2"],
+            &[1.5, 1.4],
+            8.0,
+        ),
+        (
+            &["6.1 - x1 - x1*x2/(1 + 0.5*x1^2)", "3.7 - x1*x2/(1 + 0.5*x1^2)"],
+            &[1.0, 4.0],
+            12.0,
+        ),
+    ];
+    for (rhs, y0, end) in laws {
+        let found = find(solve(rhs, y0, end, 150));
+        let best = &found.candidates[0];
+        assert_eq!(best.skeleton, skeleton(rhs), "{rhs:?}");
+    }
+}

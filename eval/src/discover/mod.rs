@@ -8,6 +8,7 @@
 
 mod belief;
 mod candidate;
+mod equation;
 mod misfit;
 mod neighbours;
 mod origins;
@@ -16,8 +17,10 @@ mod representative;
 mod reweigh;
 mod search;
 mod separation;
+mod sharpen;
 mod straight;
 mod variants;
+mod words;
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +35,7 @@ use crate::without::Part;
 use belief::Belief;
 use candidate::restored;
 pub use candidate::{Candidate, Constant};
-use origins::{Gathered, gather};
+use origins::{ask, ask_again, gather};
 use search::{SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
@@ -40,6 +43,9 @@ pub(crate) const EXPLAINED: f64 = 0.5;
 
 /// Share of the time, proposing included, until which equations of systems are judged apart.
 const JUDGING: f64 = 0.3;
+
+/// Seeds of systems that are fitted before curves are drawn along the best law.
+const FIRST: usize = 48;
 
 /// Rounds of variants; each is made of the best laws after the one before.
 const ROUNDS: usize = 3;
@@ -118,21 +124,40 @@ pub fn discover(
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
     let judged = begin + Duration::from_secs_f64(JUDGING * limit);
-    let mut gathered = gather(problem, proposers, options, judged, &mut warnings)?;
+    let mut lists = ask(problem, proposers, &mut warnings)?;
+    let mut gathered = gather(problem, lists.clone(), options, judged);
     let cut = separation::in_pieces(problem, &gathered.seeds);
     let problem = cut.as_ref().unwrap_or(problem);
     if cut.is_some() {
-        // The smoothed curves, too, tell more of short pieces than of a long run. Who failed has been warned of.
-        let judged = judged + (judged - begin);
-        if let Ok(again) = gather(problem, proposers, options, judged, &mut Vec::new()) {
-            let late = gathered.late || again.late;
-            gathered = Gathered { late, ..again };
-        }
+        // The smoothed curves, too, tell more of short pieces than of a long run.
+        ask_again(problem, proposers, &mut lists);
+        let late = gathered.late;
+        gathered = gather(problem, lists.clone(), options, judged + (judged - begin));
+        gathered.late |= late;
     }
     let mut origins = gathered.origins;
     let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
-    search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+    if options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem) {
+        let rest = gathered.seeds.split_off(gathered.seeds.len().min(FIRST));
+        search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+        let mut before = f64::INFINITY;
+        while let Some((sharper, left)) = search.sharpened(problem, before) {
+            before = left;
+            ask_again(&sharper, proposers, &mut lists);
+            let mut again = gather(&sharper, lists.clone(), options, end);
+            again.seeds.retain(|seed| !search.attempted.contains(&seed.skeleton));
+            again.seeds.truncate(FIRST);
+            for (skeleton, sources) in again.origins {
+                origins.entry(skeleton).or_insert(sources);
+            }
+            search.refine_until_enough(&sharper, &again.seeds, &mut origins);
+        }
+        gathered.seeds = rest;
+    }
+    if !search.is_exact(problem) {
+        search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+    }
     if !search.follows(problem) {
         search.refine_until_enough(problem, &gathered.others, &mut origins);
     }

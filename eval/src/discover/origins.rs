@@ -10,6 +10,7 @@ use super::recombine::Equations;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::proposer::{Proposer, ProposerKind, Seed};
+use crate::sparse::Sparse;
 
 /// Everybody who proposed a skeleton, the first first.
 pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
@@ -27,16 +28,18 @@ pub(super) struct Gathered {
     pub late: bool,
 }
 
-/// Asks every proposer; one entry a skeleton, in order of rank, the proposers taking turns. Where
-/// variants are wanted, systems that can be put together from the proposed equations are one more list, and those that
-/// hardly hold are apart. Their equations are looked at until `deadline`.
-pub(super) fn gather(
+/// What each proposer proposed, best first.
+pub(super) type Proposals = Vec<(ProposerKind, Vec<Seed>)>;
+
+/// Asks every proposer.
+///
+/// # Errors
+/// The error of a proposer, if all fail; a warning of those that do if others don't.
+pub(super) fn ask(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
-    options: &Options,
-    deadline: Instant,
     warnings: &mut Vec<String>,
-) -> Result<Gathered, Error> {
+) -> Result<Proposals, Error> {
     let mut lists = Vec::new();
     let mut failure = None;
     for proposer in proposers {
@@ -48,13 +51,41 @@ pub(super) fn gather(
             }
         }
     }
-    if let (true, Some(error)) = (lists.is_empty(), failure) {
-        return Err(error);
+    match failure {
+        Some(error) if lists.is_empty() => Err(error),
+        _ => Ok(lists),
     }
-    let equations = (options.local && problem.dimension() > 1).then(|| {
-        let all = lists.iter().flat_map(|(_, seeds)| seeds);
-        Equations::new(problem, all, deadline)
-    });
+}
+
+/// Asks those again who read the smoothed curves, after these have changed. The network reads the observations, and takes long.
+pub(super) fn ask_again(
+    problem: &Problem,
+    proposers: &[Box<dyn Proposer>],
+    lists: &mut Proposals,
+) {
+    let readers = lists
+        .iter_mut()
+        .filter(|(kind, _)| *kind == ProposerKind::Sparse);
+    for (kind, seeds) in readers {
+        let proposer = proposers.iter().find(|proposer| proposer.kind() == *kind);
+        // Who failed has been warned of.
+        if let Some(Ok(again)) = proposer.map(|proposer| proposer.propose(problem)) {
+            *seeds = again;
+        }
+    }
+}
+
+/// Puts proposals together: one entry a skeleton, in order of rank, the proposers taking turns. Where
+/// variants are wanted, systems that can be put together from the proposed equations are one more list, and those that
+/// hardly hold are apart. Their equations are looked at until `deadline`.
+pub(super) fn gather(
+    problem: &Problem,
+    mut lists: Proposals,
+    options: &Options,
+    deadline: Instant,
+) -> Gathered {
+    let equations = (options.local && problem.dimension() > 1)
+        .then(|| judged(problem, &lists, options, deadline));
     if let Some(equations) = &equations {
         let systems = equations.systems(|skeleton| options.filter.admits(skeleton));
         lists.insert(0, (ProposerKind::Local, systems));
@@ -92,10 +123,28 @@ pub(super) fn gather(
         equations.as_ref().is_none_or(may_hold)
     };
     let (seeds, others) = seeds.into_iter().partition(hold);
-    Ok(Gathered {
+    Gathered {
         seeds,
         others,
         origins,
         late: equations.is_some_and(|equations| equations.late),
-    })
+    }
+}
+
+/// The equations of all proposals, and those that can be made of their terms.
+fn judged(
+    problem: &Problem,
+    lists: &Proposals,
+    options: &Options,
+    deadline: Instant,
+) -> Equations {
+    let all = lists.iter().flat_map(|(_, seeds)| seeds);
+    let mut equations = Equations::new(problem, all, deadline);
+    let sparse = Sparse {
+        filter: options.filter.clone(),
+        ..Sparse::default()
+    };
+    let made = sparse.among(problem, &equations.words());
+    equations.join(problem, made.iter(), deadline);
+    equations
 }

@@ -8,6 +8,10 @@ use super::noise::{Noise, additive_share};
 use crate::loss::Loss;
 use crate::smooth::{Observed, roughness, smooth};
 
+/// Half the fewest nodes of a curve, and of one that is to be accurate to more digits than a spline of the data can be.
+const NODES: usize = 60;
+const FINE_NODES: usize = 450;
+
 /// The smoothed curve of one trajectory, on a grid that contains its times.
 #[derive(Clone, Debug)]
 pub struct Curve {
@@ -23,6 +27,27 @@ pub struct Curve {
 }
 
 impl Curve {
+    /// A curve without values, with so many nodes an interval.
+    fn blank(path: &Trajectory, dimension: usize, per_interval: usize) -> Curve {
+        let mut times = Vec::with_capacity(path.len() * per_interval);
+        for pair in path.times().windows(2) {
+            if let [a, b] = pair {
+                times.push(*a);
+                for i in 1..per_interval {
+                    times.push(a + (b - a) * i as f64 / per_interval as f64);
+                }
+            }
+        }
+        times.extend(path.times().last());
+        Curve {
+            dimension,
+            per_interval,
+            values: vec![f64::NAN; times.len() * dimension],
+            slopes: vec![f64::NAN; times.len() * dimension],
+            times,
+        }
+    }
+
     /// The states at a node; empty beyond the last one.
     pub fn at(&self, node: usize) -> &[f64] {
         self.values
@@ -77,29 +102,46 @@ impl Curve {
 
 /// Smooths every state of every trajectory; noise and roughness are shared between trajectories.
 pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec<Noise>) {
+    smoothed(paths, dimension, NODES)
+}
+
+/// Curves that go by solutions of a law: these, and what the observations have beside them, smoothed. `solve` gives the
+/// states and slopes of a trajectory at times.
+pub(super) fn along(
+    paths: &[Trajectory],
+    dimension: usize,
+    solve: impl Fn(usize, &[f64]) -> Option<(Vec<f64>, Vec<f64>)>,
+) -> Option<Vec<Curve>> {
+    let each = paths.iter().enumerate();
+    let beside = each.map(|(number, path)| {
+        let (states, _) = solve(number, path.times())?;
+        let left = path.states().iter().zip(states).map(|(y, u)| y - u);
+        Trajectory::new(dimension, path.times().to_vec(), left.collect()).ok()
+    });
+    let (mut curves, _) = smoothed(&beside.collect::<Option<Vec<_>>>()?, dimension, FINE_NODES);
+    for (number, curve) in curves.iter_mut().enumerate() {
+        let (states, slopes) = solve(number, &curve.times)?;
+        let add = |to: &mut Vec<f64>, from: Vec<f64>| {
+            to.iter_mut().zip(from).for_each(|(sum, part)| *sum += part);
+        };
+        add(&mut curve.values, states);
+        add(&mut curve.slopes, slopes);
+    }
+    Some(curves)
+}
+
+/// Intervals between the rows of a trajectory.
+fn intervals(path: &Trajectory) -> usize {
+    path.len().saturating_sub(1).max(1)
+}
+
+/// Smooths every state of every trajectory, with about twice `nodes` nodes a trajectory or more.
+fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>, Vec<Noise>) {
     let mut curves: Vec<Curve> = paths
         .iter()
         .map(|path| {
-            let intervals = path.len().saturating_sub(1).max(1);
             // Simpson's rule needs midpoints; sparse series get more nodes.
-            let per_interval = 2 * 60usize.div_ceil(intervals).clamp(1, 16);
-            let mut times = Vec::with_capacity(intervals * per_interval + 1);
-            for pair in path.times().windows(2) {
-                if let [a, b] = pair {
-                    times.push(*a);
-                    for i in 1..per_interval {
-                        times.push(a + (b - a) * i as f64 / per_interval as f64);
-                    }
-                }
-            }
-            times.extend(path.times().last());
-            Curve {
-                dimension,
-                per_interval,
-                values: vec![f64::NAN; times.len() * dimension],
-                slopes: vec![f64::NAN; times.len() * dimension],
-                times,
-            }
+            Curve::blank(path, dimension, 2 * nodes.div_ceil(intervals(path)).clamp(1, 16))
         })
         .collect();
     let mut noises = Vec::new();

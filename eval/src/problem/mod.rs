@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 
 pub use curve::Curve;
-use curve::curves;
+use curve::{along, curves};
 pub use leftover::Leftover;
 pub use noise::Noise;
 pub(crate) use noise::noise;
@@ -49,6 +49,8 @@ pub struct Problem {
     screened: Vec<Trajectory>,
     loss: Loss,
     curves: Vec<Curve>,
+    /// What the curves may be wrong by, as far as equations are compared by them; in normalised units.
+    accuracy: f64,
     noise: Vec<Noise>,
     /// Whether the noise was given, not estimated.
     known: bool,
@@ -154,6 +156,7 @@ impl Problem {
             screened,
             loss,
             curves,
+            accuracy: FLOOR,
             noise,
             known: false,
             weights: Vec::new(),
@@ -244,6 +247,26 @@ impl Problem {
     /// What residuals cost.
     pub fn loss(&self) -> Loss {
         self.loss
+    }
+
+    /// What the curves may be wrong by, as far as equations are compared by them; in normalised units.
+    pub fn accuracy(&self) -> f64 {
+        self.accuracy
+    }
+
+    /// The same problem with curves that go by the solutions of a law which nearly follows the data: only what the data
+    /// have beside these is smoothed, and a smoother's error is a share of what it smooths. `solve` gives the states and
+    /// slopes of a trajectory at times, each row-major; `accuracy` is what the new curves may be wrong by.
+    pub fn along(
+        &self,
+        accuracy: f64,
+        solve: impl Fn(usize, &[f64]) -> Option<(Vec<f64>, Vec<f64>)>,
+    ) -> Option<Problem> {
+        Some(Problem {
+            curves: along(&self.screened, self.dimension, solve)?,
+            accuracy,
+            ..self.clone()
+        })
     }
 
     /// The smoothed curves, normalised units, one a trajectory.

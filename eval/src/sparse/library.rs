@@ -14,9 +14,15 @@ pub enum Kind {
     Higher,
     /// Saturation and inhibition, and what another state does in their measure.
     Rational,
-    /// Sines and cosines.
+    /// Inhibition alone, `1/(k + uⁿ)`.
+    Inhibition,
+    /// One state in the measure of another: `v/u`, `v²/u`, `u·v/(u + v)`.
+    Ratio,
+    /// Sines and cosines, and products of them.
     Periodic,
-    /// Exponentials, logarithms, roots and steps.
+    /// Roots, sizes of a state or of two at right angles.
+    Root,
+    /// Exponentials, logarithms and steps.
     Transcendental,
 }
 
@@ -89,8 +95,8 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
     if lowest > 0.0 {
         terms.push((Kind::Transcendental, call(Unary::Log, u())));
         terms.push((Kind::Transcendental, u() * call(Unary::Log, u())));
-        terms.push((Kind::Transcendental, call(Unary::Sqrt, u())));
-        terms.push((Kind::Rational, number(1.0) / u()));
+        terms.push((Kind::Root, call(Unary::Sqrt, u())));
+        terms.push((Kind::Ratio, number(1.0) / u()));
     }
     for rate in [-3.0, -1.0, 1.0, 3.0] {
         terms.push((Kind::Transcendental, call(Unary::Exp, number(rate) * u())));
@@ -102,6 +108,16 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
         terms.push((Kind::Rational, square() / (number(k * k) + square())));
         if d > 1 {
             terms.push((Kind::Rational, u() / (number(k * k) + square())));
+            // Inhibition, more or less cooperative.
+            let powers = if lowest >= 0.0 { 1..=4 } else { 2..=2 };
+            for n in powers {
+                let power = match n {
+                    1 => u(),
+                    n => u().pow(number(f64::from(n))),
+                };
+                let term = number(1.0) / (number(k.powi(n)) + power);
+                terms.push((Kind::Inhibition, term));
+            }
         }
     }
     let mut angles = if d == 1 {
@@ -124,14 +140,14 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
         }
     }
     if lowest < 0.0 {
-        terms.push((Kind::Transcendental, u() * call(Unary::Abs, u())));
+        terms.push((Kind::Root, u() * call(Unary::Abs, u())));
     }
     terms
 }
 
 /// What state `j` does in the measure of a function of state `i`: eats, drives, pulls.
 fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
-    let lowest = lowest(problem, i);
+    let (lowest, other) = (lowest(problem, i), lowest(problem, j));
     let (u, v) = (|| Expr::State(i), || Expr::State(j));
     let square = || u().pow(number(2.0));
     let mut terms = Vec::new();
@@ -147,19 +163,61 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
     }
     if let Some(angle) = unit(problem, i) {
         for function in [Unary::Sin, Unary::Cos] {
-            terms.push((
-                Kind::Periodic,
-                v() * Expr::unary(function, number(angle) * u()),
-            ));
+            let wave = || Expr::unary(function, number(angle) * u());
+            terms.push((Kind::Periodic, v() * wave()));
+            if other > 0.0 {
+                terms.push((Kind::Periodic, wave() / v()));
+            }
         }
         if i < j
             && let Some(other) = unit(problem, j)
         {
             let apart = number(angle) * u() - number(other) * v();
             terms.push((Kind::Periodic, Expr::unary(Unary::Sin, apart)));
+            for function in [Unary::Sin, Unary::Cos] {
+                for second in [Unary::Sin, Unary::Cos] {
+                    let wave = Expr::unary(function, number(angle) * u());
+                    let across = Expr::unary(second, number(other) * v());
+                    terms.push((Kind::Periodic, wave * across));
+                }
+            }
         }
     }
+    terms.extend(ratios(problem, i, j));
+    terms.extend(roots(problem, i, j));
     terms
+}
+
+/// State `j` in the measure of state `i`, which is positive: what one has of another, or finds of it.
+fn ratios(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
+    if lowest(problem, i) <= 0.0 {
+        return Vec::new();
+    }
+    let (u, v) = (|| Expr::State(i), || Expr::State(j));
+    let mut terms = vec![v() / u(), v().pow(number(2.0)) / u(), v() / u().pow(number(2.0))];
+    if i < j && lowest(problem, j) > 0.0 {
+        terms.push(u() * v() / (u() + v()));
+    }
+    terms.into_iter().map(|term| (Kind::Ratio, term)).collect()
+}
+
+/// Roots of two states: outflow under pressure, drag in two dimensions, attraction to the origin.
+fn roots(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
+    let (u, v) = (|| Expr::State(i), || Expr::State(j));
+    let root = |of: Expr| Expr::unary(Unary::Sqrt, of);
+    let mut terms = Vec::new();
+    if lowest(problem, i) > 0.0 {
+        terms.push(v() * root(u()));
+    }
+    let units = &problem.scaling().states;
+    if let (Some(a), Some(b)) = (units.get(i), units.get(j)) {
+        // A length in the units of the data.
+        let square = || u().pow(number(2.0)) + (number(b / a) * v()).pow(number(2.0));
+        terms.push(u() * root(square()));
+        terms.push(u() / root(square()));
+        terms.push(u() / square().pow(number(1.5)));
+    }
+    terms.into_iter().map(|term| (Kind::Root, term)).collect()
 }
 
 /// All monomials of total degree 0 to `degree` in `d` states.

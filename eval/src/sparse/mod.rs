@@ -13,8 +13,9 @@ mod regression;
 use std::collections::HashSet;
 
 use nsode_parser::Expr;
+use rayon::prelude::*;
 
-use crate::combine::{TRUSTS, combine};
+use crate::combine::{Trust, combine, trusts};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::problem::Problem;
@@ -26,6 +27,9 @@ use regression::{MOST_TERMS, Regression, Support};
 
 /// Candidates proposed of one state, at most; of several, whose terms are of more kinds, twice as many.
 const MOST: usize = 60;
+
+/// Equations of each state that are made of given terms, at most.
+const AMONG: usize = 36;
 
 /// The sparse-regression proposer.
 #[derive(Clone, Debug)]
@@ -60,21 +64,22 @@ impl Proposer for Sparse {
         let mut terms = library(problem);
         terms.retain(|(_, term)| self.filter.admits_term(term));
         let (kinds, library): (Vec<Kind>, Vec<Expr>) = terms.into_iter().unzip();
-        let regressions: Vec<Regression> = (0..problem.dimension())
-            .map(|state| Regression::new(problem, &library, state))
-            .collect();
-        let supports: Vec<Vec<Vec<Support>>> = parts(problem.dimension(), &kinds)
+        let regressions = regressions(problem, &library);
+        let parts = parts(problem.dimension(), &kinds);
+        let jobs: Vec<(&Vec<usize>, &Regression)> = parts
             .iter()
-            .map(|part| {
-                let each = regressions.iter();
-                each.map(|equation| self.supports(equation, part)).collect()
-            })
+            .flat_map(|part| regressions.iter().map(move |equation| (part, equation)))
             .collect();
+        let each = jobs.into_par_iter();
+        let found: Vec<Vec<Support>> = each
+            .map(|(part, equation)| self.supports(equation, part))
+            .collect();
+        let supports: Vec<&[Vec<Support>]> = found.chunks(problem.dimension()).collect();
         let usual = || MOST * problem.dimension().min(2);
         let most = self.candidates.unwrap_or_else(usual);
         let mut ranked = Vec::new();
-        for trust in TRUSTS {
-            for part in &supports {
+        for trust in trusts(problem.accuracy()) {
+            for &part in &supports {
                 let score = |list: &Vec<Support>| list.iter().map(|s| s.score(trust)).collect();
                 let scores: Vec<Vec<f64>> = part.iter().map(score).collect();
                 ranked.push((part, combine(&scores, 3 * most)));
@@ -113,49 +118,94 @@ impl Proposer for Sparse {
 }
 
 impl Sparse {
+    /// Equations of quadratic terms and `words`, which are in normalised units: the best ones of each state, one a state
+    /// put together to systems of the first, of the second, and so on.
+    pub(crate) fn among(&self, problem: &Problem, words: &[Expr]) -> Vec<Seed> {
+        let d = problem.dimension();
+        let simple = monomials(d, 2).into_iter().map(|(_, term)| term);
+        let simple = simple.filter(|term| self.filter.admits_term(term));
+        let library: Vec<Expr> = simple.chain(words.iter().cloned()).collect();
+        let part: Vec<usize> = (0..library.len()).collect();
+        let each = regressions(problem, &library).into_par_iter();
+        let lists: Vec<Vec<Support>> = each
+            .map(|regression| turns(self.supports(&regression, &part), regression.trusts))
+            .collect();
+        let row = |rank: usize| {
+            let each = lists.iter();
+            let rhs = each.map(|list| Some(expression(&library, list.get(rank).or(list.last())?)));
+            Seed::of(rhs.collect::<Option<Vec<Expr>>>()?)
+        };
+        (0..AMONG).filter_map(row).collect()
+    }
+
     /// The best supports of one equation among the terms of `part`, several of each size.
     fn supports(&self, regression: &Regression, part: &[usize]) -> Vec<Support> {
-        let [closely, ..] = TRUSTS;
-        let by_score = |list: &mut Vec<Support>| {
-            list.sort_by(|a, b| a.score(closely).total_cmp(&b.score(closely)));
-        };
-        let mut all: Vec<Support> = Vec::new();
-        let mut level: Vec<Support> = part
-            .iter()
-            .filter_map(|i| regression.solve(&[*i]))
-            .collect();
+        let [closely, ..] = regression.trusts;
         let most = self.terms.clamp(1, MOST_TERMS);
+        let mut all: Vec<Support> = Vec::new();
+        let mut level: Vec<Vec<usize>> = vec![Vec::new()];
         for size in 1..=most {
-            by_score(&mut level);
-            all.extend(level.iter().take(self.beam).cloned());
-            if size == most {
-                break;
-            }
             // All pairs, and in one dimension nearly all triples, are seen.
             let width = match size {
                 1 => part.len(),
                 2 => 8 * self.beam,
                 _ => self.beam,
             };
-            let mut next: Vec<Support> = Vec::new();
+            let mut grown: Vec<(f64, usize, usize)> = Vec::new();
+            for (parent, terms) in level.iter().enumerate() {
+                let more = regression.grown(terms, part, closely).into_iter();
+                grown.extend(more.map(|(score, term)| (score, parent, term)));
+            }
+            // Each support has at most as many parents as terms.
+            let enough = size * width;
+            if grown.len() > enough {
+                grown.select_nth_unstable_by(enough, |a, b| a.0.total_cmp(&b.0));
+                grown.truncate(enough);
+            }
+            grown.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let mut next: Vec<Vec<usize>> = Vec::new();
             let mut seen = HashSet::new();
-            for support in level.iter().take(width) {
-                for i in part {
-                    if support.terms.contains(i) {
-                        continue;
-                    }
-                    let mut terms = support.terms.clone();
-                    terms.push(*i);
-                    terms.sort_unstable();
-                    if seen.insert(terms.clone()) {
-                        next.extend(regression.solve(&terms));
-                    }
+            for (_, parent, term) in grown {
+                let mut terms = level.get(parent).cloned().unwrap_or_default();
+                terms.push(term);
+                terms.sort_unstable();
+                if next.len() < width && seen.insert(terms.clone()) {
+                    next.push(terms);
                 }
             }
+            let best = next.iter().take(self.beam);
+            all.extend(best.filter_map(|terms| regression.solve(terms)));
             level = next;
         }
         all
     }
+}
+
+/// The best of these supports by each way to trust residuals, in turns.
+fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
+    let sorted = trusts.map(|trust| {
+        let mut order: Vec<&Support> = all.iter().collect();
+        order.sort_by(|a, b| a.score(trust).total_cmp(&b.score(trust)));
+        order
+    });
+    let mut seen = HashSet::new();
+    let ranks = (0..all.len()).flat_map(|rank| sorted.iter().filter_map(move |list| list.get(rank)));
+    let mut best: Vec<Support> = Vec::new();
+    for support in ranks {
+        if best.len() == AMONG {
+            break;
+        }
+        if seen.insert(&support.terms) {
+            best.push((*support).clone());
+        }
+    }
+    best
+}
+
+/// One equation's regression a state.
+fn regressions(problem: &Problem, library: &[Expr]) -> Vec<Regression> {
+    let states = 0..problem.dimension();
+    states.map(|state| Regression::new(problem, library, state)).collect()
 }
 
 /// The parts of the library that are searched, as indices: all of it; of systems also polynomials alone, and each other
@@ -173,7 +223,10 @@ fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<usize>> {
         let others = [
             Kind::Higher,
             Kind::Rational,
+            Kind::Inhibition,
+            Kind::Ratio,
             Kind::Periodic,
+            Kind::Root,
             Kind::Transcendental,
         ];
         parts.extend(others.map(|kind| of(&[Kind::Quadratic, kind])));

@@ -4,14 +4,17 @@
 use nsode_parser::Expr;
 use nsode_parser::tape::Tape;
 
-use crate::combine::Trust;
+use crate::combine::{Trust, trusts};
 use crate::integral::{centre, cumulative};
 use crate::prior::description_prior;
-use crate::problem::{FLOOR, Problem};
+use crate::problem::Problem;
 use crate::proposer::Seed;
 
 /// Most terms of a support.
 pub(super) const MOST_TERMS: usize = 8;
+
+/// A term of which less than this share of its square is its own depends on the others.
+const DEPENDENT: f64 = 1e-9;
 
 /// A chosen set of library terms for one equation.
 #[derive(Clone, Debug)]
@@ -51,6 +54,8 @@ pub(super) struct Regression {
     floor: f64,
     /// What each term costs.
     prices: Vec<f64>,
+    /// How closely residuals are believed.
+    pub trusts: [Trust; 6],
 }
 
 impl Regression {
@@ -122,48 +127,24 @@ impl Regression {
             scale,
             total,
             cells,
-            floor: FLOOR * FLOOR * inverse,
+            floor: problem.accuracy().powi(2) * inverse,
             prices,
+            trusts: trusts(problem.accuracy()),
         }
     }
 
     /// Least squares on `terms`, at most [`MOST_TERMS`], by Cholesky without pivoting; `None` where they are
     /// dependent.
     pub fn solve(&self, terms: &[usize]) -> Option<Support> {
-        let n = terms.len().min(MOST_TERMS);
-        let mut l = [[0.0f64; MOST_TERMS]; MOST_TERMS];
-        let mut z = [0.0f64; MOST_TERMS];
-        let mut explained = 0.0;
-        for (i, &ti) in terms.iter().enumerate().take(MOST_TERMS) {
-            let grow = self.gram.get(ti)?;
-            for (j, &tj) in terms.iter().enumerate().take(i + 1) {
-                let mut sum = *grow.get(tj)?;
-                for (a, b) in l[i].iter().zip(&l[j]).take(j) {
-                    sum -= a * b;
-                }
-                if i == j {
-                    if sum < 1e-9 {
-                        return None;
-                    }
-                    l[i][i] = sum.sqrt();
-                } else {
-                    l[i][j] = sum / l[j][j];
-                }
-            }
-            let mut sum = *self.right.get(ti)?;
-            for (a, b) in l[i].iter().zip(&z).take(i) {
-                sum -= a * b;
-            }
-            z[i] = sum / l[i][i];
-            explained += z[i] * z[i];
-        }
+        let factored = self.factor(terms)?;
+        let n = factored.terms;
         let mut x = [0.0f64; MOST_TERMS];
         for i in (0..n).rev() {
-            let mut sum = z[i];
+            let mut sum = factored.z[i];
             for k in i + 1..n {
-                sum -= l[k][i] * x[k];
+                sum -= factored.l[k][i] * x[k];
             }
-            x[i] = sum / l[i][i];
+            x[i] = sum / factored.l[i][i];
         }
         let coefficients = terms
             .iter()
@@ -171,12 +152,100 @@ impl Regression {
             .map(|(t, x)| self.scale.get(*t).map(|s| s * x))
             .collect::<Option<Vec<f64>>>()?;
         Some(Support {
-            misfit: (self.total - explained).max(self.floor) / self.cells,
-            price: terms.iter().filter_map(|t| self.prices.get(*t)).sum(),
+            misfit: self.misfit(factored.explained),
+            price: self.price(terms),
             cells: self.cells,
             terms: terms.to_vec(),
             coefficients,
         })
+    }
+
+    /// The score of `terms` and one more, for each one of `part` that does not depend on them, with its number.
+    pub fn grown(&self, terms: &[usize], part: &[usize], trust: Trust) -> Vec<(f64, usize)> {
+        let Some(factored) = self.factor(terms) else {
+            return Vec::new();
+        };
+        let price = self.price(terms);
+        let others = part.iter().filter(|term| !terms.contains(term));
+        let score = |term: &usize| {
+            let (_, gain) = self.row(&factored, terms, *term)?.pivot()?;
+            let misfit = self.misfit(factored.explained + gain);
+            let more = self.prices.get(*term)?;
+            Some((trust.weight(misfit, self.cells) + price + more, *term))
+        };
+        others.filter_map(score).collect()
+    }
+
+    /// Mean squared residual, where so much of the square is explained.
+    fn misfit(&self, explained: f64) -> f64 {
+        (self.total - explained).max(self.floor) / self.cells
+    }
+
+    /// What terms cost together.
+    fn price(&self, terms: &[usize]) -> f64 {
+        terms.iter().filter_map(|t| self.prices.get(*t)).sum()
+    }
+
+    /// The Cholesky factor of these terms; `None` where they are dependent.
+    fn factor(&self, terms: &[usize]) -> Option<Factored> {
+        let mut factored = Factored::default();
+        for (i, &term) in terms.iter().enumerate().take(MOST_TERMS) {
+            let row = self.row(&factored, terms, term)?;
+            let (pivot, gain) = row.pivot()?;
+            factored.l[i] = row.l;
+            factored.l[i][i] = pivot;
+            factored.z[i] = row.right / pivot;
+            factored.explained += gain;
+            factored.terms += 1;
+        }
+        Some(factored)
+    }
+
+    /// The row that `term` adds to the factor of the first terms of `terms`.
+    fn row(&self, factored: &Factored, terms: &[usize], term: usize) -> Option<Row> {
+        let products = self.gram.get(term)?;
+        let mut row = Row {
+            l: [0.0; MOST_TERMS],
+            left: *products.get(term)?,
+            right: *self.right.get(term)?,
+        };
+        for (j, &other) in terms.iter().enumerate().take(factored.terms) {
+            let mut sum = *products.get(other)?;
+            for (a, b) in row.l.iter().zip(&factored.l[j]).take(j) {
+                sum -= a * b;
+            }
+            let value = sum / factored.l[j][j];
+            row.l[j] = value;
+            row.left -= value * value;
+            row.right -= value * factored.z[j];
+        }
+        Some(row)
+    }
+}
+
+/// The Cholesky factor of a few terms, and what they explain.
+#[derive(Default)]
+struct Factored {
+    l: [[f64; MOST_TERMS]; MOST_TERMS],
+    /// The factor's solution of the right side.
+    z: [f64; MOST_TERMS],
+    terms: usize,
+    explained: f64,
+}
+
+/// A row of the factor before its pivot.
+struct Row {
+    l: [f64; MOST_TERMS],
+    /// Square of what the term has that others have not.
+    left: f64,
+    /// Its product with what others left over.
+    right: f64,
+}
+
+impl Row {
+    /// The pivot, and how much of the square the term explains; `None` where the term depends on the others.
+    fn pivot(&self) -> Option<(f64, f64)> {
+        (self.left >= DEPENDENT).then(|| (self.left.sqrt(), self.right * self.right / self.left))
     }
 }
 
