@@ -29,6 +29,7 @@ pub mod notes;
 pub mod outliers;
 pub mod parametrised;
 pub mod plot;
+mod poles;
 pub mod present;
 pub mod prior;
 pub mod problem;

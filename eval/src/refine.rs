@@ -14,6 +14,7 @@ use crate::exact::{Exact, exact};
 use crate::explained::r2;
 use crate::integral::Integral;
 use crate::law::Law;
+use crate::poles;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
 use crate::proposer::Seed;
 use crate::rank::{bic, scales, sharpness};
@@ -74,6 +75,8 @@ pub struct Refined {
     pub bic: f64,
     /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::rank::sharpness`]).
     pub sharpness: f64,
+    /// Nats that its poles among the states cost.
+    pub poles: f64,
     /// What is exact of the constants, and was not fitted ([`crate::exact`]).
     pub exact: Exact,
     /// Numbers that were fitted: constants and initial states.
@@ -96,6 +99,13 @@ impl Refined {
             system = skeleton.instantiate(&values).ok()?;
         }
         (skeleton == self.skeleton).then_some((system, values))
+    }
+
+    /// Whether it leaves no more than the residuals that are told from none.
+    pub fn is_perfect(&self, problem: &Problem) -> bool {
+        let found = problem.deviations(&self.sse).into_iter();
+        let mut each = found.zip(problem.floors());
+        each.all(|(found, floor)| found * found <= floor)
     }
 
     /// Whether it leaves nothing to explain in any state.
@@ -280,6 +290,7 @@ fn finished(
     let (errors, covariance) = uncertainty(problem, values.len(), shooter, &fit);
     let sharpness = sharpness(problem, &fit.leftover.sse, scales(&shape));
     Some(Finished::Fit(Box::new(Refined {
+        poles: poles::cost(problem, system.to_system().rhs()),
         system,
         skeleton: shape,
         constants: values,

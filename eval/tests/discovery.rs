@@ -334,7 +334,7 @@ fn a_term_that_nobody_proposes_joins_the_law() {
 /// One state in the measure of another, roots, drag, inhibition, and a term that only another equation's fit tells.
 #[test]
 fn systems_with_usual_terms_are_found_in_clean_data() {
-    let laws: [(&[&str], &[f64], f64); 5] = [
+    let laws: [(&[&str], &[f64], f64); 7] = [
         (
             &["0.6*x1*(1 - x1/2) - 1.1*x1*x2", "0.25*x2*(1 - x2/(0.4*x1))"],
             &[1.5, 0.1],
@@ -359,9 +359,27 @@ fn systems_with_usual_terms_are_found_in_clean_data() {
             8.0,
         ),
         (
-            &["6.1 - x1 - x1*x2/(1 + 0.5*x1^2)", "3.7 - x1*x2/(1 + 0.5*x1^2)"],
+            &[
+                "6.1 - x1 - x1*x2/(1 + 0.5*x1^2)",
+                "3.7 - x1*x2/(1 + 0.5*x1^2)",
+            ],
             &[1.0, 4.0],
             12.0,
+        ),
+        // Told from sums of roots and logarithms only along a law that nearly follows the data.
+        (
+            &[
+                "1.8 - 0.18*x1 - 0.91*x1*x2/(0.9 + x1)",
+                "0.42*x1*x2/(0.9 + x1) - 0.18*x2",
+            ],
+            &[0.3, 8.0],
+            40.0,
+        ),
+        // With x1 and x2 a sum of both is conserved, and might stand in the denominator.
+        (
+            &["0.42*x1*x2/(2.4 + x2)", "-1.7*x1*x2/(2.4 + x2)"],
+            &[0.1, 20.0],
+            16.0,
         ),
     ];
     for (rhs, y0, end) in laws {

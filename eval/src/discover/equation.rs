@@ -67,7 +67,10 @@ pub(super) fn sorted(own: &[Judged], trust: Trust) -> Vec<(f64, usize)> {
 }
 
 /// The different equations of all seeds, with the constants of the first that has some.
-pub(super) fn equations<'a>(dimension: usize, seeds: impl Iterator<Item = &'a Seed>) -> Vec<Proposed> {
+pub(super) fn equations<'a>(
+    dimension: usize,
+    seeds: impl Iterator<Item = &'a Seed>,
+) -> Vec<Proposed> {
     let mut places: HashMap<(usize, Vec<Token>), usize> = HashMap::new();
     let mut all: Vec<Proposed> = Vec::new();
     for seed in seeds.filter(|s| s.skeleton.dimension() == dimension) {

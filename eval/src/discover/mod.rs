@@ -1,7 +1,9 @@
 //! Propose, refine, rank: from trajectories to laws in the units of the data.
 //!
-//! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`, the fits and their
-//! weights in `search`; `separation` cuts runs that no solution can follow; `variants` makes simpler relatives of the best,
+//! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`; `recombine` puts systems together
+//! from equations that `equation` judges apart and that take over one another's terms in `words`. The fits and their
+//! weights are in `search`; `separation` cuts runs that no solution can follow; `sharpen` draws the smoothed curves again along
+//! a law that nearly follows clean data; `variants` makes simpler relatives of the best,
 //! `neighbours` those that the data ask for; `reweigh` learns the noise from what the best law leaves over, `misfit` whether
 //! it leaves over a pattern. `belief` makes probabilities of the weights, `representative` chooses the law to name first, and
 //! `candidate` puts a fit into the units of the data.
@@ -35,7 +37,7 @@ use crate::without::Part;
 use belief::Belief;
 use candidate::restored;
 pub use candidate::{Candidate, Constant};
-use origins::{ask, ask_again, gather};
+use origins::{Gathered, Proposals, ask, ask_again, gather};
 use search::{SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
@@ -130,9 +132,9 @@ pub fn discover(
     let problem = cut.as_ref().unwrap_or(problem);
     if cut.is_some() {
         // The smoothed curves, too, tell more of short pieces than of a long run.
-        ask_again(problem, proposers, &mut lists);
+        let judged = judged + (judged - begin);
         let late = gathered.late;
-        gathered = gather(problem, lists.clone(), options, judged + (judged - begin));
+        gathered = judge_again(problem, proposers, &mut lists, options, judged);
         gathered.late |= late;
     }
     let mut origins = gathered.origins;
@@ -144,19 +146,22 @@ pub fn discover(
         let mut before = f64::INFINITY;
         while let Some((sharper, left)) = search.sharpened(problem, before) {
             before = left;
-            ask_again(&sharper, proposers, &mut lists);
-            let mut again = gather(&sharper, lists.clone(), options, end);
-            again.seeds.retain(|seed| !search.attempted.contains(&seed.skeleton));
-            again.seeds.truncate(FIRST);
-            for (skeleton, sources) in again.origins {
-                origins.entry(skeleton).or_insert(sources);
-            }
-            search.refine_until_enough(&sharper, &again.seeds, &mut origins);
+            let again = judge_again(&sharper, proposers, &mut lists, options, end);
+            search.refine_fresh(&sharper, again, &mut origins);
         }
         gathered.seeds = rest;
     }
     if !search.is_exact(problem) {
         search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+    }
+    let k: usize = std::env::var("K_SH").map_or(0, |v| v.parse().unwrap());
+    if options.local && problem.dimension() > 1 && !search.is_exact(problem) && !search.late {
+        for _ in 0..k {
+            if let Some(sharper) = search.along_best(problem) {
+                let again = judge_again(&sharper, proposers, &mut lists, options, end);
+                search.refine_fresh(&sharper, again, &mut origins);
+            }
+        }
     }
     if !search.follows(problem) {
         search.refine_until_enough(problem, &gathered.others, &mut origins);
@@ -248,6 +253,18 @@ pub fn discover(
         late,
         problem: reweighed,
     })
+}
+
+/// The proposals once more, after the smoothed curves have changed.
+fn judge_again(
+    problem: &Problem,
+    proposers: &[Box<dyn Proposer>],
+    lists: &mut Proposals,
+    options: &Options,
+    deadline: Instant,
+) -> Gathered {
+    ask_again(problem, proposers, lists);
+    gather(problem, lists.clone(), options, deadline)
 }
 
 /// What a reader must know before believing the best law: that it explains little.

@@ -58,11 +58,7 @@ pub(super) fn ask(
 }
 
 /// Asks those again who read the smoothed curves, after these have changed. The network reads the observations, and takes long.
-pub(super) fn ask_again(
-    problem: &Problem,
-    proposers: &[Box<dyn Proposer>],
-    lists: &mut Proposals,
-) {
+pub(super) fn ask_again(problem: &Problem, proposers: &[Box<dyn Proposer>], lists: &mut Proposals) {
     let readers = lists
         .iter_mut()
         .filter(|(kind, _)| *kind == ProposerKind::Sparse);
@@ -132,12 +128,7 @@ pub(super) fn gather(
 }
 
 /// The equations of all proposals, and those that can be made of their terms.
-fn judged(
-    problem: &Problem,
-    lists: &Proposals,
-    options: &Options,
-    deadline: Instant,
-) -> Equations {
+fn judged(problem: &Problem, lists: &Proposals, options: &Options, deadline: Instant) -> Equations {
     let all = lists.iter().flat_map(|(_, seeds)| seeds);
     let mut equations = Equations::new(problem, all, deadline);
     let sparse = Sparse {

@@ -157,7 +157,9 @@ fn joined(parts: &[(f64, &Judged)]) -> Option<Seed> {
         .iter()
         .flat_map(|(_, one)| one.tokens.iter().copied())
         .collect();
-    let constants = parts.iter().flat_map(|(_, one)| one.constants.iter().copied());
+    let constants = parts
+        .iter()
+        .flat_map(|(_, one)| one.constants.iter().copied());
     Some(Seed::new(
         Skeleton::parse(parts.len(), &tokens).ok()?,
         Some(constants.collect()),

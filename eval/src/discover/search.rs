@@ -7,7 +7,7 @@ use nsode_parser::Skeleton;
 use rayon::prelude::*;
 
 use super::misfit::{lead, residuals, weighted};
-use super::origins::Origins;
+use super::origins::{Gathered, Origins};
 use crate::filter::Filter;
 use crate::independence::clear_independence;
 use crate::prior::log_prior;
@@ -34,14 +34,22 @@ const POSSIBLE: f64 = 12.0;
 const FEWEST_SEEDS: usize = 240;
 
 /// An exact law is the one that is sought if it has at most so many constants an equation: with more of them, another
-/// law can come as close, and the true one may be among the seeds that are left.
+/// law can come as close, and the true one may be among the seeds that are left. None comes as close as residuals can be told,
+/// if it has not very many.
 const FEW: usize = 3;
+const MANY: usize = 5;
+
+/// Constants that differ by no more than this share are equal.
+const EQUAL: f64 = 1e-5;
 
 /// Residuals' standard deviation up to which it is worth finding out whether a law is exact.
 const NEARLY: f64 = 1e-4;
 
 /// Seeds of systems that are fitted in any case, unless a law is exact before: fits take ten times as long.
 const FEWEST_OF_SYSTEMS: usize = 128;
+
+/// Seeds that are fitted of those that were gathered along other curves.
+const FRESH: usize = 48;
 
 /// Laws whose neighbours are fitted after a batch of systems, at most, each of them one of so many best ones.
 const VISITS: usize = 4;
@@ -63,6 +71,20 @@ pub(super) const VARYING: f64 = 0.85;
 /// Whether it is worth finding out whether a law is exact.
 fn is_nearly_exact(problem: &Problem, law: &Refined) -> bool {
     problem.deviations(&law.sse).iter().all(|d| *d < NEARLY)
+}
+
+/// How many constants are different: of those that come out equal without having to, one tells the others.
+fn different(constants: &[f64]) -> usize {
+    let mut known: Vec<f64> = Vec::new();
+    for value in constants {
+        if known
+            .iter()
+            .all(|other| (other - value).abs() > EQUAL * value.abs())
+        {
+            known.push(*value);
+        }
+    }
+    known.len()
 }
 
 /// What was fitted so far, and how the fits are weighed.
@@ -195,6 +217,17 @@ impl Search {
         }
     }
 
+    /// Fits the first of what was gathered along other curves, as far as it is new.
+    pub fn refine_fresh(&mut self, problem: &Problem, gathered: Gathered, origins: &mut Origins) {
+        let mut fresh = gathered.seeds;
+        fresh.retain(|seed| !self.attempted.contains(&seed.skeleton));
+        fresh.truncate(FRESH);
+        for (skeleton, sources) in gathered.origins {
+            origins.entry(skeleton).or_insert(sources);
+        }
+        self.refine_until_enough(problem, &fresh, origins);
+    }
+
     /// Where the time was over before anything was fitted, takes until `more` from now for the first law that can be.
     pub fn rescue<'a>(
         &mut self,
@@ -287,15 +320,20 @@ impl Search {
         self.is_exact(problem)
     }
 
-    /// Whether the best law is exact and has few constants.
+    /// Whether the best law is exact with few constants, or perfect with more, and has a value wherever the states may be.
     pub fn is_exact(&self, problem: &Problem) -> bool {
         let ranked = self.ranked();
         let Some((_, best)) = ranked.first() else {
             return false;
         };
-        let few = best.constants.len() <= FEW * problem.dimension();
-        few && is_nearly_exact(problem, best)
-            && polish(problem, best, self.end()).is_some_and(|best| best.is_exact(problem))
+        let each = different(&best.constants).div_ceil(problem.dimension());
+        if each > MANY || best.poles > 0.0 || !is_nearly_exact(problem, best) {
+            return false;
+        }
+        polish(problem, best, self.end()).is_some_and(|best| match each > FEW {
+            true => best.is_perfect(problem),
+            false => best.is_exact(problem),
+        })
     }
 
     /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
@@ -396,6 +434,7 @@ impl Search {
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
         prior + self.share * evidence + refined.exact.gain
             - refined.sharpness
+            - refined.poles
             - UNDETERMINED * vague
     }
 

@@ -25,7 +25,10 @@ const BETTER: f64 = 0.5;
 
 /// Whether the smoothed curves find so little noise that it may be their own.
 pub(super) fn is_worth_it(problem: &Problem) -> bool {
-    problem.noise().iter().all(|noise| noise.deviation < CLOSELY)
+    problem
+        .noise()
+        .iter()
+        .all(|noise| noise.deviation < CLOSELY)
 }
 
 impl Search {
@@ -37,21 +40,33 @@ impl Search {
             each.fold(0.0, f64::max)
         };
         let fits = self.done.values().map(|fit| (left(fit), fit));
-        let (left, best) = fits.min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.skeleton.cmp(&b.1.skeleton)))?;
+        let (left, best) = fits.min_by(|a, b| {
+            a.0.total_cmp(&b.0)
+                .then_with(|| a.1.skeleton.cmp(&b.1.skeleton))
+        })?;
         if self.late || left > CLOSELY.min(BETTER * before) || best.is_exact(problem) {
             return None;
         }
-        let law = Law::new(&best.skeleton.template(), best.constants.len())?;
-        let shooter = Shooter::new(problem, &law).precise();
         let accuracy = (SHARE * left).clamp(RESOLUTION, FLOOR);
-        let sharper = problem.along(accuracy, |number, times| {
-            let initial = best.initial.get(number)?;
-            let states = shooter.solve(&best.constants, initial, times)?;
-            let slopes = slopes(law.value(), times, &states, &best.constants);
-            Some((states, slopes))
-        })?;
-        Some((sharper, left))
+        Some((along(problem, best, accuracy)?, left))
     }
+
+    /// `problem` with curves along the most probable law that was fitted.
+    pub fn along_best(&self, problem: &Problem) -> Option<Problem> {
+        let (_, best) = *self.ranked().first()?;
+        along(problem, best, FLOOR)
+    }
+}
+
+/// `problem` with curves along a law that was fitted to it.
+fn along(problem: &Problem, fit: &Refined, accuracy: f64) -> Option<Problem> {
+    let law = Law::new(&fit.skeleton.template(), fit.constants.len())?;
+    let shooter = Shooter::new(problem, &law).precise();
+    problem.along(accuracy, |number, times| {
+        let states = shooter.solve(&fit.constants, fit.initial.get(number)?, times)?;
+        let slopes = slopes(law.value(), times, &states, &fit.constants);
+        Some((states, slopes))
+    })
 }
 
 /// The slopes of a law at states.

@@ -47,7 +47,11 @@ pub(super) fn words(states: &[Vec<Judged>], trusts: &[Trust]) -> Vec<Expr> {
 
 /// Whether two terms are the same and their constants hardly differ: a regression could not tell them apart.
 fn alike(one: &Seed, other: &Seed) -> bool {
-    let near = |a: &Vec<f64>, b: &Vec<f64>| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= ALIKE * a.abs().max(b.abs()));
+    let near = |a: &Vec<f64>, b: &Vec<f64>| {
+        a.iter()
+            .zip(b)
+            .all(|(a, b)| (a - b).abs() <= ALIKE * a.abs().max(b.abs()))
+    };
     one.skeleton == other.skeleton
         && match (&one.constants, &other.constants) {
             (Some(a), Some(b)) => near(a, b),

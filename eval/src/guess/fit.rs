@@ -9,6 +9,7 @@ use crate::discover::Constant;
 use crate::exact::Exact;
 use crate::explained::r2;
 use crate::parametrised::{Fitted, Parametrised, Spread};
+use crate::poles;
 use crate::problem::{Problem, RESOLUTION};
 use crate::rank::{bic, scales, sharpness};
 use crate::refine::{NOISY, Refined};
@@ -210,6 +211,7 @@ impl Guess {
         let states: usize = fitted.initial.iter().map(Vec::len).sum();
         let free = spread.rank.saturating_sub(states).min(scales(&skeleton));
         Some(Refined {
+            poles: poles::cost(problem, system.to_system().rhs()),
             system,
             skeleton,
             constants: values,

@@ -141,7 +141,11 @@ fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>
         .iter()
         .map(|path| {
             // Simpson's rule needs midpoints; sparse series get more nodes.
-            Curve::blank(path, dimension, 2 * nodes.div_ceil(intervals(path)).clamp(1, 16))
+            Curve::blank(
+                path,
+                dimension,
+                2 * nodes.div_ceil(intervals(path)).clamp(1, 16),
+            )
         })
         .collect();
     let mut noises = Vec::new();

@@ -22,7 +22,9 @@ pub enum Kind {
     Periodic,
     /// Roots, sizes of a state or of two at right angles.
     Root,
-    /// Exponentials, logarithms and steps.
+    /// Thresholds, of one state or two together.
+    Step,
+    /// Exponentials, logarithms and saturation.
     Transcendental,
 }
 
@@ -125,7 +127,13 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
     } else {
         vec![2.0, 5.0]
     };
-    angles.splice(0..0, unit(problem, i));
+    angles.splice(
+        0..0,
+        unit(problem, i).into_iter().flat_map(|one| match d {
+            1 => vec![one],
+            _ => vec![one, 2.0 * one],
+        }),
+    );
     for angle in angles {
         terms.push((Kind::Periodic, call(Unary::Sin, number(angle) * u())));
         terms.push((Kind::Periodic, call(Unary::Cos, number(angle) * u())));
@@ -165,10 +173,14 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         for function in [Unary::Sin, Unary::Cos] {
             let wave = || Expr::unary(function, number(angle) * u());
             terms.push((Kind::Periodic, v() * wave()));
+            terms.push((Kind::Periodic, v().pow(number(2.0)) * wave()));
             if other > 0.0 {
                 terms.push((Kind::Periodic, wave() / v()));
             }
         }
+        // What turns is thrown outwards.
+        let twice = Expr::unary(Unary::Sin, number(2.0 * angle) * u());
+        terms.push((Kind::Periodic, v().pow(number(2.0)) * twice));
         if i < j
             && let Some(other) = unit(problem, j)
         {
@@ -185,8 +197,63 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
     }
     terms.extend(ratios(problem, i, j));
     terms.extend(roots(problem, i, j));
+    terms.extend(steps(problem, i, j));
+    terms.extend(rates(problem, i, j));
     terms
 }
+
+/// The mean of state `i` along the curves.
+fn mean(problem: &Problem, i: usize) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for curve in problem.curves() {
+        for value in curve.values.iter().skip(i).step_by(problem.dimension()) {
+            sum += value;
+            count += 1.0;
+        }
+    }
+    sum / f64::max(count, 1.0)
+}
+
+/// Thresholds: of state `i`, and of what both states are together or apart.
+fn steps(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
+    let from = |k: usize| number(3.0) * Expr::State(k) - number(3.0 * mean(problem, k));
+    let call = |of: Expr| (Kind::Step, Expr::unary(Unary::Tanh, of));
+    let mut terms = Vec::new();
+    // Once a state.
+    if j == usize::from(i == 0) {
+        terms.push(call(from(i)));
+    }
+    if i < j {
+        terms.push(call(from(i) + from(j)));
+        terms.push(call(from(i) - from(j)));
+    }
+    terms
+}
+
+/// How fast state `j` reacts by state `i`: exponentially, as a temperature in Arrhenius' law, as a power.
+fn rates(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
+    let (u, v) = (|| Expr::State(i), || Expr::State(j));
+    let exp = |of: Expr| Expr::unary(Unary::Exp, of);
+    let mut terms: Vec<(Kind, Expr)> = [-3.0, 3.0]
+        .into_iter()
+        .map(|rate| (Kind::Transcendental, v() * exp(number(rate) * u())))
+        .collect();
+    if lowest(problem, i) > HOT {
+        let hot = || exp(number(-ACTIVATION) / u());
+        terms.push((Kind::Transcendental, v() * hot()));
+        terms.push((Kind::Transcendental, hot()));
+    }
+    if i < j && lowest(problem, i) > 0.0 && lowest(problem, j) > 0.0 {
+        let power = |of: Expr| of.pow(number(0.4));
+        terms.push((Kind::Root, power(u()) * power(v())));
+    }
+    terms
+}
+
+/// A state may be an absolute temperature if it is never below this share of its largest value; and the usual temperature of
+/// an activation, as a multiple of that.
+const HOT: f64 = 0.5;
+const ACTIVATION: f64 = 20.0;
 
 /// State `j` in the measure of state `i`, which is positive: what one has of another, or finds of it.
 fn ratios(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
@@ -194,7 +261,11 @@ fn ratios(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         return Vec::new();
     }
     let (u, v) = (|| Expr::State(i), || Expr::State(j));
-    let mut terms = vec![v() / u(), v().pow(number(2.0)) / u(), v() / u().pow(number(2.0))];
+    let mut terms = vec![
+        v() / u(),
+        v().pow(number(2.0)) / u(),
+        v() / u().pow(number(2.0)),
+    ];
     if i < j && lowest(problem, j) > 0.0 {
         terms.push(u() * v() / (u() + v()));
     }

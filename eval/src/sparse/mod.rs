@@ -189,7 +189,8 @@ fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
         order
     });
     let mut seen = HashSet::new();
-    let ranks = (0..all.len()).flat_map(|rank| sorted.iter().filter_map(move |list| list.get(rank)));
+    let ranks =
+        (0..all.len()).flat_map(|rank| sorted.iter().filter_map(move |list| list.get(rank)));
     let mut best: Vec<Support> = Vec::new();
     for support in ranks {
         if best.len() == AMONG {
@@ -205,7 +206,9 @@ fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
 /// One equation's regression a state.
 fn regressions(problem: &Problem, library: &[Expr]) -> Vec<Regression> {
     let states = 0..problem.dimension();
-    states.map(|state| Regression::new(problem, library, state)).collect()
+    states
+        .map(|state| Regression::new(problem, library, state))
+        .collect()
 }
 
 /// The parts of the library that are searched, as indices: all of it; of systems also polynomials alone, and each other
@@ -227,6 +230,7 @@ fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<usize>> {
             Kind::Ratio,
             Kind::Periodic,
             Kind::Root,
+            Kind::Step,
             Kind::Transcendental,
         ];
         parts.extend(others.map(|kind| of(&[Kind::Quadratic, kind])));

@@ -1,0 +1,140 @@
+//! Laws that have no value somewhere among the states that they are about.
+//!
+//! Where a sum of states is conserved, `S/(k + S)` may as well be written with another state, as `(a - X)/(b - X)`; the data
+//! say nothing, and laws that people write down are the ones without a pole. So where all observed values of a state are
+//! of one sign, a denominator or an argument of a logarithm that changes its sign within twice their range makes a law less
+//! probable.
+
+use nsode_parser::tape::Tape;
+use nsode_parser::{Binary, Expr, Unary};
+
+use crate::problem::Problem;
+
+/// Nats that such a place costs. A guess; not fitted.
+const COST: f64 = 3.0;
+
+/// Shares of the largest magnitude at which signs are looked at; of many states together only every third.
+const PLACES: [f64; 10] = [0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.9, 1.05, 1.4, 2.0];
+const FEW: usize = 2;
+
+/// What the poles of a law in normalised units cost, in nats.
+pub(crate) fn cost(problem: &Problem, rhs: &[Expr]) -> f64 {
+    let signs: Vec<Option<f64>> = (0..problem.dimension())
+        .map(|state| sign(problem, state))
+        .collect();
+    let mut divisors: Vec<Expr> = Vec::new();
+    for equation in rhs {
+        equation.visit(&mut |e| match e {
+            Expr::Binary(Binary::Div, _, divisor) => divisors.push((**divisor).clone()),
+            Expr::Binary(Binary::Pow, base, power) if is_negative(power) => {
+                divisors.push((**base).clone());
+            }
+            Expr::Unary(Unary::Log, of) => divisors.push((**of).clone()),
+            _ => {}
+        });
+    }
+    let poles = divisors.iter().filter(|divisor| crosses(divisor, &signs));
+    // The same divisor in several equations is one place.
+    let mut different: Vec<&Expr> = Vec::new();
+    for pole in poles {
+        if !different.contains(&pole) {
+            different.push(pole);
+        }
+    }
+    COST * different.len() as f64
+}
+
+/// Whether an exponent is a negative number.
+fn is_negative(power: &Expr) -> bool {
+    match power {
+        Expr::Number(value) => *value < 0.0,
+        Expr::Unary(Unary::Neg, of) => matches!(**of, Expr::Number(value) if value > 0.0),
+        _ => false,
+    }
+}
+
+/// The sign that all observed values of a state have.
+fn sign(problem: &Problem, state: usize) -> Option<f64> {
+    let paths = problem.screened().iter();
+    let mut all = paths
+        .flat_map(|path| path.column(state))
+        .filter(|y| !y.is_nan());
+    let first = all.next()?.signum();
+    all.all(|y| y * first >= 0.0).then_some(first)
+}
+
+/// Whether an expression of states that each have one sign changes its own.
+fn crosses(of: &Expr, signs: &[Option<f64>]) -> bool {
+    let mut states: Vec<usize> = Vec::new();
+    of.visit(&mut |e| {
+        if let Expr::State(i) = e
+            && !states.contains(i)
+        {
+            states.push(*i);
+        }
+    });
+    let known: Option<Vec<f64>> = states
+        .iter()
+        .map(|i| signs.get(*i).copied().flatten())
+        .collect();
+    let Some(known) = known.filter(|known| !known.is_empty()) else {
+        return false;
+    };
+    let step = if states.len() > FEW { 3 } else { 1 };
+    let places: Vec<f64> = PLACES.iter().step_by(step).copied().collect();
+    let tape = Tape::compile(std::slice::from_ref(of));
+    let (mut scratch, mut out) = (tape.scratch(), [0.0]);
+    let mut at = vec![0.0; signs.len()];
+    let (mut below, mut above) = (false, false);
+    for code in 0..places.len().pow(states.len() as u32) {
+        let mut rest = code;
+        for (state, sign) in states.iter().zip(&known) {
+            if let (Some(cell), Some(place)) = (at.get_mut(*state), places.get(rest % places.len()))
+            {
+                *cell = sign * place;
+            }
+            rest /= places.len();
+        }
+        tape.eval(0.0, &at, &[], &mut scratch, &mut out);
+        below |= out[0] < 0.0;
+        above |= out[0] > 0.0;
+    }
+    below && above
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Sample;
+    use nsode_parser::Names;
+    use nsode_parser::infix::parse_expr;
+
+    #[test]
+    fn denominators_that_vanish_among_positive_states_cost() {
+        let sample = Sample {
+            law: "-x1; 0.5 - x2",
+            states: &["x1", "x2"],
+            initial: &[&[2.0, -1.0]],
+            times: (0.0, 3.0, 30),
+            noise: 0.0,
+        };
+        let problem = Problem::new(sample.make().0.trajectories).unwrap();
+        let cost_of = |text: &str| {
+            let rhs = text
+                .split(';')
+                .map(|t| parse_expr(t, &Names::default_for(2)).unwrap());
+            cost(&problem, &rhs.collect::<Vec<_>>())
+        };
+        for (text, poles) in [
+            ("x1/(0.3 + x1); x2", 0.0),
+            ("x1/(1.3 - x1); x2", 1.0),
+            ("x1/(1.3 - x1); x2/(1.3 - x1)", 1.0),
+            ("(1.3 - x1)^-2; log(x1 - 0.4)", 2.0),
+            ("(1.3 - x1)^2; log(x1)/x1", 0.0),
+            // Beyond twice the range; and a state of both signs may be anywhere.
+            ("1/(2.5 - x1); 1/(0.3 - x2)", 0.0),
+        ] {
+            assert_eq!(cost_of(text), COST * poles, "{text}");
+        }
+    }
+}
