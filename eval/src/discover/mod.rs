@@ -140,28 +140,23 @@ pub fn discover(
     let mut origins = gathered.origins;
     let mut search = Search::new(problem, end, options);
     search.allow(if options.local { SEEDING } else { VARYING });
-    if options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem) {
-        let rest = gathered.seeds.split_off(gathered.seeds.len().min(FIRST));
-        search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+    let mut late = gathered.late;
+    let sharpens = options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem);
+    let first = if sharpens { FIRST } else { 0 };
+    let (first, others) = gathered.seeds.split_at(first.min(gathered.seeds.len()));
+    if sharpens {
+        search.refine_until_enough(problem, first, &mut origins);
         let mut before = f64::INFINITY;
         while let Some((sharper, left)) = search.sharpened(problem, before) {
             before = left;
-            let again = judge_again(&sharper, proposers, &mut lists, options, end);
+            let judged = search.within(JUDGING);
+            let again = judge_again(&sharper, proposers, &mut lists, options, judged);
+            late |= again.late;
             search.refine_fresh(&sharper, again, &mut origins);
         }
-        gathered.seeds = rest;
     }
-    if !search.is_exact(problem) {
-        search.refine_until_enough(problem, &gathered.seeds, &mut origins);
-    }
-    let k: usize = std::env::var("K_SH").map_or(0, |v| v.parse().unwrap());
-    if options.local && problem.dimension() > 1 && !search.is_exact(problem) && !search.late {
-        for _ in 0..k {
-            if let Some(sharper) = search.along_best(problem) {
-                let again = judge_again(&sharper, proposers, &mut lists, options, end);
-                search.refine_fresh(&sharper, again, &mut origins);
-            }
-        }
+    if !sharpens || !search.is_exact(problem) {
+        search.refine_until_enough(problem, others, &mut origins);
     }
     if !search.follows(problem) {
         search.refine_until_enough(problem, &gathered.others, &mut origins);
@@ -204,7 +199,7 @@ pub fn discover(
     }
     // The best law may be another one by now.
     search.discount(problem);
-    let late = search.late || gathered.late;
+    late |= search.late;
     if late {
         warnings.push(format!(
             "the time limit of {} s ended the search before all candidates were refined",

@@ -45,7 +45,7 @@ const EQUAL: f64 = 1e-5;
 /// Residuals' standard deviation up to which it is worth finding out whether a law is exact.
 const NEARLY: f64 = 1e-4;
 
-/// Seeds of systems that are fitted in any case, unless a law is exact before: fits take ten times as long.
+/// Seeds of systems that are fitted in any case, of each list, unless a law is exact before: fits take ten times as long.
 const FEWEST_OF_SYSTEMS: usize = 128;
 
 /// Seeds that are fitted of those that were gathered along other curves.
@@ -184,6 +184,12 @@ impl Search {
     /// Lets what follows take until this share of the time is over.
     pub fn allow(&mut self, share: f64) {
         self.deadline = self.begin + self.limit.mul_f64(share);
+    }
+
+    /// When so much of the whole time will have passed from now, or what is done now must end.
+    pub fn within(&self, share: f64) -> Instant {
+        self.deadline
+            .min(Instant::now() + self.limit.mul_f64(share))
     }
 
     /// Fits the seeds in their order until they or the time are over, or more of them would bring nothing: the best
@@ -428,13 +434,12 @@ impl Search {
     pub fn weight(&self, refined: &Refined) -> f64 {
         let prior = match self.without.contains(&Part::Prior) {
             true => 0.0,
-            false => log_prior(&refined.skeleton),
+            false => log_prior(&refined.skeleton) - refined.poles,
         };
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
         prior + self.share * evidence + refined.exact.gain
             - refined.sharpness
-            - refined.poles
             - UNDETERMINED * vague
     }
 

@@ -8,6 +8,7 @@
 
 use nsode_parser::tape::Tape;
 
+use super::misfit::{lead, residuals, weighted};
 use super::search::Search;
 use crate::law::Law;
 use crate::problem::{FLOOR, Problem, RESOLUTION};
@@ -33,7 +34,7 @@ pub(super) fn is_worth_it(problem: &Problem) -> bool {
 
 impl Search {
     /// `problem` with curves along the best law that was fitted, and what that law leaves over; `None` where the law is exact or
-    /// not near enough, or leaves no less than most of `before`.
+    /// not near enough, or leaves no pattern, or no less than half of `before`.
     pub fn sharpened(&self, problem: &Problem, before: f64) -> Option<(Problem, f64)> {
         let left = |fit: &Refined| {
             let each = problem.deviations(&fit.sse).into_iter();
@@ -44,17 +45,14 @@ impl Search {
             a.0.total_cmp(&b.0)
                 .then_with(|| a.1.skeleton.cmp(&b.1.skeleton))
         })?;
-        if self.late || left > CLOSELY.min(BETTER * before) || best.is_exact(problem) {
+        if self.late || left > CLOSELY.min(BETTER * before) || self.is_exact(problem) {
+            return None;
+        }
+        if lead(&weighted(problem, &residuals(problem, best)?)) < 0.0 {
             return None;
         }
         let accuracy = (SHARE * left).clamp(RESOLUTION, FLOOR);
         Some((along(problem, best, accuracy)?, left))
-    }
-
-    /// `problem` with curves along the most probable law that was fitted.
-    pub fn along_best(&self, problem: &Problem) -> Option<Problem> {
-        let (_, best) = *self.ranked().first()?;
-        along(problem, best, FLOOR)
     }
 }
 

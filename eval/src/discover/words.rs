@@ -25,13 +25,16 @@ pub(super) fn words(states: &[Vec<Judged>], trusts: &[Trust]) -> Vec<Expr> {
     let simple = monomials(d, 2).into_iter();
     let mut known: Vec<Seed> = simple.filter_map(|(_, term)| seed(&term)).collect();
     let mut words = Vec::new();
+    let mut best: Vec<Vec<&Judged>> = Vec::new();
+    for trust in trusts {
+        for own in states {
+            let order = sorted(own, *trust).into_iter().take(SPEAKERS);
+            best.push(order.filter_map(|(_, place)| own.get(place)).collect());
+        }
+    }
     for rank in 0..SPEAKERS {
-        for trust in trusts {
-            for own in states {
-                let place = sorted(own, *trust).get(rank).map(|(_, place)| *place);
-                let Some(speaker) = place.and_then(|place| own.get(place)) else {
-                    continue;
-                };
+        for list in &best {
+            if let Some(speaker) = list.get(rank) {
                 for word in speaker.terms() {
                     let Some(seed) = seed(&word) else { continue };
                     if words.len() < WORDS && !known.iter().any(|other| alike(other, &seed)) {

@@ -8,7 +8,7 @@ use super::noise::{Noise, additive_share};
 use crate::loss::Loss;
 use crate::smooth::{Observed, roughness, smooth};
 
-/// Half the fewest nodes of a curve, and of one that is to be accurate to more digits than a spline of the data can be.
+/// About half the fewest nodes of a curve, and of all together that are to be accurate to more digits than splines of the data.
 const NODES: usize = 60;
 const FINE_NODES: usize = 450;
 
@@ -102,7 +102,9 @@ impl Curve {
 
 /// Smooths every state of every trajectory; noise and roughness are shared between trajectories.
 pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec<Noise>) {
-    smoothed(paths, dimension, NODES)
+    let (mut curves, noise) = smoothed(paths, dimension, NODES);
+    keep_signs(&mut curves, paths, dimension);
+    (curves, noise)
 }
 
 /// Curves that go by solutions of a law: these, and what the observations have beside them, smoothed. `solve` gives the
@@ -118,7 +120,8 @@ pub(super) fn along(
         let left = path.states().iter().zip(states).map(|(y, u)| y - u);
         Trajectory::new(dimension, path.times().to_vec(), left.collect()).ok()
     });
-    let (mut curves, _) = smoothed(&beside.collect::<Option<Vec<_>>>()?, dimension, FINE_NODES);
+    let nodes = NODES.max(FINE_NODES / paths.len().max(1));
+    let (mut curves, _) = smoothed(&beside.collect::<Option<Vec<_>>>()?, dimension, nodes);
     for (number, curve) in curves.iter_mut().enumerate() {
         let (states, slopes) = solve(number, &curve.times)?;
         let add = |to: &mut Vec<f64>, from: Vec<f64>| {
@@ -127,6 +130,7 @@ pub(super) fn along(
         add(&mut curve.values, states);
         add(&mut curve.slopes, slopes);
     }
+    keep_signs(&mut curves, paths, dimension);
     Some(curves)
 }
 
@@ -135,7 +139,7 @@ fn intervals(path: &Trajectory) -> usize {
     path.len().saturating_sub(1).max(1)
 }
 
-/// Smooths every state of every trajectory, with about twice `nodes` nodes a trajectory or more.
+/// Smooths every state of every trajectory, with about twice `nodes` nodes a trajectory or more, but at most 32 an interval.
 fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>, Vec<Noise>) {
     let mut curves: Vec<Curve> = paths
         .iter()
@@ -210,14 +214,22 @@ fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>
             }
         }
         noises.push(noise);
-        if let Some(least) = least(&columns) {
-            for curve in &mut curves {
-                let values = curve.values.iter_mut().skip(d).step_by(dimension);
-                values.for_each(|u| *u = least.signum() * (least.signum() * *u).max(least.abs()));
-            }
-        }
     }
     (curves, noises)
+}
+
+/// Keeps the curves of a state on the side of 0 on which all observed values are.
+fn keep_signs(curves: &mut [Curve], paths: &[Trajectory], dimension: usize) {
+    for state in 0..dimension {
+        let columns: Vec<Vec<f64>> = paths.iter().map(|p| p.column(state).collect()).collect();
+        let Some(least) = least(&columns) else {
+            continue;
+        };
+        for curve in curves.iter_mut() {
+            let values = curve.values.iter_mut().skip(state).step_by(dimension);
+            values.for_each(|u| *u = least.signum() * (least.signum() * *u).max(least.abs()));
+        }
+    }
 }
 
 /// Half of the smallest magnitude, where all observed values have one sign: beyond it is no place for a curve. One that

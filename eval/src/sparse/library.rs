@@ -12,20 +12,44 @@ pub enum Kind {
     Quadratic,
     /// Higher powers and products.
     Higher,
-    /// Saturation and inhibition, and what another state does in their measure.
+    /// Saturation, and what another state does in its measure; the inverse.
     Rational,
+    /// Sines and cosines.
+    Periodic,
+    /// Exponentials, logarithms, roots and saturation.
+    Transcendental,
     /// Inhibition alone, `1/(k + uⁿ)`.
     Inhibition,
     /// One state in the measure of another: `v/u`, `v²/u`, `u·v/(u + v)`.
     Ratio,
-    /// Sines and cosines, and products of them.
-    Periodic,
-    /// Roots, sizes of a state or of two at right angles.
+    /// Products of sines and cosines, and of these with squares.
+    Wave,
+    /// Roots of two states: outflow under pressure, drag, attraction.
     Root,
     /// Thresholds, of one state or two together.
     Step,
-    /// Exponentials, logarithms and saturation.
-    Transcendental,
+    /// Rates that depend on a state: exponentially, as a temperature, as a power.
+    Rate,
+}
+
+impl Kind {
+    /// Kinds of which systems are made most often, beside [`Kind::Quadratic`].
+    pub const USUAL: [Kind; 4] = [
+        Kind::Higher,
+        Kind::Rational,
+        Kind::Periodic,
+        Kind::Transcendental,
+    ];
+
+    /// Kinds of which systems are made now and then.
+    pub const RARER: [Kind; 6] = [
+        Kind::Inhibition,
+        Kind::Ratio,
+        Kind::Wave,
+        Kind::Root,
+        Kind::Step,
+        Kind::Rate,
+    ];
 }
 
 /// Terms that are finite along the curves of `problem`, in normalised units. They are of the kinds that the generator
@@ -97,8 +121,8 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
     if lowest > 0.0 {
         terms.push((Kind::Transcendental, call(Unary::Log, u())));
         terms.push((Kind::Transcendental, u() * call(Unary::Log, u())));
-        terms.push((Kind::Root, call(Unary::Sqrt, u())));
-        terms.push((Kind::Ratio, number(1.0) / u()));
+        terms.push((Kind::Transcendental, call(Unary::Sqrt, u())));
+        terms.push((Kind::Rational, number(1.0) / u()));
     }
     for rate in [-3.0, -1.0, 1.0, 3.0] {
         terms.push((Kind::Transcendental, call(Unary::Exp, number(rate) * u())));
@@ -148,7 +172,7 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
         }
     }
     if lowest < 0.0 {
-        terms.push((Kind::Root, u() * call(Unary::Abs, u())));
+        terms.push((Kind::Transcendental, u() * call(Unary::Abs, u())));
     }
     terms
 }
@@ -173,14 +197,14 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         for function in [Unary::Sin, Unary::Cos] {
             let wave = || Expr::unary(function, number(angle) * u());
             terms.push((Kind::Periodic, v() * wave()));
-            terms.push((Kind::Periodic, v().pow(number(2.0)) * wave()));
+            terms.push((Kind::Wave, v().pow(number(2.0)) * wave()));
             if other > 0.0 {
-                terms.push((Kind::Periodic, wave() / v()));
+                terms.push((Kind::Wave, wave() / v()));
             }
         }
         // What turns is thrown outwards.
         let twice = Expr::unary(Unary::Sin, number(2.0 * angle) * u());
-        terms.push((Kind::Periodic, v().pow(number(2.0)) * twice));
+        terms.push((Kind::Wave, v().pow(number(2.0)) * twice));
         if i < j
             && let Some(other) = unit(problem, j)
         {
@@ -190,7 +214,7 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
                 for second in [Unary::Sin, Unary::Cos] {
                     let wave = Expr::unary(function, number(angle) * u());
                     let across = Expr::unary(second, number(other) * v());
-                    terms.push((Kind::Periodic, wave * across));
+                    terms.push((Kind::Wave, wave * across));
                 }
             }
         }
@@ -236,16 +260,16 @@ fn rates(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
     let exp = |of: Expr| Expr::unary(Unary::Exp, of);
     let mut terms: Vec<(Kind, Expr)> = [-3.0, 3.0]
         .into_iter()
-        .map(|rate| (Kind::Transcendental, v() * exp(number(rate) * u())))
+        .map(|rate| (Kind::Rate, v() * exp(number(rate) * u())))
         .collect();
     if lowest(problem, i) > HOT {
         let hot = || exp(number(-ACTIVATION) / u());
-        terms.push((Kind::Transcendental, v() * hot()));
-        terms.push((Kind::Transcendental, hot()));
+        terms.push((Kind::Rate, v() * hot()));
+        terms.push((Kind::Rate, hot()));
     }
     if i < j && lowest(problem, i) > 0.0 && lowest(problem, j) > 0.0 {
         let power = |of: Expr| of.pow(number(0.4));
-        terms.push((Kind::Root, power(u()) * power(v())));
+        terms.push((Kind::Rate, power(u()) * power(v())));
     }
     terms
 }
@@ -288,7 +312,7 @@ fn roots(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         terms.push(u() / root(square()));
         terms.push(u() / square().pow(number(1.5)));
     }
-    terms.into_iter().map(|term| (Kind::Root, term)).collect()
+    terms.into_iter().map(|term| (Kind::Rate, term)).collect()
 }
 
 /// All monomials of total degree 0 to `degree` in `d` states.

@@ -23,9 +23,10 @@ use crate::proposer::{Proposer, ProposerKind, Seed};
 
 pub(crate) use library::monomials;
 use library::{Kind, library};
-use regression::{MOST_TERMS, Regression, Support};
+use regression::{Columns, MOST_TERMS, Regression, Support};
 
-/// Candidates proposed of one state, at most; of several, whose terms are of more kinds, twice as many.
+/// Candidates proposed of one state, at most; of several, whose terms are of more kinds, twice as many of usual terms and as
+/// many again with rarer ones.
 const MOST: usize = 60;
 
 /// Equations of each state that are made of given terms, at most.
@@ -38,7 +39,7 @@ pub struct Sparse {
     pub terms: usize,
     /// Supports kept of each size during the search.
     pub beam: usize,
-    /// Most candidates proposed; by default 60, of several states 120.
+    /// Most candidates proposed; by default 60, of several states 240.
     pub candidates: Option<usize>,
     /// Which terms may be used.
     pub filter: Filter,
@@ -65,7 +66,52 @@ impl Proposer for Sparse {
         terms.retain(|(_, term)| self.filter.admits_term(term));
         let (kinds, library): (Vec<Kind>, Vec<Expr>) = terms.into_iter().unzip();
         let regressions = regressions(problem, &library);
-        let parts = parts(problem.dimension(), &kinds);
+        let usual = || MOST * problem.dimension().min(2);
+        let most = self.candidates.unwrap_or_else(usual);
+        let mut seeds = Vec::new();
+        for parts in parts(problem.dimension(), &kinds) {
+            let most = seeds.len() + most;
+            self.systems(problem, &library, &regressions, &parts, most, &mut seeds);
+        }
+        if let Some(most) = self.candidates {
+            seeds.truncate(most);
+        }
+        Ok(seeds)
+    }
+}
+
+impl Sparse {
+    /// Equations of quadratic terms and `words`, which are in normalised units: the best ones of each state, one a state
+    /// put together to systems of the first, of the second, and so on.
+    pub(crate) fn among(&self, problem: &Problem, words: &[Expr]) -> Vec<Seed> {
+        let d = problem.dimension();
+        let simple = monomials(d, 2).into_iter().map(|(_, term)| term);
+        let mut library: Vec<Expr> = simple.chain(words.iter().cloned()).collect();
+        library.retain(|term| self.filter.admits_term(term));
+        let part: Vec<usize> = (0..library.len()).collect();
+        let each = regressions(problem, &library).into_par_iter();
+        let lists: Vec<Vec<Support>> = each
+            .map(|regression| turns(self.supports(&regression, &part), regression.trusts))
+            .collect();
+        let row = |rank: usize| {
+            let each = lists.iter();
+            let rhs = each.map(|list| Some(expression(&library, list.get(rank).or(list.last())?)));
+            Seed::of(rhs.collect::<Option<Vec<Expr>>>()?)
+        };
+        (0..AMONG).filter_map(row).collect()
+    }
+
+    /// Adds the best systems of equations whose terms are of one of `parts`, the parts in turns, until there are `most` of
+    /// them in `seeds`.
+    fn systems(
+        &self,
+        problem: &Problem,
+        library: &[Expr],
+        regressions: &[Regression],
+        parts: &[Vec<usize>],
+        most: usize,
+        seeds: &mut Vec<Seed>,
+    ) {
         let jobs: Vec<(&Vec<usize>, &Regression)> = parts
             .iter()
             .flat_map(|part| regressions.iter().map(move |equation| (part, equation)))
@@ -74,24 +120,20 @@ impl Proposer for Sparse {
         let found: Vec<Vec<Support>> = each
             .map(|(part, equation)| self.supports(equation, part))
             .collect();
-        let supports: Vec<&[Vec<Support>]> = found.chunks(problem.dimension()).collect();
-        let usual = || MOST * problem.dimension().min(2);
-        let most = self.candidates.unwrap_or_else(usual);
         let mut ranked = Vec::new();
         for trust in trusts(problem.accuracy()) {
-            for &part in &supports {
+            for part in found.chunks(problem.dimension()) {
                 let score = |list: &Vec<Support>| list.iter().map(|s| s.score(trust)).collect();
                 let scores: Vec<Vec<f64>> = part.iter().map(score).collect();
                 ranked.push((part, combine(&scores, 3 * most)));
             }
         }
-        let mut seeds: Vec<Seed> = Vec::new();
         let mut seen = HashSet::new();
         for rank in 0..3 * most {
             let at_rank = ranked.iter();
             for (part, choice) in at_rank.filter_map(|(part, list)| Some((part, list.get(rank)?))) {
                 if seeds.len() >= most {
-                    return Ok(seeds);
+                    return;
                 }
                 let chosen: Vec<&Support> = part
                     .iter()
@@ -104,7 +146,7 @@ impl Proposer for Sparse {
                 }
                 let rhs: Vec<Expr> = chosen
                     .iter()
-                    .map(|support| expression(&library, support))
+                    .map(|support| expression(library, support))
                     .collect();
                 if let Some(seed) = Seed::of(rhs)
                     && seeds.iter().all(|other| other.skeleton != seed.skeleton)
@@ -113,29 +155,6 @@ impl Proposer for Sparse {
                 }
             }
         }
-        Ok(seeds)
-    }
-}
-
-impl Sparse {
-    /// Equations of quadratic terms and `words`, which are in normalised units: the best ones of each state, one a state
-    /// put together to systems of the first, of the second, and so on.
-    pub(crate) fn among(&self, problem: &Problem, words: &[Expr]) -> Vec<Seed> {
-        let d = problem.dimension();
-        let simple = monomials(d, 2).into_iter().map(|(_, term)| term);
-        let simple = simple.filter(|term| self.filter.admits_term(term));
-        let library: Vec<Expr> = simple.chain(words.iter().cloned()).collect();
-        let part: Vec<usize> = (0..library.len()).collect();
-        let each = regressions(problem, &library).into_par_iter();
-        let lists: Vec<Vec<Support>> = each
-            .map(|regression| turns(self.supports(&regression, &part), regression.trusts))
-            .collect();
-        let row = |rank: usize| {
-            let each = lists.iter();
-            let rhs = each.map(|list| Some(expression(&library, list.get(rank).or(list.last())?)));
-            Seed::of(rhs.collect::<Option<Vec<Expr>>>()?)
-        };
-        (0..AMONG).filter_map(row).collect()
     }
 
     /// The best supports of one equation among the terms of `part`, several of each size.
@@ -159,10 +178,10 @@ impl Sparse {
             // Each support has at most as many parents as terms.
             let enough = size * width;
             if grown.len() > enough {
-                grown.select_nth_unstable_by(enough, |a, b| a.0.total_cmp(&b.0));
+                grown.select_nth_unstable_by(enough, order);
                 grown.truncate(enough);
             }
-            grown.sort_by(|a, b| a.0.total_cmp(&b.0));
+            grown.sort_unstable_by(order);
             let mut next: Vec<Vec<usize>> = Vec::new();
             let mut seen = HashSet::new();
             for (_, parent, term) in grown {
@@ -179,6 +198,11 @@ impl Sparse {
         }
         all
     }
+}
+
+/// Better supports first, those that are as good in the order in which they were grown.
+fn order(a: &(f64, usize, usize), b: &(f64, usize, usize)) -> std::cmp::Ordering {
+    a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2)))
 }
 
 /// The best of these supports by each way to trust residuals, in turns.
@@ -205,45 +229,48 @@ fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
 
 /// One equation's regression a state.
 fn regressions(problem: &Problem, library: &[Expr]) -> Vec<Regression> {
-    let states = 0..problem.dimension();
+    let columns = Columns::new(problem, library);
+    let states = (0..problem.dimension()).into_par_iter();
     states
-        .map(|state| Regression::new(problem, library, state))
+        .map(|state| Regression::new(problem, &columns, state))
         .collect()
 }
 
-/// The parts of the library that are searched, as indices: all of it; of systems also polynomials alone, and each other
-/// kind of term beside the simple ones. Among many terms that are nearly alike a beam loses the true ones, and most
-/// systems are made of few kinds.
-fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<usize>> {
-    let of = |admitted: &[Kind]| {
+/// The parts of the library that are searched, as indices. Of one state, all of it. Of systems first each usual kind of term
+/// beside the simple ones, and all usual kinds; then the same of the rarer kinds. Among many terms that are nearly alike a
+/// beam loses the true ones, and most systems are made of few kinds.
+fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<Vec<usize>>> {
+    let of = |admitted: &dyn Fn(Kind) -> bool| -> Vec<usize> {
         let each = kinds.iter().enumerate();
-        each.filter(|(_, kind)| admitted.contains(kind))
+        each.filter(|(_, kind)| admitted(**kind))
             .map(|(i, _)| i)
             .collect()
     };
-    let mut parts = Vec::new();
-    if dimension > 1 {
-        let others = [
-            Kind::Higher,
-            Kind::Rational,
-            Kind::Inhibition,
-            Kind::Ratio,
-            Kind::Periodic,
-            Kind::Root,
-            Kind::Step,
-            Kind::Transcendental,
-        ];
-        parts.extend(others.map(|kind| of(&[Kind::Quadratic, kind])));
+    if dimension == 1 {
+        return vec![vec![of(&|_| true)]];
     }
-    parts.push((0..kinds.len()).collect());
+    let beside = |others: &[Kind]| -> Vec<Vec<usize>> {
+        let each = others.iter();
+        each.map(|other| of(&|kind| kind == Kind::Quadratic || kind == *other))
+            .collect()
+    };
+    let mut usual = beside(&Kind::USUAL);
+    usual.push(of(&|kind| !Kind::RARER.contains(&kind)));
+    let mut rarer = beside(&Kind::RARER);
+    rarer.push(of(&|_| true));
     // Where a filter leaves few kinds, parts are alike.
-    let mut different: Vec<Vec<usize>> = Vec::new();
-    for part in parts {
-        if !different.contains(&part) {
-            different.push(part);
+    let mut known: Vec<Vec<usize>> = Vec::new();
+    let mut different = |parts: Vec<Vec<usize>>| -> Vec<Vec<usize>> {
+        let mut fresh = Vec::new();
+        for part in parts {
+            if !known.contains(&part) {
+                known.push(part.clone());
+                fresh.push(part);
+            }
         }
-    }
-    different
+        fresh
+    };
+    vec![different(usual), different(rarer)]
 }
 
 /// The right-hand side of a support.

@@ -1,13 +1,15 @@
 //! Least squares on a few terms of the library: one equation in integral form, its normal equations made once
 //! and solved for every support.
 
-use nsode_parser::Expr;
+use nalgebra::DMatrix;
 use nsode_parser::tape::Tape;
+use nsode_parser::{Expr, Skeleton};
+use rayon::prelude::*;
 
 use crate::combine::{Trust, trusts};
 use crate::integral::{centre, cumulative};
-use crate::prior::description_prior;
-use crate::problem::Problem;
+use crate::prior::description;
+use crate::problem::{Curve, Problem};
 use crate::proposer::Seed;
 
 /// Most terms of a support.
@@ -58,35 +60,52 @@ pub(super) struct Regression {
     pub trusts: [Trust; 6],
 }
 
-impl Regression {
-    /// The regression of state number `state` on all of `library`.
-    pub fn new(problem: &Problem, library: &[Expr], state: usize) -> Regression {
-        let prices = library.iter().map(|term| price(term, problem)).collect();
+/// The terms of a library along the smoothed curves, integrated, and what each costs.
+pub(super) struct Columns {
+    terms: usize,
+    /// One list a trajectory, row-major `rows × terms`.
+    integrals: Vec<Vec<f64>>,
+    prices: Vec<f64>,
+}
+
+impl Columns {
+    /// Those of `library`.
+    pub fn new(problem: &Problem, library: &[Expr]) -> Columns {
         let tape = Tape::compile(library);
-        let mut scratch = tape.scratch();
         let m = library.len();
-        let d = problem.dimension();
-        let columns = m + 1;
-        let mut gram = vec![vec![0.0; columns]; columns];
-        let (mut cells, mut inverse) = (0.0, 0.0);
-        for (number, (path, curve)) in problem.screened().iter().zip(problem.curves()).enumerate() {
+        let along = |curve: &Curve| {
+            let mut scratch = tape.scratch();
             let mut values = vec![0.0; curve.times.len() * m];
-            for ((node, t), out) in curve
-                .times
-                .iter()
-                .enumerate()
-                .zip(values.chunks_exact_mut(m.max(1)))
-            {
+            let nodes = curve.times.iter().enumerate();
+            for ((node, t), out) in nodes.zip(values.chunks_exact_mut(m.max(1))) {
                 tape.eval(*t, curve.at(node), &[], &mut scratch, out);
             }
-            let integrals = cumulative(&curve.times, &values, m, curve.per_interval);
+            cumulative(&curve.times, &values, m, curve.per_interval)
+        };
+        Columns {
+            terms: m,
+            integrals: problem.curves().par_iter().map(along).collect(),
+            prices: library
+                .par_iter()
+                .map(|term| price(term, problem))
+                .collect(),
+        }
+    }
+}
+
+impl Regression {
+    /// The regression of state number `state` on all of a library.
+    pub fn new(problem: &Problem, library: &Columns, state: usize) -> Regression {
+        let (m, d) = (library.terms, problem.dimension());
+        let columns = m + 1;
+        let mut products = DMatrix::<f64>::zeros(columns, columns);
+        let (mut cells, mut inverse) = (0.0, 0.0);
+        let paths = problem.screened().iter().zip(&library.integrals);
+        for (number, (path, integrals)) in paths.enumerate() {
             let (mut rows, mut weights) = (Vec::new(), Vec::new());
-            let paths = problem.weights(number).iter().skip(state).step_by(d);
-            for ((y, w), row) in path
-                .column(state)
-                .zip(paths)
-                .zip(integrals.chunks_exact(m.max(1)))
-            {
+            let own = problem.weights(number).iter().skip(state).step_by(d);
+            let cells_of_path = path.column(state).zip(own);
+            for ((y, w), row) in cells_of_path.zip(integrals.chunks_exact(m.max(1))) {
                 if *w > 0.0 && !y.is_nan() {
                     rows.extend_from_slice(row);
                     rows.push(y);
@@ -96,39 +115,29 @@ impl Regression {
                 }
             }
             centre(&mut rows, columns, &weights);
-            for row in rows.chunks_exact(columns) {
-                for (grow, a) in gram.iter_mut().zip(row) {
-                    for (cell, b) in grow.iter_mut().zip(row) {
-                        *cell += a * b;
-                    }
-                }
-            }
+            // Column by column, the rows are the transpose.
+            let transpose = DMatrix::from_column_slice(columns, weights.len(), &rows);
+            products += &transpose * transpose.transpose();
         }
-        let scale: Vec<f64> = (0..m)
-            .map(|i| {
-                let v: f64 = gram.get(i).and_then(|r| r.get(i)).copied().unwrap_or(0.0);
-                if v > 0.0 { v.sqrt().recip() } else { 0.0 }
-            })
+        let diagonal = products.diagonal();
+        let each = diagonal.iter().take(m);
+        let scale: Vec<f64> = each
+            .map(|v| if *v > 0.0 { v.sqrt().recip() } else { 0.0 })
             .collect();
-        let total = gram.pop().and_then(|mut last| last.pop()).unwrap_or(0.0);
-        let right = gram
-            .iter_mut()
-            .zip(&scale)
-            .map(|(row, s)| row.pop().unwrap_or(0.0) * s)
-            .collect();
-        for (row, si) in gram.iter_mut().zip(&scale) {
-            for (cell, sj) in row.iter_mut().zip(&scale) {
-                *cell *= si * sj;
-            }
-        }
+        let gram = products.column_iter().zip(&scale).map(|(column, si)| {
+            let scaled = column.iter().zip(&scale).map(|(v, sj)| v * si * sj);
+            scaled.collect()
+        });
+        let gram: Vec<Vec<f64>> = gram.collect();
+        let last = products.column(m);
         Regression {
             gram,
-            right,
+            right: last.iter().zip(&scale).map(|(v, s)| v * s).collect(),
+            total: diagonal.iter().last().copied().unwrap_or(0.0),
             scale,
-            total,
             cells,
             floor: problem.accuracy().powi(2) * inverse,
-            prices,
+            prices: library.prices.clone(),
             trusts: trusts(problem.accuracy()),
         }
     }
@@ -251,16 +260,17 @@ impl Row {
 
 /// What a term adds to the score beside its fit: its constants, and twice its description length.
 fn price(term: &Expr, problem: &Problem) -> f64 {
-    let shape = vec![term.clone(); problem.dimension()];
-    let seed = Seed::of(shape);
-    let constants = (problem.observed() as f64).ln();
-    match seed {
-        Some(Seed { skeleton, .. }) => {
-            let equations = problem.dimension() as f64;
-            let slots = skeleton.slots() as f64 / equations;
-            slots * constants - 2.0 * description_prior(&skeleton) / equations
+    let constant = (problem.observed() as f64).ln();
+    let seed = Seed::of(vec![term.clone(); problem.dimension()]);
+    let tokens = seed
+        .as_ref()
+        .and_then(|seed| seed.skeleton.equations().next());
+    match tokens {
+        Some(tokens) => {
+            let slots = Skeleton::slots_of(tokens).unwrap_or(1) as f64;
+            slots * constant + 2.0 * description(tokens)
         }
         // A constant alone is no law, but a term like any other.
-        None => constants + 2.0,
+        None => constant + 2.0,
     }
 }
