@@ -50,6 +50,14 @@ impl Kind {
         Kind::Step,
         Kind::Rate,
     ];
+
+    /// The kind that this one comes with, beside [`Kind::Quadratic`]: what turns falls, too.
+    pub fn companion(self) -> Kind {
+        match self {
+            Kind::Wave => Kind::Periodic,
+            other => other,
+        }
+    }
 }
 
 /// Terms that are finite along the curves of `problem`, in normalised units. They are of the kinds that the generator
@@ -134,17 +142,10 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
         terms.push((Kind::Rational, square() / (number(k * k) + square())));
         if d > 1 {
             terms.push((Kind::Rational, u() / (number(k * k) + square())));
-            // Inhibition, more or less cooperative.
-            let powers = if lowest >= 0.0 { 1..=4 } else { 2..=2 };
-            for n in powers {
-                let power = match n {
-                    1 => u(),
-                    n => u().pow(number(f64::from(n))),
-                };
-                let term = number(1.0) / (number(k.powi(n)) + power);
-                terms.push((Kind::Inhibition, term));
-            }
         }
+    }
+    if d > 1 {
+        terms.extend(inhibitions(i, lowest));
     }
     let mut angles = if d == 1 {
         vec![1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0]
@@ -173,6 +174,23 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
     }
     if lowest < 0.0 {
         terms.push((Kind::Transcendental, u() * call(Unary::Abs, u())));
+    }
+    terms
+}
+
+/// Inhibition by state `i`, more or less cooperative.
+fn inhibitions(i: usize, lowest: f64) -> Vec<(Kind, Expr)> {
+    let u = || Expr::State(i);
+    let mut terms = Vec::new();
+    for k in [0.1f64, 0.2, 0.4, 0.8, 1.6] {
+        for n in if lowest >= 0.0 { 1..=4 } else { 2..=2 } {
+            let power = match n {
+                1 => u(),
+                n => u().pow(number(f64::from(n))),
+            };
+            let term = number(1.0) / (number(k.powi(n)) + power);
+            terms.push((Kind::Inhibition, term));
+        }
     }
     terms
 }

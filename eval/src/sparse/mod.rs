@@ -251,8 +251,11 @@ fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<Vec<usize>>> {
     }
     let beside = |others: &[Kind]| -> Vec<Vec<usize>> {
         let each = others.iter();
-        each.map(|other| of(&|kind| kind == Kind::Quadratic || kind == *other))
-            .collect()
+        each.map(|other| {
+            let beside = [Kind::Quadratic, *other, other.companion()];
+            of(&|kind| beside.contains(&kind))
+        })
+        .collect()
     };
     let mut usual = beside(&Kind::USUAL);
     usual.push(of(&|kind| !Kind::RARER.contains(&kind)));

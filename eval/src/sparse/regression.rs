@@ -133,7 +133,7 @@ impl Regression {
         Regression {
             gram,
             right: last.iter().zip(&scale).map(|(v, s)| v * s).collect(),
-            total: diagonal.iter().last().copied().unwrap_or(0.0),
+            total: diagonal.get(m).copied().unwrap_or(0.0),
             scale,
             cells,
             floor: problem.accuracy().powi(2) * inverse,
@@ -149,11 +149,9 @@ impl Regression {
         let n = factored.terms;
         let mut x = [0.0f64; MOST_TERMS];
         for i in (0..n).rev() {
-            let mut sum = factored.z[i];
-            for k in i + 1..n {
-                sum -= factored.l[k][i] * x[k];
-            }
-            x[i] = sum / factored.l[i][i];
+            let after = factored.l.iter().zip(x).take(n).skip(i + 1);
+            let known: f64 = after.map(|(row, x)| row[i] * x).sum();
+            x[i] = (factored.z[i] - known) / factored.l[i][i];
         }
         let coefficients = terms
             .iter()
