@@ -330,7 +330,7 @@ fn roots(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         terms.push(u() / root(square()));
         terms.push(u() / square().pow(number(1.5)));
     }
-    terms.into_iter().map(|term| (Kind::Rate, term)).collect()
+    terms.into_iter().map(|term| (Kind::Root, term)).collect()
 }
 
 /// All monomials of total degree 0 to `degree` in `d` states.

@@ -117,7 +117,7 @@ impl Regression {
             centre(&mut rows, columns, &weights);
             // Column by column, the rows are the transpose.
             let transpose = DMatrix::from_column_slice(columns, weights.len(), &rows);
-            products += &transpose * transpose.transpose();
+            products.gemm(1.0, &transpose, &transpose.transpose(), 1.0);
         }
         let diagonal = products.diagonal();
         let each = diagonal.iter().take(m);
