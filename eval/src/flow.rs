@@ -197,7 +197,7 @@ impl<'a> Flow<'a> {
             return Run::Stuck { t };
         }
         let scale = |u: f64, flow: &Flow| flow.absolute + flow.relative * u.abs();
-        // First step: a hundredth of the time in which the states change by their size.
+        // First step: a twentieth of the time in which the states change by their size, and of all of it.
         let ratio = (0..d)
             .map(|i| self.stages[0][i].abs() / (self.now[i].abs() + 0.01))
             .fold(0.0, f64::max);

@@ -16,6 +16,9 @@ use crate::problem::Problem;
 /// Most combinations of inner constants that are looked at for one equation.
 const COMBINATIONS: usize = 96;
 
+/// Residual of every cell where the equation has no value, in normalised units.
+const FAILED: f64 = 1e6;
+
 /// One equation's integral form over all trajectories.
 pub struct Integral<'a> {
     problem: &'a Problem,
@@ -220,8 +223,12 @@ impl<'a> Integral<'a> {
             .iter()
             .filter_map(|k| start.constants.get(*k).copied())
             .collect();
+        let Some(residuals) = self.project(&mut start.constants.clone()) else {
+            return start;
+        };
         let projected = Projected {
             integral: std::cell::RefCell::new(self),
+            rows: residuals.len(),
             inner,
             template: start.constants.clone(),
             at: DVector::from_vec(at),
@@ -312,6 +319,8 @@ fn combinations(roles: &[Role], most: usize) -> Vec<Vec<f64>> {
 /// The projected residuals as a least-squares problem in the inner constants.
 struct Projected<'a, 'b> {
     integral: std::cell::RefCell<&'a mut Integral<'b>>,
+    /// Residuals, one an observed cell of the state.
+    rows: usize,
     inner: Vec<usize>,
     template: Vec<f64>,
     at: DVector<f64>,
@@ -347,11 +356,9 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Projected<'_, '_> {
     }
 
     fn residuals(&self) -> Option<DVector<f64>> {
-        let observed: usize = self.integral.borrow().problem.observed();
-        Some(
-            self.evaluate(&self.at)
-                .unwrap_or_else(|| DVector::repeat(observed, 1e6)),
-        )
+        // A step out of the equation's domain is a bad one, not the end.
+        let failed = || DVector::repeat(self.rows, FAILED);
+        Some(self.evaluate(&self.at).unwrap_or_else(failed))
     }
 
     fn jacobian(&self) -> Option<DMatrix<f64>> {
@@ -365,5 +372,39 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Projected<'_, '_> {
             jacobian.set_column(k, &((moved - &here) / step));
         }
         Some(jacobian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsode_generator::Trajectory;
+    use nsode_parser::CanonicalSystem;
+    use nsode_parser::infix::parse_system;
+
+    /// Two states, so that an equation has half as many residuals as there are cells; and steps that leave the domain of the
+    /// logarithm on the way.
+    #[test]
+    fn steps_out_of_the_domain_do_not_end_the_search() {
+        let times: Vec<f64> = (0..80).map(|i| f64::from(i) / 79.0).collect();
+        // x = 0.02 + t², y' = ln(x − 0.015): its integral by the midpoint rule.
+        let x = |t: f64| 0.02 + t * t;
+        let mut y = 1.0;
+        let mut states = vec![x(0.0), y];
+        for pair in times.windows(2) {
+            let h = (pair[1] - pair[0]) / 200.0;
+            for i in 0..200 {
+                y += h * (x(pair[0] + h * (f64::from(i) + 0.5)) - 0.015).ln();
+            }
+            states.extend([x(pair[1]), y]);
+        }
+        let problem = Problem::new(vec![Trajectory::new(2, times, states).unwrap()]).unwrap();
+        let (system, _) = parse_system("x1' = 0; x2' = 3*log(0.3 + x1)", None).unwrap();
+        let canonical = CanonicalSystem::new(&system).unwrap();
+        let (skeleton, _) = canonical.parts().unwrap();
+        let law = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
+        let mut integral = Integral::new(&problem, &law, 1).unwrap();
+        let found = integral.search(skeleton.slots(), None, 3);
+        assert!(found[0].sse < 1e-3, "{found:?}");
     }
 }

@@ -2,7 +2,7 @@
 //! equally well, and where they part; that the data leave a constant open; that some values are outliers; that
 //! residuals and a given noise do not agree.
 
-use nsode_parser::Names;
+use nsode_parser::{Names, System};
 
 use crate::discover::{Candidate, EXPLAINED};
 use crate::ensemble::Posterior;
@@ -302,6 +302,7 @@ fn scalar(
 fn along(problem: &Problem, best: &Candidate, rivals: &[&Candidate]) -> Option<f64> {
     let scaling = problem.scaling();
     let first = best.system.to_system();
+    let others: Vec<System> = rivals.iter().map(|r| r.system.to_system()).collect();
     let mut sizes = vec![0.0f64; problem.dimension()];
     let mut apart = vec![0.0f64; problem.dimension()];
     for curve in problem.curves() {
@@ -313,8 +314,7 @@ fn along(problem: &Problem, best: &Candidate, rivals: &[&Candidate]) -> Option<f
                 let slope = rhs.eval(time, &states, &[]);
                 let size = sizes.get_mut(i)?;
                 *size = size.max(slope.abs());
-                for rival in rivals {
-                    let other = rival.system.to_system();
+                for other in &others {
                     let other = other.rhs().get(i)?.eval(time, &states, &[]);
                     let apart = apart.get_mut(i)?;
                     // No value is as different as can be.

@@ -44,7 +44,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         "read"
     );
     let mut info = RunInfo {
-        seed: config.options.seed,
+        seed: config.seed,
         loss: config.loss,
         ..RunInfo::default()
     };
@@ -80,6 +80,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     let problem = found.problem;
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
+    info.late = found.late;
     info.none = candidates.first().map(|_| found.none);
     info.notes = notes(&problem, &series.names, &all, found.none);
     look_ahead(&config, &series, &problem, &all, &mut info)?;
@@ -158,7 +159,7 @@ fn look_ahead(
     if !(drawn || config.horizon.is_some()) {
         return Ok(());
     }
-    let ensemble = Ensemble::new(problem, candidates, DRAWS, config.options.seed);
+    let ensemble = Ensemble::new(problem, candidates, DRAWS, config.seed);
     let (Some(ensemble), Some(best)) = (ensemble, candidates.first()) else {
         if config.horizon.is_some() && !candidates.is_empty() {
             info.warnings

@@ -464,7 +464,7 @@ fn pictures_show_slopes_and_forecast() {
 fn emitted(place: &Path, language: &str, name: &str) -> (Vec<f64>, Vec<f64>) {
     let guess = [
         "--guess",
-        "V*biomass^1.3/(q + biomass) - d*biomass + abs(biomass - 100)*e*exp(-biomass/300)",
+        "V*biomass^1.3/(q + biomass) - d*biomass + abs(biomass - 100)*e*2^(-biomass/300)",
     ];
     let mut command = nsode();
     command.args([

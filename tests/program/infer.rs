@@ -132,7 +132,8 @@ fn the_json_is_schema_1() {
         assert_eq!(candidate["y0"].as_array().unwrap().len(), 1);
         for constant in candidate["constants"].as_array().unwrap() {
             assert!(constant["value"].is_f64());
-            assert!(constant["stderr"].is_f64() || constant["stderr"].is_null());
+            let stderr = constant.get("stderr").unwrap();
+            assert!(stderr.is_f64() || stderr.is_null());
         }
         assert_eq!(law(&document, i).dimension(), 1);
         let posterior = candidate["posterior"].as_f64().unwrap();

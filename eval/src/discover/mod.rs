@@ -60,8 +60,6 @@ pub struct Options {
     /// Cap on the time of the search, proposing included, in seconds. Where it is not reached, the result depends only on the
     /// data and the other options.
     pub seconds: f64,
-    /// Seed of whatever is random; at present nothing is.
-    pub seed: u64,
     /// Whether variants and neighbours of the best candidates are tried.
     pub local: bool,
     /// Which laws may be proposed.
@@ -77,7 +75,6 @@ impl Default for Options {
         Options {
             top: 10,
             seconds: 10.0,
-            seed: 0,
             local: true,
             filter: Filter::default(),
             without: Vec::new(),

@@ -155,7 +155,7 @@ impl Search {
                 false if self.insists => Effort::Insisting,
                 false => Effort::Whole,
             };
-            let end = self.end();
+            let end = Some(self.end());
             let found = self.in_time(batch, |seed| refine(problem, seed, effort, end));
             self.late |= found.iter().any(Option::is_none) || self.is_over();
             self.attempted
@@ -173,12 +173,12 @@ impl Search {
     }
 
     /// When the time is over, also for a fit that has begun.
-    fn end(&self) -> Option<Instant> {
-        Some(self.begin + self.limit)
+    fn end(&self) -> Instant {
+        self.begin + self.limit
     }
 
     fn is_over(&self) -> bool {
-        self.end().is_some_and(|end| Instant::now() >= end)
+        Instant::now() >= self.end()
     }
 
     /// Lets what follows take until this share of the time is over.
@@ -336,7 +336,7 @@ impl Search {
         if each > MANY || best.poles > 0.0 || !is_nearly_exact(problem, best) {
             return false;
         }
-        polish(problem, best, self.end()).is_some_and(|best| match each > FEW {
+        polish(problem, best, Some(self.end())).is_some_and(|best| match each > FEW {
             true => best.is_perfect(problem),
             false => best.is_exact(problem),
         })
@@ -356,13 +356,12 @@ impl Search {
         for seed in also {
             best.extend(self.done.get(&seed.skeleton));
         }
-        let end = self.end();
-        let polished = self.in_time(&best, |fit| {
-            polish(problem, fit, end).unwrap_or_else(|| (*fit).clone())
-        });
+        let end = Some(self.end());
+        let polished = self.in_time(&best, |fit| polish(problem, fit, end));
         self.late |= polished.iter().any(Option::is_none) || self.is_over();
-        for fit in polished.into_iter().flatten() {
-            self.keep(fit);
+        // In place of the rough fit also where its residuals are larger: those were of a rough solution.
+        for fit in polished.into_iter().flatten().flatten() {
+            self.replace(fit);
         }
     }
 
@@ -381,13 +380,11 @@ impl Search {
         let possible: Vec<&Refined> = possible.map(|(_, fit)| *fit).take(SETTLED).collect();
         // What follows a law no better than real series often do follows no exact one.
         let exact = self.share == 1.0 && !self.without.contains(&Part::Exact);
-        let end = self.end();
+        let end = Some(self.end());
         let settled = self.in_time(&possible, |fit| settle(problem, fit, exact, end));
         self.late |= settled.iter().any(Option::is_none) || self.is_over();
         for fit in settled.into_iter().flatten().flatten() {
-            if self.filter.admits_fitted(&fit.skeleton, &fit.constants) {
-                self.done.insert(fit.skeleton.clone(), fit);
-            }
+            self.replace(fit);
         }
     }
 
@@ -403,18 +400,19 @@ impl Search {
             .collect()
     }
 
+    /// Keeps a fit, unless there is a better one of its skeleton.
     fn keep(&mut self, refined: Refined) {
-        if !self
-            .filter
-            .admits_fitted(&refined.skeleton, &refined.constants)
-        {
-            return;
-        }
         match self.done.get(&refined.skeleton) {
             Some(other) if other.bic <= refined.bic => {}
-            _ => {
-                self.done.insert(refined.skeleton.clone(), refined);
-            }
+            _ => self.replace(refined),
+        }
+    }
+
+    /// Keeps a fit in place of that of its skeleton.
+    fn replace(&mut self, refined: Refined) {
+        let (skeleton, constants) = (&refined.skeleton, &refined.constants);
+        if self.filter.admits_fitted(skeleton, constants) {
+            self.done.insert(skeleton.clone(), refined);
         }
     }
 

@@ -103,6 +103,8 @@ impl Writer<'_> {
     fn receiver(&self, tree: &Expr) -> String {
         match tree {
             Expr::Time | Expr::State(_) | Expr::Unary(..) => self.at_least(tree, Binding::Atom),
+            // A method of a literal needs to know the literal's type.
+            Expr::Number(value) => format!("({value:?}_f64)"),
             _ => format!("({})", self.write(tree).0),
         }
     }

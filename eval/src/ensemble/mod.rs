@@ -44,6 +44,8 @@ const NEGLIGIBLE: f64 = 1e-3;
 pub struct Ensemble<'a> {
     problem: &'a Problem,
     posteriors: Vec<Posterior>,
+    /// Whether the first of these is the law that is named first.
+    first: bool,
     members: Vec<Member>,
 }
 
@@ -68,10 +70,13 @@ impl<'a> Ensemble<'a> {
         let best = candidates.iter().map(|c| c.posterior).fold(0.0, f64::max);
         let mut posteriors = Vec::new();
         let mut shares: Vec<f64> = Vec::new();
-        for candidate in candidates {
-            if candidate.posterior > NEGLIGIBLE * best
+        let mut first = false;
+        for (rank, candidate) in candidates.iter().enumerate() {
+            // The first is the one to name, which need not be the most probable one.
+            if (rank == 0 || candidate.posterior > NEGLIGIBLE * best)
                 && let Some(posterior) = Posterior::of(problem, candidate)
             {
+                first |= rank == 0;
                 posteriors.push(posterior);
                 shares.push(candidate.posterior);
             }
@@ -132,8 +137,14 @@ impl<'a> Ensemble<'a> {
         Some(Ensemble {
             problem,
             posteriors,
+            first,
             members,
         })
+    }
+
+    /// The law that is named first; `None` where its fit could not be repeated.
+    fn best(&self) -> Option<&Posterior> {
+        self.posteriors.first().filter(|_| self.first)
     }
 
     /// Draws of equal weight that would say as much.

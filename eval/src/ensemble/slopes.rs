@@ -73,8 +73,9 @@ pub(super) fn slopes(ensemble: &Ensemble, fitted: &[Trajectory], level: f64) -> 
             lower.push(low);
             upper.push(high);
         }
-        let best = ensemble.posteriors.first();
-        let best = best.map(|law| law.slopes(problem, law.constants(), time, &states));
+        let best = ensemble
+            .best()
+            .map(|law| law.slopes(problem, law.constants(), time, &states));
         band.best.push(best.unwrap_or_default());
         band.places.push(place);
         band.lower.push(lower);

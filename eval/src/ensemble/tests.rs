@@ -185,3 +185,28 @@ fn slopes_have_bands_around_the_law() {
         assert!((band.best[i][0] - best).abs() < 1e-9 * (1.0 + best.abs()));
     }
 }
+
+#[test]
+fn a_law_at_a_bound_is_the_one_that_was_fitted() {
+    let problem = Problem::new(vec![growth(40, 0.01)]).unwrap();
+    for bounds in ["K=0:60", "K=:60", "K=160:"] {
+        let mut guesses = [Guess::parse("r*y*(1 - y/K)", &Names::default_for(1)).unwrap()];
+        Guess::constrain(&mut guesses, &[], &[bounds.parse().unwrap()]).unwrap();
+        let options = Options {
+            guesses: guesses.to_vec(),
+            local: false,
+            ..Options::default()
+        };
+        let candidates = discover(&problem, &[], &options).unwrap().candidates;
+        let form = candidates[0].form.as_ref().unwrap();
+        assert!(form.constants[1].at_bound, "{bounds}");
+        let posterior = Posterior::of(&problem, &candidates[0]).unwrap();
+        for (found, constant) in posterior.constants().iter().zip(&form.constants) {
+            let value = constant.constant.value;
+            assert!(
+                (found / value - 1.0).abs() < 1e-9,
+                "{bounds}: {found} {value}"
+            );
+        }
+    }
+}

@@ -30,7 +30,7 @@ pub(super) fn starts(
     let matching = |values: &[f64]| Matching {
         model,
         nodes: &nodes,
-        inner: DVector::from_vec(model.inner(values)),
+        inner: DVector::from_vec(model.inner(values, true)),
     };
     let given: Option<Vec<f64>> = constants
         .iter()
@@ -60,7 +60,10 @@ pub(super) fn starts(
         .map(|(_, values)| {
             let solver = LevenbergMarquardt::new().with_patience(30);
             let target = solver.minimize(matching(&values)).0;
-            (target.cost(), model.constants(target.inner.as_slice()).0)
+            (
+                target.cost(),
+                model.constants(target.inner.as_slice(), true).0,
+            )
         })
         .filter(|(cost, _)| cost.is_finite())
         .collect();
@@ -177,7 +180,7 @@ impl Matching<'_> {
     fn evaluate(&self) -> Option<(DVector<f64>, DMatrix<f64>)> {
         let law = self.model.law();
         let d = law.dimension();
-        let (constants, slopes) = self.model.constants(self.inner.as_slice());
+        let (constants, slopes) = self.model.constants(self.inner.as_slice(), true);
         let slots = self.model.slots(&constants);
         let mut scratch = law.full().scratch();
         let mut out = vec![0.0; law.full().outputs()];

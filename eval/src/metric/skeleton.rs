@@ -16,6 +16,9 @@ use crate::law::Law;
 /// Largest difference, as a share of the largest slope, at which two laws count as one function.
 pub const SAME: f64 = 1e-6;
 
+/// Residual at a point where the law has no value, as a share of the largest slope.
+const OUTSIDE: f64 = 1e6;
+
 /// Whether some constants make `skeleton` the function that has the slopes `slopes` (row-major, one row a
 /// point, `D` each) at the points `(t, y)`. The search starts at `constants`.
 pub fn spans(
@@ -114,8 +117,10 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Fit<'_> {
 
     fn residuals(&self) -> Option<DVector<f64>> {
         let (residuals, _) = self.evaluate();
-        let finite = residuals.iter().all(|r| r.is_finite());
-        finite.then(|| DVector::from_vec(residuals))
+        // A step out of the law's domain is a bad one, not the end of the search.
+        let each = residuals.into_iter();
+        let each = each.map(|r| if r.is_finite() { r } else { OUTSIDE });
+        Some(DVector::from_iterator(self.slopes.len(), each))
     }
 
     fn jacobian(&self) -> Option<DMatrix<f64>> {

@@ -187,8 +187,9 @@ impl Parametrised {
         &self.owners
     }
 
-    /// All constants at inner numbers, one a free constant; with the slopes of the free ones.
-    pub(crate) fn constants(&self, inner: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    /// All constants at inner numbers, one a free constant, or at the free constants themselves if they are not
+    /// `bounded`; with the slopes of the free ones.
+    pub(crate) fn constants(&self, inner: &[f64], bounded: bool) -> (Vec<f64>, Vec<f64>) {
         let fixed = |setting: &Setting| match setting {
             Setting::Fixed(value) => *value,
             Setting::Free { .. } => f64::NAN,
@@ -196,8 +197,7 @@ impl Parametrised {
         let mut constants: Vec<f64> = self.settings.iter().map(fixed).collect();
         let mut slopes = Vec::with_capacity(self.free.len());
         for (k, inner) in self.free.iter().zip(inner) {
-            let setting = self.settings.get(*k).copied().unwrap_or(Setting::FREE);
-            let (value, slope) = setting.outward(*inner);
+            let (value, slope) = self.transform(*k, bounded).outward(*inner);
             if let Some(place) = constants.get_mut(*k) {
                 *place = value;
             }
@@ -206,13 +206,19 @@ impl Parametrised {
         (constants, slopes)
     }
 
-    /// Inner numbers of constants.
-    pub(crate) fn inner(&self, constants: &[f64]) -> Vec<f64> {
+    /// Inner numbers of the free ones of `constants`; those themselves if they are not `bounded`.
+    pub(crate) fn inner(&self, constants: &[f64], bounded: bool) -> Vec<f64> {
         let each = self.free.iter().map(|k| {
-            let setting = self.settings.get(*k).copied().unwrap_or(Setting::FREE);
-            setting.inward(constants.get(*k).copied().unwrap_or(f64::NAN))
+            let value = constants.get(*k).copied().unwrap_or(f64::NAN);
+            self.transform(*k, bounded).inward(value)
         });
         each.collect()
+    }
+
+    /// How free constant `k` and its number go together.
+    fn transform(&self, k: usize, bounded: bool) -> Setting {
+        let setting = self.settings.get(k).filter(|_| bounded);
+        setting.copied().unwrap_or(Setting::FREE)
     }
 
     /// Fits constants and initial states from a start, `strengths` being the pulls towards the smoothed curves,
@@ -225,7 +231,7 @@ impl Parametrised {
         strengths: &[f64],
         evaluations: usize,
     ) -> Option<Fitted> {
-        let mut target = self.target(problem, deviations, start);
+        let mut target = self.target(problem, deviations, start, true);
         let parameters = &target.parameters;
         if problem.observed() <= parameters.len() || !parameters.iter().all(|v| v.is_finite()) {
             return None;
@@ -269,7 +275,7 @@ impl Parametrised {
         problem.start_deviations(start.as_ref().map(|fitted| &fitted.leftover))
     }
 
-    /// The fit at constants and initial states as they are.
+    /// The fit at constants and initial states as they are, at a bound too.
     pub fn at(
         &self,
         problem: &Problem,
@@ -277,7 +283,7 @@ impl Parametrised {
         constants: &[f64],
         initial: &[Vec<f64>],
     ) -> Option<Fitted> {
-        self.target(problem, deviations, (constants, initial))
+        self.target(problem, deviations, (constants, initial), false)
             .finish()
     }
 
@@ -286,8 +292,9 @@ impl Parametrised {
         problem: &'a Problem,
         deviations: &'a [f64],
         (constants, initial): (&[f64], &[Vec<f64>]),
+        bounded: bool,
     ) -> Target<'a> {
-        let inner = self.inner(constants);
+        let inner = self.inner(constants, bounded);
         let numbers = inner.iter().chain(initial.iter().flatten()).copied();
         Target {
             model: self,
@@ -295,6 +302,7 @@ impl Parametrised {
             deviations,
             flow: RefCell::new(self.flow(problem)),
             strength: 0.0,
+            bounded,
             parameters: DVector::from_vec(numbers.collect()),
         }
     }

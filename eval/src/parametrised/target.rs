@@ -21,6 +21,8 @@ pub(super) struct Target<'a> {
     pub(super) deviations: &'a [f64],
     pub(super) flow: RefCell<Flow<'a>>,
     pub(super) strength: f64,
+    /// Whether the constants' numbers are inner ones, which keep within bounds, or the constants themselves.
+    pub(super) bounded: bool,
     pub(super) parameters: DVector<f64>,
 }
 
@@ -35,7 +37,7 @@ impl Target<'_> {
         let mut residuals = DVector::zeros(observed);
         let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
         let (inner, initial) = self.parameters.as_slice().split_at(m);
-        let (constants, slopes) = model.constants(inner);
+        let (constants, slopes) = model.constants(inner, self.bounded);
         let slots = model.slots(&constants);
         // Where each slot's column goes, and what it is multiplied by.
         let columns: Vec<(usize, f64)> = model
@@ -102,7 +104,7 @@ impl Target<'_> {
         let (residuals, mut jacobian) = self.evaluate(true)?;
         let d = self.problem.dimension();
         let (inner, initial) = self.parameters.as_slice().split_at(self.model.free.len());
-        let (constants, slopes) = self.model.constants(inner);
+        let (constants, slopes) = self.model.constants(inner, self.bounded);
         for (mut column, slope) in jacobian.column_iter_mut().zip(&slopes) {
             if *slope != 0.0 {
                 column /= *slope;

@@ -23,6 +23,8 @@ struct Document<'a> {
     time: &'a str,
     points: usize,
     seconds: f64,
+    /// Whether the time was over before the search was.
+    late: bool,
     seed: u64,
     checkpoint: Option<&'a str>,
     candidates: Vec<Law<'a>>,
@@ -126,6 +128,7 @@ pub fn json(
         time: &names.time,
         points: series.points(),
         seconds: info.seconds,
+        late: info.late,
         seed: info.seed,
         checkpoint: info.checkpoint.as_deref(),
         candidates: candidates.iter().map(|c| law(c, names)).collect(),

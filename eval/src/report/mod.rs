@@ -31,6 +31,8 @@ pub struct RunInfo {
     pub seed: u64,
     /// Directory of the network's checkpoint; `None` if no network was asked.
     pub checkpoint: Option<String>,
+    /// Whether the time was over before the search was.
+    pub late: bool,
     /// Warnings beside those of the [`Series`].
     pub warnings: Vec<String>,
     /// What a reader must know before relying on the answer.

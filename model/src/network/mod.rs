@@ -134,11 +134,7 @@ impl Network {
 
     /// Reads observations: `[memories, tokens, features]` → [`Memory`].
     pub(crate) fn encode(&self, batch: &EncoderBatch) -> Memory {
-        let mask = batch
-            .mask
-            .as_ref()
-            .map(|mask| device::send(mask, self.device()).unsqueeze(1).unsqueeze(1));
-        let x = self.encoded(batch, mask.as_ref());
+        let (x, mask) = self.encoded(batch);
         let h = &self.handles;
         let memory = self.norm(&x, h.encoder_norm);
         let cross = h
@@ -156,19 +152,23 @@ impl Network {
         }
     }
 
-    /// The encoder's residual stream after its last block, `[memories, tokens, d_model]`; `mask` as in
+    /// The encoder's residual stream after its last block, `[memories, tokens, d_model]`, and the mask as in
     /// [`Memory`].
-    pub(crate) fn encoded(&self, batch: &EncoderBatch, mask: Option<&Tensor>) -> Tensor {
+    pub(crate) fn encoded(&self, batch: &EncoderBatch) -> (Tensor, Option<Tensor>) {
+        let mask = batch
+            .mask
+            .as_ref()
+            .map(|mask| device::send(mask, self.device()).unsqueeze(1).unsqueeze(1));
         let h = &self.handles;
         let features = device::send(&batch.features, self.device());
         let mut x = features.linear(self.get(h.features), Some(self.get(h.features_bias)));
         for block in &h.encoder {
             x = self.self_attention(x, &block.attention, |q, k, v| {
-                self.attend(q, k, v, Seen::by(mask))
+                self.attend(q, k, v, Seen::by(mask.as_ref()))
             });
             x = self.feed_forward(x, &block.feed_forward);
         }
-        x
+        (x, mask)
     }
 
     fn get(&self, id: Id) -> &Tensor {

@@ -92,8 +92,7 @@ fn activations(network: &Network, batches: &[Batch]) -> Result<[Tensor; 3], tch:
         let targets = &batch.targets;
         let d = [-1, network.config().d_model as i64];
         let memory = network.encode(&batch.encoder);
-        // anchors have no padding, so no mask
-        let encoded = network.encoded(&batch.encoder, None);
+        let (encoded, _) = network.encoded(&batch.encoder);
         let decoded = network.decode(&memory, &targets.ids, &targets.upper);
         parts[0].push(encoded.f_reshape(d)?);
         parts[1].push(decoded.f_reshape(d)?.f_index_select(0, &targets.places)?);

@@ -113,7 +113,6 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                 let options = Options {
                     top: config.top,
                     seconds: config.seconds,
-                    seed: config.seed,
                     local: sources.local(),
                     without: config.without.clone(),
                     ..Options::default()
@@ -252,16 +251,10 @@ fn infer(
             source: source.map(str::to_string),
         });
     }
-    let warnings = document.get("warnings").and_then(Value::as_array);
-    let late = warnings
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .any(|warning| warning.contains("time limit"));
     Ok(Answer {
         guesses,
         seconds,
-        late,
+        late: document.get("late").and_then(Value::as_bool) == Some(true),
         error: None,
     })
 }

@@ -138,6 +138,8 @@ pub struct Config {
     pub sources: Sources,
     pub user: Beliefs,
     pub loss: Loss,
+    /// Of the draws that bands are made of; the search has nothing random.
+    pub seed: u64,
     pub horizon: Option<f64>,
     pub level: f64,
     pub emit: Option<(Language, Target)>,
@@ -230,11 +232,11 @@ impl Arguments {
             options: Options {
                 top: self.top,
                 seconds: self.seconds,
-                seed: self.seed,
                 local: sources.local(),
                 filter,
                 ..Options::default()
             },
+            seed: self.seed,
             files: self.files,
             sources,
             user: Beliefs {
