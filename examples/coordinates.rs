@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use nsode_eval::plot::curves::{Axis, Chart, Curve, Scale, plot};
+use nsode_eval::answer::plot::curves::{Axis, Chart, Curve, Scale, plot};
 use nsode_model::config::{Shape, TrainConfig};
 use nsode_model::train::coordinates::{Coordinates, PLACES, coordinates};
 

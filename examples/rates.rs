@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use nsode_eval::plot::curves::{Axis, Chart, Curve, Scale, plot};
+use nsode_eval::answer::plot::curves::{Axis, Chart, Curve, Scale, plot};
 use nsode_model::config::TrainConfig;
 use nsode_model::metrics::{self, Line};
 

@@ -7,11 +7,11 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, ReportHandler, SourceCode};
+use nsode_eval::answer::plot::PlotError;
+use nsode_eval::answer::report::ReportError;
 use nsode_eval::bench::BenchError;
-use nsode_eval::plot::PlotError;
-use nsode_eval::report::ReportError;
+use nsode_eval::series::table::TableError;
 use nsode_eval::suite::SuiteError;
-use nsode_eval::table::TableError;
 use nsode_parser::{ParseError, ParseErrorKind, Span};
 
 use crate::excerpt::{Excerpt, Position};

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use nsode_eval::Proposer;
-use nsode_eval::filter::Filter;
-use nsode_eval::frequent::Frequent;
-use nsode_eval::proposer::{Choice, ProposerKind};
-use nsode_eval::sparse::Sparse;
-use nsode_eval::transformer::{BEAMS, Transformer};
+use nsode_eval::propose::filter::Filter;
+use nsode_eval::propose::frequent::Frequent;
+use nsode_eval::propose::proposer::{Choice, ProposerKind};
+use nsode_eval::propose::sparse::Sparse;
+use nsode_eval::propose::transformer::{BEAMS, Transformer};
 use nsode_model::predictor::Predictor;
 use nsode_model::{CheckpointProblem, Device, Error as ModelError};
 

@@ -3,9 +3,9 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
-use nsode_eval::refine::{Effort, refine};
-use nsode_eval::sparse::Sparse;
-use nsode_eval::{Options, Problem, Proposer, Seed, discover};
+use nsode_eval::fit::refine::{Effort, refine};
+use nsode_eval::propose::sparse::Sparse;
+use nsode_eval::{Options, Problem, Proposal, Proposer, discover};
 use nsode_generator::{Integration, Integrator};
 use nsode_parser::infix::parse_expr;
 use nsode_parser::tape::Tape;
@@ -44,16 +44,16 @@ fn benches(c: &mut Criterion) {
         "y/(1 + y) - 0.3*y",
         "exp(-2*y) + sin(3*y) + y",
     ] {
-        let seed = Seed::new(skeleton(&[rhs]), None);
+        let proposal = Proposal::new(skeleton(&[rhs]), None);
         c.bench_function(&format!("refine {rhs}"), |b| {
-            b.iter(|| refine(black_box(&logistic), &seed, Effort::Whole, None));
+            b.iter(|| refine(black_box(&logistic), &proposal, Effort::Whole, None));
         });
     }
     let predators = problem(&["2*x1 - 2.5*x1*x2", "1.4*x1*x2 - 0.6*x2"], &[0.8, 0.4]);
     let shape = skeleton(&["2*x1 - 2.5*x1*x2", "1.4*x1*x2 - 0.6*x2"]);
-    let seed = Seed::new(shape, None);
+    let proposal = Proposal::new(shape, None);
     c.bench_function("refine predator and prey", |b| {
-        b.iter(|| refine(black_box(&predators), &seed, Effort::Whole, None));
+        b.iter(|| refine(black_box(&predators), &proposal, Effort::Whole, None));
     });
     c.bench_function("propose sparse scalar", |b| {
         b.iter(|| Sparse::default().propose(black_box(&logistic)));

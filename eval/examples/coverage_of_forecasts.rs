@@ -15,11 +15,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use nsode_eval::ensemble::{DRAWS, Ensemble};
-use nsode_eval::frequent::Frequent;
-use nsode_eval::sparse::Sparse;
-use nsode_eval::told::Told;
-use nsode_eval::transformer::{BEAMS, Transformer};
+use nsode_eval::answer::ensemble::{DRAWS, Ensemble};
+use nsode_eval::propose::frequent::Frequent;
+use nsode_eval::propose::sparse::Sparse;
+use nsode_eval::propose::told::Told;
+use nsode_eval::propose::transformer::{BEAMS, Transformer};
 use nsode_eval::{Options, Problem, Proposer, discover};
 use nsode_generator::{Config, Observer, Sampler, Trajectory};
 use nsode_model::Device;

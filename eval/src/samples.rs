@@ -7,9 +7,9 @@ use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Names, System};
 
 use crate::discover::{Candidate, Constant};
-use crate::problem::Piece;
-use crate::proposer::ProposerKind;
-use crate::table::Series;
+use crate::propose::proposer::ProposerKind;
+use crate::series::problem::Piece;
+use crate::series::table::Series;
 
 /// A law, where it starts, and how it is observed.
 pub(crate) struct Sample<'a> {

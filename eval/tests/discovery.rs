@@ -3,11 +3,11 @@
 mod common;
 
 use common::system;
-use nsode_eval::notes::narrow;
-use nsode_eval::sparse::Sparse;
-use nsode_eval::without::Part;
+use nsode_eval::answer::notes::narrow;
+use nsode_eval::discover::without::Part;
+use nsode_eval::propose::sparse::Sparse;
 use nsode_eval::{
-    Candidate, Discovery, Error, Options, Problem, Proposer, ProposerKind, Seed, discover,
+    Candidate, Discovery, Error, Options, Problem, Proposal, Proposer, ProposerKind, discover,
 };
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
@@ -284,7 +284,7 @@ fn what_the_smoothed_curves_deny_is_found_where_they_are_wrong() {
         16,
     );
     let proposers: Vec<Box<dyn Proposer>> = vec![
-        Box::new(nsode_eval::frequent::Frequent::default()),
+        Box::new(nsode_eval::propose::frequent::Frequent::default()),
         Box::new(Sparse::default()),
     ];
     let found = find_by(&proposers, path);
@@ -299,8 +299,8 @@ impl Proposer for Only {
         ProposerKind::Frequent
     }
 
-    fn propose(&self, _: &Problem) -> Result<Vec<Seed>, Error> {
-        Ok(vec![Seed::new(self.0.clone(), None)])
+    fn propose(&self, _: &Problem) -> Result<Vec<Proposal>, Error> {
+        Ok(vec![Proposal::new(self.0.clone(), None)])
     }
 }
 

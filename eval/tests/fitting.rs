@@ -4,10 +4,10 @@
 mod common;
 
 use common::system;
-use nsode_eval::flow::{Flow, Run};
-use nsode_eval::law::Law;
-use nsode_eval::refine::{Effort, refine, settle};
-use nsode_eval::{Loss, Problem, Seed};
+use nsode_eval::fit::flow::{Flow, Run};
+use nsode_eval::fit::law::Law;
+use nsode_eval::fit::refine::{Effort, refine, settle};
+use nsode_eval::{Loss, Problem, Proposal};
 use nsode_generator::{Integration, Integrator, Trajectory};
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Skeleton};
@@ -16,8 +16,8 @@ fn skeleton(rhs: &[&str]) -> (Skeleton, Vec<f64>) {
     CanonicalSystem::new(&system(rhs)).unwrap().parts().unwrap()
 }
 
-fn seed(shape: &Skeleton, constants: Option<&[f64]>) -> Seed {
-    Seed::new(shape.clone(), constants.map(<[f64]>::to_vec))
+fn proposal(shape: &Skeleton, constants: Option<&[f64]>) -> Proposal {
+    Proposal::new(shape.clone(), constants.map(<[f64]>::to_vec))
 }
 
 fn solve(rhs: &[&str], y0: &[f64], times: &[f64]) -> Trajectory {
@@ -153,7 +153,7 @@ fn blow_up_and_the_edge_of_a_domain_end_a_run() {
 /// The largest relative error of a refined law's constants, in physical units.
 fn worst(problem: &Problem, rhs: &[&str], start: Option<&[f64]>) -> f64 {
     let (shape, truth) = skeleton(rhs);
-    let refined = refine(problem, &seed(&shape, start), Effort::Whole, None)
+    let refined = refine(problem, &proposal(&shape, start), Effort::Whole, None)
         .unwrap_or_else(|| panic!("{rhs:?}: no fit"));
     let (found, values) = refined
         .system
@@ -239,7 +239,7 @@ fn covered(loss: Loss, outliers: bool) -> (f64, f64) {
             path = spoilt(&path, &mut random);
         }
         let problem = Problem::with_loss(vec![path], loss).unwrap();
-        let refined = refine(&problem, &seed(&shape, None), Effort::Whole, None).unwrap();
+        let refined = refine(&problem, &proposal(&shape, None), Effort::Whole, None).unwrap();
         let (_, values) = refined
             .system
             .restored(problem.scaling())
@@ -272,8 +272,13 @@ fn spoilt(path: &Trajectory, random: &mut Noise) -> Trajectory {
 /// The largest difference of the fitted right-hand sides from the true ones along a solution, as a share of the largest
 /// slope of the equation.
 fn apart(problem: &Problem, rhs: &[&str], clean: &Trajectory) -> f64 {
-    let refined = refine(problem, &seed(&skeleton(rhs).0, None), Effort::Whole, None)
-        .unwrap_or_else(|| panic!("{rhs:?}: no fit"));
+    let refined = refine(
+        problem,
+        &proposal(&skeleton(rhs).0, None),
+        Effort::Whole,
+        None,
+    )
+    .unwrap_or_else(|| panic!("{rhs:?}: no fit"));
     let found = refined
         .system
         .restored(problem.scaling())
@@ -332,7 +337,7 @@ fn a_robust_problem_is_measured_by_what_is_no_gross_error() {
         .collect();
     assert_eq!(missing, [20]);
     let (shape, _) = skeleton(&["1.7*y - 1.1*y^2"]);
-    let fit = refine(&robust, &seed(&shape, None), Effort::Whole, None).unwrap();
+    let fit = refine(&robust, &proposal(&shape, None), Effort::Whole, None).unwrap();
     assert!(fit.r2 > 0.99, "{}", fit.r2);
     let deviation = (fit.sse[0] / 80.0).sqrt() * unit;
     assert!((0.007..0.014).contains(&deviation), "{deviation}");
@@ -345,7 +350,7 @@ fn constants_that_the_data_cannot_tell_have_no_standard_error() {
     let path = solve(&rhs, &[1.0], &grid(3.0, 60));
     let problem = Problem::new(vec![path]).unwrap();
     let (shape, _) = skeleton(&["-1.5*y + 0.3*y^1.001"]);
-    if let Some(refined) = refine(&problem, &seed(&shape, None), Effort::Whole, None) {
+    if let Some(refined) = refine(&problem, &proposal(&shape, None), Effort::Whole, None) {
         let vague = refined
             .errors
             .iter()
@@ -363,7 +368,7 @@ fn settling_keeps_what_the_data_say_and_shrinks_what_they_do_not() {
     let problem = Problem::new(vec![noisy(&clean, &mut random, 0.0, 0.03)]).unwrap();
     let refined = refine(
         &problem,
-        &seed(&skeleton(&rhs).0, None),
+        &proposal(&skeleton(&rhs).0, None),
         Effort::Whole,
         None,
     )
@@ -387,7 +392,7 @@ fn settling_keeps_what_the_data_say_and_shrinks_what_they_do_not() {
         let mut random = Noise(100 + run);
         let problem = Problem::new(vec![noisy(&early, &mut random, 0.05, 0.0)]).unwrap();
         let (shape, _) = skeleton(&["1.7*y - 1.1*y^2 + 0.5*y^3"]);
-        let Some(refined) = refine(&problem, &seed(&shape, None), Effort::Whole, None) else {
+        let Some(refined) = refine(&problem, &proposal(&shape, None), Effort::Whole, None) else {
             continue;
         };
         let size = |constants: &[f64]| constants.iter().map(|c| c.abs()).fold(0.0, f64::max);
@@ -420,12 +425,12 @@ fn too_little_data_is_an_error_or_no_fit_never_a_panic() {
     let path = Trajectory::new(1, grid(1.0, 5), vec![1.0, 1.4, 2.1, 2.9, 4.2]).unwrap();
     let problem = Problem::new(vec![path]).unwrap();
     let (large, _) = skeleton(&["1.7*y - 1.1*y^2 + sin(3*y) + exp(2*y) + 0.1*y^3"]);
-    assert!(refine(&problem, &seed(&large, None), Effort::Whole, None).is_none());
+    assert!(refine(&problem, &proposal(&large, None), Effort::Whole, None).is_none());
     let (small, _) = skeleton(&["1.7*y"]);
     assert!(
         refine(
             &problem,
-            &seed(&small, Some(&[f64::NAN])),
+            &proposal(&small, Some(&[f64::NAN])),
             Effort::Whole,
             None
         )
@@ -444,11 +449,16 @@ fn fits_of_the_other_sign_are_kept() {
     for (rhs, y0, end) in laws {
         let problem = Problem::new(vec![solve(rhs, y0, &grid(end, 60))]).unwrap();
         let (shape, _) = skeleton(rhs);
-        let found = refine(&problem, &seed(&shape, None), Effort::Whole, None).expect("a fit");
+        let found = refine(&problem, &proposal(&shape, None), Effort::Whole, None).expect("a fit");
         let flipped: Vec<f64> = found.constants.iter().map(|c| -c).collect();
         for start in [found.constants.clone(), flipped] {
-            let again =
-                refine(&problem, &seed(&shape, Some(&start)), Effort::Whole, None).expect("a fit");
+            let again = refine(
+                &problem,
+                &proposal(&shape, Some(&start)),
+                Effort::Whole,
+                None,
+            )
+            .expect("a fit");
             assert_eq!(again.skeleton, shape, "{rhs:?}");
             assert!(again.r2 > 0.999999, "{rhs:?}: {}", again.r2);
         }
@@ -462,7 +472,7 @@ fn clean_data_determine_a_cubic_over_a_narrow_range() {
     let problem = Problem::new(vec![solve(&rhs, &[9.0], &grid(20.0, 60))]).unwrap();
     let found = refine(
         &problem,
-        &seed(&skeleton(&rhs).0, None),
+        &proposal(&skeleton(&rhs).0, None),
         Effort::Whole,
         None,
     )

@@ -1,10 +1,10 @@
 //! Stiff laws: solutions and sensitivities against an explicit method with as many steps as it takes, and constants
 //! recovered from series of such laws.
 
-use nsode_eval::flow::{Flow, Run};
-use nsode_eval::law::Law;
-use nsode_eval::refine::{Effort, refine};
-use nsode_eval::{Problem, Seed};
+use nsode_eval::fit::flow::{Flow, Run};
+use nsode_eval::fit::law::Law;
+use nsode_eval::fit::refine::{Effort, refine};
+use nsode_eval::{Problem, Proposal};
 use nsode_generator::Trajectory;
 use nsode_parser::infix::parse_expr;
 use nsode_parser::{CanonicalSystem, Names, Skeleton, System};
@@ -174,8 +174,8 @@ fn constants_of_a_stiff_law_are_recovered() {
         let path = Trajectory::new(law.dimension(), times, states).unwrap();
         let problem = Problem::new(vec![path]).unwrap();
         let start = truth.iter().map(|c| 1.1 * c).collect();
-        let seed = Seed::new(shape.clone(), Some(start));
-        let refined = refine(&problem, &seed, Effort::Whole, None).unwrap();
+        let proposal = Proposal::new(shape.clone(), Some(start));
+        let refined = refine(&problem, &proposal, Effort::Whole, None).unwrap();
         let restored = refined.system.restored(problem.scaling()).unwrap();
         let (found, values) = restored.parts().unwrap();
         assert_eq!(found, shape, "{}", case.name);

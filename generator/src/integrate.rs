@@ -166,6 +166,14 @@ impl Default for Integrator {
     }
 }
 
+/// Steps whose length times the largest eigenvalue stays beyond this are limited by stability, at this relative tolerance. The
+/// boundary of a method of order 5 on the negative axis is 3.3; where accuracy limits the steps, the product is about four
+/// times the fifth root of the tolerance (as for `y'' = -y`). The solver's own test takes 3.25, which steps that swing about
+/// the boundary, or whose error estimate feels the stiff part, never reach 15 times in a row.
+pub fn stiff_product(relative_tolerance: f64) -> f64 {
+    (12.0 * relative_tolerance.powf(0.2)).min(2.0)
+}
+
 impl Integrator {
     /// Solves `dy/dt = system(t, y, parameters)`, `y(times[0]) = initial`, at `times`.
     ///
@@ -284,19 +292,10 @@ impl Integrator {
             },
             (_, _, Ok(_)) => Ending::Reached,
             (_, _, Err(error)) => {
-                let stiff = work.stiffness > self.stiff_product();
+                let stiff = work.stiffness > stiff_product(self.relative_tolerance);
                 Ending::Failed(work.failure(error, problem.origin(), stiff))
             }
         }
-    }
-
-    /// Steps whose length times the largest eigenvalue stays beyond this are limited by stability. The
-    /// boundary of a method of order 5 on the negative axis is 3.3; where accuracy limits the steps, the
-    /// product is about four times the fifth root of the tolerance (as for `y'' = -y`). The solver's own
-    /// test takes 3.25, which steps that swing about the boundary, or whose error estimate feels the stiff
-    /// part, never reach 15 times in a row.
-    fn stiff_product(&self) -> f64 {
-        (12.0 * self.relative_tolerance.powf(0.2)).min(2.0)
     }
 
     fn on_grid<D: Dim>(&self, problem: &Problem<'_, D>, times: &[f64]) -> Integration

@@ -5,7 +5,7 @@
 //! array, which spares an allocation a step, and whole grids are read in one pass.
 
 /// Weights of the stages 1 to 7 in the last coefficient.
-const LAST: [f64; 7] = [
+pub const DENSE: [f64; 7] = [
     -12_715_105_075.0 / 11_282_082_432.0,
     0.0,
     87_487_479_700.0 / 32_700_410_799.0,
@@ -56,7 +56,7 @@ impl Interpolant {
             let rise = to - from;
             let bend = h * slope(first) - rise;
             let twist = rise - h * slope(last) - bend;
-            let stages = LAST.iter().zip(&step.stages);
+            let stages = DENSE.iter().zip(&step.stages);
             let rest: f64 = stages.map(|(weight, stage)| weight * slope(stage)).sum();
             self.pieces.extend([from, rise, bend, twist, h * rest]);
         }

@@ -112,7 +112,7 @@ impl Arguments {
     pub fn validated(self) -> Result<Action, Fault> {
         if let Some(directory) = self.stats {
             if let Some(file) = &self.plot {
-                nsode_eval::plot::check_path(file)?;
+                nsode_eval::answer::plot::check_path(file)?;
                 crate::output::check_file(file, "--plot")?;
             }
             return Ok(Action::Stats {

@@ -10,13 +10,13 @@ mod beliefs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use nsode_eval::emit::emit;
-use nsode_eval::ensemble::{DRAWS, Ensemble};
-use nsode_eval::guess::Shapes;
-use nsode_eval::notes::{narrow, notes};
-use nsode_eval::plot::plot;
-use nsode_eval::report::{self, Layout, RunInfo, json, table};
-use nsode_eval::table::{Series, read};
+use nsode_eval::answer::emit::emit;
+use nsode_eval::answer::ensemble::{DRAWS, Ensemble};
+use nsode_eval::answer::notes::{narrow, notes};
+use nsode_eval::answer::plot::plot;
+use nsode_eval::answer::report::{self, Layout, RunInfo, json, table};
+use nsode_eval::propose::guess::Shapes;
+use nsode_eval::series::table::{Series, read};
 use nsode_eval::{Candidate, Options, Problem, Proposer, discover};
 
 pub use arguments::{Arguments, Config};

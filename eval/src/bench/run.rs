@@ -14,10 +14,10 @@ use rayon::prelude::*;
 
 use super::{Answer, BenchError, Guess, Record, judge};
 use crate::discover::{Options, discover};
-use crate::loss::Loss;
 use crate::metric::Reference;
-use crate::problem::Problem;
-use crate::proposer::Proposer;
+use crate::propose::proposer::Proposer;
+use crate::series::loss::Loss;
+use crate::series::problem::Problem;
 use crate::suite::Case;
 
 /// Somebody who is asked about a case and what was seen of it. Each worker has one of its own.

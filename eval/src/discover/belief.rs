@@ -2,9 +2,9 @@
 
 use super::EXPLAINED;
 use super::misfit::{lead, residuals, weighted};
-use crate::problem::Problem;
-use crate::rank::{softmax, temper};
-use crate::refine::Refined;
+use crate::discover::rank::{softmax, temper};
+use crate::fit::refine::Refined;
+use crate::series::problem::Problem;
 
 /// Nats by which "none of these" may lead the best law, at most: a probability of nine tenths. What was found is
 /// sometimes right all the same, as where data do not come from a law of this kind at all.

@@ -5,13 +5,13 @@ use nsode_generator::Trajectory;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
 use super::origins::Origins;
-use crate::guess::{Form, Guessed};
-use crate::law::Law;
-use crate::prior::log_prior;
-use crate::problem::{Piece, Problem};
-use crate::proposer::ProposerKind;
-use crate::refine::Refined;
-use crate::shooting::Shooter;
+use crate::discover::prior::log_prior;
+use crate::fit::law::Law;
+use crate::fit::refine::Refined;
+use crate::fit::shooting::Shooter;
+use crate::propose::guess::{Form, Guessed};
+use crate::propose::proposer::ProposerKind;
+use crate::series::problem::{Piece, Problem};
 
 /// Points of the curves in [`Candidate::fitted`], a run; of each of its pieces at least some.
 const CURVE_POINTS: usize = 200;

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Expr, Token};
 
-use crate::combine::Trust;
-use crate::integral::Integral;
-use crate::law::Equation;
-use crate::prior::description;
-use crate::problem::Problem;
-use crate::proposer::Seed;
+use crate::discover::combine::Trust;
+use crate::discover::prior::description;
+use crate::fit::integral::Integral;
+use crate::fit::law::Equation;
+use crate::propose::proposer::Proposal;
+use crate::series::problem::Problem;
 
 /// An equation as it was proposed, its slots counted from 0.
 pub(super) struct Proposed {
@@ -66,20 +66,25 @@ pub(super) fn sorted(own: &[Judged], trust: Trust) -> Vec<(f64, usize)> {
     scored
 }
 
-/// The different equations of all seeds, with the constants of the first that has some.
+/// The different equations of all proposals, with the constants of the first that has some.
 pub(super) fn equations<'a>(
     dimension: usize,
-    seeds: impl Iterator<Item = &'a Seed>,
+    proposals: impl Iterator<Item = &'a Proposal>,
 ) -> Vec<Proposed> {
     let mut places: HashMap<(usize, Vec<Token>), usize> = HashMap::new();
     let mut all: Vec<Proposed> = Vec::new();
-    for seed in seeds.filter(|s| s.skeleton.dimension() == dimension) {
-        let template = seed.skeleton.template();
+    for proposal in proposals.filter(|s| s.skeleton.dimension() == dimension) {
+        let template = proposal.skeleton.template();
         let mut first = 0;
-        for (state, (tokens, rhs)) in seed.skeleton.equations().zip(template.rhs()).enumerate() {
+        for (state, (tokens, rhs)) in proposal
+            .skeleton
+            .equations()
+            .zip(template.rhs())
+            .enumerate()
+        {
             let slots = parameters(rhs);
             let own = || {
-                let constants = seed.constants.as_ref()?;
+                let constants = proposal.constants.as_ref()?;
                 Some(constants.get(first..first + slots)?.to_vec())
             };
             let key = (state, tokens.to_vec());

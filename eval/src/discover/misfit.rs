@@ -5,10 +5,10 @@
 //! explained the pattern, whatever that law is; if it would lead by more than it must cost, the law is among
 //! those that were not proposed.
 
-use crate::law::Law;
-use crate::problem::Problem;
-use crate::refine::Refined;
-use crate::shooting::Shooter;
+use crate::fit::law::Law;
+use crate::fit::refine::Refined;
+use crate::fit::shooting::Shooter;
+use crate::series::problem::Problem;
 
 /// Nats that a law which explains the pattern would have to pay for its constants and its rarity.
 const PRICE: f64 = 6.0;

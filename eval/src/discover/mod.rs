@@ -10,10 +10,14 @@
 
 mod belief;
 mod candidate;
+pub(crate) mod combine;
 mod equation;
 mod misfit;
 mod neighbours;
 mod origins;
+pub mod poles;
+pub mod prior;
+pub mod rank;
 mod recombine;
 mod representative;
 mod reweigh;
@@ -22,17 +26,18 @@ mod separation;
 mod sharpen;
 mod straight;
 mod variants;
+pub mod without;
 mod words;
 
 use std::time::{Duration, Instant};
 
+use crate::discover::without::Part;
 use crate::error::Error;
-use crate::filter::Filter;
-use crate::guess::{self, Guess};
-use crate::problem::Problem;
-use crate::proposer::Proposer;
-use crate::refine::Refined;
-use crate::without::Part;
+use crate::fit::refine::Refined;
+use crate::propose::filter::Filter;
+use crate::propose::guess::{self, Guess};
+use crate::propose::proposer::Proposer;
+use crate::series::problem::Problem;
 
 use belief::Belief;
 use candidate::restored;
@@ -125,7 +130,7 @@ pub fn discover(
     let judged = begin + Duration::from_secs_f64(JUDGING * limit);
     let mut lists = ask(problem, proposers, &mut warnings)?;
     let mut gathered = gather(problem, lists.clone(), options, judged);
-    let cut = separation::in_pieces(problem, &gathered.seeds);
+    let cut = separation::in_pieces(problem, &gathered.proposals);
     let problem = cut.as_ref().unwrap_or(problem);
     if cut.is_some() {
         // The smoothed curves, too, tell more of short pieces than of a long run.
@@ -140,7 +145,9 @@ pub fn discover(
     let mut late = gathered.late;
     let sharpens = options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem);
     let first = if sharpens { FIRST } else { 0 };
-    let (first, others) = gathered.seeds.split_at(first.min(gathered.seeds.len()));
+    let (first, others) = gathered
+        .proposals
+        .split_at(first.min(gathered.proposals.len()));
     if sharpens {
         search.refine_until_enough(problem, first, &mut origins);
         let mut before = f64::INFINITY;
@@ -160,7 +167,7 @@ pub fn discover(
     }
     search.insists = problem.dimension() > 1 && !search.explains(problem);
     if search.insists {
-        search.refine_until_enough(problem, &gathered.seeds, &mut origins);
+        search.refine_until_enough(problem, &gathered.proposals, &mut origins);
         search.refine_until_enough(problem, &gathered.others, &mut origins);
     }
     search.allow(VARYING);
@@ -175,7 +182,7 @@ pub fn discover(
         }
     }
     search.allow(1.0);
-    let lists = [gathered.seeds.as_slice(), &gathered.others];
+    let lists = [gathered.proposals.as_slice(), &gathered.others];
     let more = Duration::from_secs_f64(limit);
     search.rescue(problem, lists.into_iter(), more, &mut origins);
     let refined = search.done.len();

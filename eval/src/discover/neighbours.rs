@@ -12,13 +12,13 @@ use nalgebra::{DMatrix, DVector};
 use nsode_parser::{Expr, Skeleton, System};
 
 use super::search::Search;
-use crate::law::Law;
-use crate::prior::log_prior;
-use crate::problem::Problem;
-use crate::proposer::Seed;
-use crate::refine::{MAX_CONSTANTS, Refined};
-use crate::shooting::{Normal, Shooter};
-use crate::sparse::monomials;
+use crate::discover::prior::log_prior;
+use crate::fit::law::Law;
+use crate::fit::refine::{MAX_CONSTANTS, Refined};
+use crate::fit::shooting::{Normal, Shooter};
+use crate::propose::proposer::Proposal;
+use crate::propose::sparse::monomials;
+use crate::series::problem::Problem;
 
 /// Neighbours of one law, at most.
 const MOST: usize = 6;
@@ -38,7 +38,7 @@ const LARGEST: usize = 4_000_000;
 
 impl Search {
     /// Shapes that the data ask for, linearised about `refined`, best first, each with a start for its fit.
-    pub fn neighbours(&self, problem: &Problem, refined: &Refined) -> Vec<Seed> {
+    pub fn neighbours(&self, problem: &Problem, refined: &Refined) -> Vec<Proposal> {
         let admitted = |skeleton: &Skeleton| self.filter.admits(skeleton);
         neighbours(problem, refined, admitted).unwrap_or_default()
     }
@@ -48,7 +48,7 @@ fn neighbours(
     problem: &Problem,
     refined: &Refined,
     admitted: impl Fn(&Skeleton) -> bool,
-) -> Option<Vec<Seed>> {
+) -> Option<Vec<Proposal>> {
     let wide = Wide::new(refined)?;
     let mut shooter = Shooter::new(problem, &wide.law);
     let condensed = problem.pieces().len() * (1 + wide.law.constants() + problem.dimension());
@@ -71,23 +71,23 @@ fn neighbours(
     // The law's own terms once more.
     fixed.extend((own..wide.law.constants()).filter(|term| linear.is_copy(*term, own)));
     let most = MAX_CONSTANTS.min(cells / 3);
-    let mut found: Vec<(f64, Seed)> = Vec::new();
+    let mut found: Vec<(f64, Proposal)> = Vec::new();
     for support in linear.search((0..own).collect(), &fixed, most) {
         let there = support.constants(wide.law.constants());
-        let Some(seed) = wide.seed(&there, linear.initial(&there, &refined.initial)) else {
+        let Some(proposal) = wide.proposal(&there, linear.initial(&there, &refined.initial)) else {
             continue;
         };
-        let known = |(_, other): &(f64, Seed)| other.skeleton == seed.skeleton;
-        let new = seed.skeleton != refined.skeleton && !found.iter().any(known);
-        if new && admitted(&seed.skeleton) {
-            let constants = seed.skeleton.slots() as f64 * (cells as f64).ln();
-            let cost = support.misfit + constants - 2.0 * log_prior(&seed.skeleton);
-            found.push((cost, seed));
+        let known = |(_, other): &(f64, Proposal)| other.skeleton == proposal.skeleton;
+        let new = proposal.skeleton != refined.skeleton && !found.iter().any(known);
+        if new && admitted(&proposal.skeleton) {
+            let constants = proposal.skeleton.slots() as f64 * (cells as f64).ln();
+            let cost = support.misfit + constants - 2.0 * log_prior(&proposal.skeleton);
+            found.push((cost, proposal));
         }
     }
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     found.truncate(MOST);
-    Some(found.into_iter().map(|(_, seed)| seed).collect())
+    Some(found.into_iter().map(|(_, proposal)| proposal).collect())
 }
 
 /// A law with the terms that may join it, whose constants come after its own.
@@ -115,13 +115,13 @@ impl Wide {
     }
 
     /// What is left of it with these constants.
-    fn seed(&self, constants: &[f64], initial: Vec<Vec<f64>>) -> Option<Seed> {
+    fn proposal(&self, constants: &[f64], initial: Vec<Vec<f64>>) -> Option<Proposal> {
         let number = |e: &Expr| match e {
             Expr::Parameter(k) => constants.get(*k).map(|c| Expr::Number(*c)),
             _ => None,
         };
         let rhs = self.system.rhs().iter().map(|e| e.substitute(&number));
-        Some(Seed::of(rhs.collect())?.starting_at(initial))
+        Some(Proposal::of(rhs.collect())?.starting_at(initial))
     }
 }
 
@@ -275,7 +275,7 @@ impl Linear {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refine::{Effort, refine};
+    use crate::fit::refine::{Effort, refine};
     use crate::samples::Sample;
     use nsode_parser::infix::parse_expr;
     use nsode_parser::{CanonicalSystem, Names, Token};
@@ -306,12 +306,12 @@ mod tests {
             ("x1 - x1*x2; x1*x2 - x2", MOST),
             ("1 + x1 - x1*x2 - x1^2; x1*x2 - x2 + x2^2", 1),
         ] {
-            let seed = Seed::new(skeleton(wrong), None);
-            let refined = refine(&problem, &seed, Effort::Whole, None).unwrap();
+            let proposal = Proposal::new(skeleton(wrong), None);
+            let refined = refine(&problem, &proposal, Effort::Whole, None).unwrap();
             let found = neighbours(&problem, &refined, |_| true).unwrap();
             assert!(found.len() <= MOST);
             let mut first = found[..most.min(found.len())].iter();
-            let right = first.find(|seed| seed.skeleton == skeleton(TRUE));
+            let right = first.find(|proposal| proposal.skeleton == skeleton(TRUE));
             let right = right.unwrap_or_else(|| panic!("{wrong}: {found:?}"));
             let again = refine(&problem, right, Effort::Starts, None).unwrap();
             assert!(again.r2 > 0.99, "{}", again.r2);
@@ -330,18 +330,18 @@ mod tests {
             noise: 0.02,
         };
         let problem = Problem::new(sample.make().0.trajectories).unwrap();
-        let seed = Seed::new(skeleton(law), None);
-        let refined = refine(&problem, &seed, Effort::Whole, None).unwrap();
+        let proposal = Proposal::new(skeleton(law), None);
+        let refined = refine(&problem, &proposal, Effort::Whole, None).unwrap();
         let found = neighbours(&problem, &refined, |_| true).unwrap();
         assert!(!found.is_empty());
-        for seed in &found {
-            let tokens = seed.skeleton.tokens().iter();
+        for proposal in &found {
+            let tokens = proposal.skeleton.tokens().iter();
             let inverses = tokens.filter(|token| **token == Token::Inverse).count();
-            assert_eq!(inverses, 2, "{:?}", seed.skeleton);
+            assert_eq!(inverses, 2, "{:?}", proposal.skeleton);
         }
         let few = |skeleton: &Skeleton| skeleton.slots() <= refined.skeleton.slots();
         let found = neighbours(&problem, &refined, few).unwrap();
-        assert!(found.iter().all(|seed| few(&seed.skeleton)));
+        assert!(found.iter().all(|proposal| few(&proposal.skeleton)));
     }
 
     proptest! {

@@ -8,9 +8,9 @@ use nsode_parser::Skeleton;
 use super::Options;
 use super::recombine::Equations;
 use crate::error::Error;
-use crate::problem::Problem;
-use crate::proposer::{Proposer, ProposerKind, Seed};
-use crate::sparse::Sparse;
+use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::propose::sparse::Sparse;
+use crate::series::problem::Problem;
 
 /// Everybody who proposed a skeleton, the first first.
 pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
@@ -18,10 +18,10 @@ pub(super) type Origins = HashMap<Skeleton, Vec<ProposerKind>>;
 /// What was proposed.
 pub(super) struct Gathered {
     /// What is to be fitted, in this order.
-    pub seeds: Vec<Seed>,
+    pub proposals: Vec<Proposal>,
     /// What is to be fitted if none of these explains the data: systems that do not hold along the smoothed curves. They may
     /// hold all the same where the curves are wrong.
-    pub others: Vec<Seed>,
+    pub others: Vec<Proposal>,
     /// Who proposed it.
     pub origins: Origins,
     /// Whether the deadline came before all equations were looked at.
@@ -29,7 +29,7 @@ pub(super) struct Gathered {
 }
 
 /// What each proposer proposed, best first.
-pub(super) type Proposals = Vec<(ProposerKind, Vec<Seed>)>;
+pub(super) type Proposals = Vec<(ProposerKind, Vec<Proposal>)>;
 
 /// Asks every proposer.
 ///
@@ -44,7 +44,7 @@ pub(super) fn ask(
     let mut failure = None;
     for proposer in proposers {
         match proposer.propose(problem) {
-            Ok(seeds) => lists.push((proposer.kind(), seeds)),
+            Ok(proposals) => lists.push((proposer.kind(), proposals)),
             Err(error) => {
                 warnings.push(error.to_string());
                 failure = Some(error);
@@ -62,11 +62,11 @@ pub(super) fn ask_again(problem: &Problem, proposers: &[Box<dyn Proposer>], list
     let readers = lists
         .iter_mut()
         .filter(|(kind, _)| *kind == ProposerKind::Sparse);
-    for (kind, seeds) in readers {
+    for (kind, proposals) in readers {
         let proposer = proposers.iter().find(|proposer| proposer.kind() == *kind);
         // Who failed has been warned of.
         if let Some(Ok(again)) = proposer.map(|proposer| proposer.propose(problem)) {
-            *seeds = again;
+            *proposals = again;
         }
     }
 }
@@ -88,39 +88,43 @@ pub(super) fn gather(
     }
     let most = lists
         .iter()
-        .map(|(_, seeds)| seeds.len())
+        .map(|(_, proposals)| proposals.len())
         .max()
         .unwrap_or(0);
-    let mut seeds: Vec<Seed> = Vec::new();
+    let mut proposals: Vec<Proposal> = Vec::new();
     let mut origins: Origins = HashMap::new();
     for rank in 0..most {
         for (kind, list) in &lists {
-            let Some(seed) = list.get(rank) else { continue };
-            match origins.get_mut(&seed.skeleton) {
+            let Some(proposal) = list.get(rank) else {
+                continue;
+            };
+            match origins.get_mut(&proposal.skeleton) {
                 // Proposed by others, only put together again; theirs may be the better start.
                 Some(sources) if *sources == [ProposerKind::Local] => {
                     *sources = vec![*kind];
-                    let known = seeds.iter_mut().find(|s| s.skeleton == seed.skeleton);
-                    if let (Some(known), Some(constants)) = (known, &seed.constants) {
+                    let known = proposals
+                        .iter_mut()
+                        .find(|s| s.skeleton == proposal.skeleton);
+                    if let (Some(known), Some(constants)) = (known, &proposal.constants) {
                         known.constants = Some(constants.clone());
                     }
                 }
                 Some(sources) if !sources.contains(kind) => sources.push(*kind),
                 Some(_) => {}
                 None => {
-                    origins.insert(seed.skeleton.clone(), vec![*kind]);
-                    seeds.push(seed.clone());
+                    origins.insert(proposal.skeleton.clone(), vec![*kind]);
+                    proposals.push(proposal.clone());
                 }
             }
         }
     }
-    let hold = |seed: &Seed| {
-        let may_hold = |equations: &Equations| equations.may_hold(&seed.skeleton);
+    let hold = |proposal: &Proposal| {
+        let may_hold = |equations: &Equations| equations.may_hold(&proposal.skeleton);
         equations.as_ref().is_none_or(may_hold)
     };
-    let (seeds, others) = seeds.into_iter().partition(hold);
+    let (proposals, others) = proposals.into_iter().partition(hold);
     Gathered {
-        seeds,
+        proposals,
         others,
         origins,
         late: equations.is_some_and(|equations| equations.late),
@@ -129,7 +133,7 @@ pub(super) fn gather(
 
 /// The equations of all proposals, and those that can be made of their terms.
 fn judged(problem: &Problem, lists: &Proposals, options: &Options, deadline: Instant) -> Equations {
-    let all = lists.iter().flat_map(|(_, seeds)| seeds);
+    let all = lists.iter().flat_map(|(_, proposals)| proposals);
     let mut equations = Equations::new(problem, all, deadline);
     let sparse = Sparse {
         filter: options.filter.clone(),

@@ -2,7 +2,7 @@
 //!
 //! Nobody who proposes a system is often right about all of its equations at once, but each of them is often in some
 //! proposal. Along the smoothed curves an equation can be judged without the others, by the integral form
-//! ([`crate::integral`]): so every equation that is in any proposal is fitted once, and the best ones of each state are
+//! ([`crate::fit::integral`]): so every equation that is in any proposal is fitted once, and the best ones of each state are
 //! combined.
 
 use std::time::Instant;
@@ -12,10 +12,10 @@ use rayon::prelude::*;
 
 use super::equation::{Judged, equations, judge, sorted};
 use super::words;
-use crate::combine::{Trust, combine, trusts};
-use crate::prior::{description, description_prior};
-use crate::problem::Problem;
-use crate::proposer::Seed;
+use crate::discover::combine::{Trust, combine, trusts};
+use crate::discover::prior::{description, description_prior};
+use crate::propose::proposer::Proposal;
+use crate::series::problem::Problem;
 
 /// Systems made, at most.
 const MOST: usize = 64;
@@ -41,10 +41,10 @@ pub(super) struct Equations {
 }
 
 impl Equations {
-    /// Those of `seeds`, as many as can be fitted until `deadline`.
+    /// Those of `proposals`, as many as can be fitted until `deadline`.
     pub fn new<'a>(
         problem: &Problem,
-        seeds: impl Iterator<Item = &'a Seed>,
+        proposals: impl Iterator<Item = &'a Proposal>,
         deadline: Instant,
     ) -> Equations {
         let mut states: Vec<Vec<Judged>> = Vec::new();
@@ -54,18 +54,18 @@ impl Equations {
             trusts: trusts(problem.accuracy()),
             late: false,
         };
-        all.join(problem, seeds, deadline);
+        all.join(problem, proposals, deadline);
         all
     }
 
-    /// Adds the equations of `seeds` that are not among these, as many as can be fitted until `deadline`.
+    /// Adds the equations of `proposals` that are not among these, as many as can be fitted until `deadline`.
     pub fn join<'a>(
         &mut self,
         problem: &Problem,
-        seeds: impl Iterator<Item = &'a Seed>,
+        proposals: impl Iterator<Item = &'a Proposal>,
         deadline: Instant,
     ) {
-        let mut proposed = equations(problem.dimension(), seeds);
+        let mut proposed = equations(problem.dimension(), proposals);
         proposed.retain(|one| {
             let own = self.states.get(one.state);
             own.is_none_or(|own| own.iter().all(|known| known.tokens != one.tokens))
@@ -87,17 +87,17 @@ impl Equations {
     }
 
     /// Systems of the best ones, best first, of those that are admitted.
-    pub fn systems(&self, admitted: impl Fn(&Skeleton) -> bool) -> Vec<Seed> {
+    pub fn systems(&self, admitted: impl Fn(&Skeleton) -> bool) -> Vec<Proposal> {
         let lists = self.trusts.map(|trust| {
             let mut best = self.best(trust);
-            best.retain(|seed| admitted(&seed.skeleton));
+            best.retain(|proposal| admitted(&proposal.skeleton));
             best
         });
-        let mut systems: Vec<Seed> = Vec::new();
+        let mut systems: Vec<Proposal> = Vec::new();
         for rank in 0..MOST {
-            for seed in lists.iter().filter_map(|list| list.get(rank)) {
-                if systems.len() < MOST && systems.iter().all(|s| s.skeleton != seed.skeleton) {
-                    systems.push(seed.clone());
+            for proposal in lists.iter().filter_map(|list| list.get(rank)) {
+                if systems.len() < MOST && systems.iter().all(|s| s.skeleton != proposal.skeleton) {
+                    systems.push(proposal.clone());
                 }
             }
         }
@@ -105,7 +105,7 @@ impl Equations {
     }
 
     /// The best systems, as far as residuals are trusted.
-    fn best(&self, trust: Trust) -> Vec<Seed> {
+    fn best(&self, trust: Trust) -> Vec<Proposal> {
         let first = |own: &Vec<Judged>| {
             let mut scored = sorted(own, trust);
             scored.truncate(BEST);
@@ -125,16 +125,16 @@ impl Equations {
                 })
                 .collect();
             let parts = parts?;
-            let seed = joined(&parts)?;
+            let proposal = joined(&parts)?;
             let apart: f64 = parts.iter().map(|(_, one)| description(&one.tokens)).sum();
-            let saved = apart + description_prior(&seed.skeleton);
+            let saved = apart + description_prior(&proposal.skeleton);
             let score: f64 = parts.iter().map(|(score, _)| score).sum();
-            Some((score - 2.0 * saved, seed))
+            Some((score - 2.0 * saved, proposal))
         };
         let choices = combine(&scores, WIDE * MOST).into_iter();
-        let mut systems: Vec<(f64, Seed)> = choices.filter_map(system).collect();
+        let mut systems: Vec<(f64, Proposal)> = choices.filter_map(system).collect();
         systems.sort_by(|a, b| a.0.total_cmp(&b.0));
-        systems.into_iter().map(|(_, seed)| seed).collect()
+        systems.into_iter().map(|(_, proposal)| proposal).collect()
     }
 
     /// Whether a system may explain the data: none of its equations leaves far more over along the smoothed curves than
@@ -152,7 +152,7 @@ impl Equations {
 }
 
 /// The system of these equations.
-fn joined(parts: &[(f64, &Judged)]) -> Option<Seed> {
+fn joined(parts: &[(f64, &Judged)]) -> Option<Proposal> {
     let tokens: Vec<Token> = parts
         .iter()
         .flat_map(|(_, one)| one.tokens.iter().copied())
@@ -160,7 +160,7 @@ fn joined(parts: &[(f64, &Judged)]) -> Option<Seed> {
     let constants = parts
         .iter()
         .flat_map(|(_, one)| one.constants.iter().copied());
-    Some(Seed::new(
+    Some(Proposal::new(
         Skeleton::parse(parts.len(), &tokens).ok()?,
         Some(constants.collect()),
     ))
@@ -169,18 +169,18 @@ fn joined(parts: &[(f64, &Judged)]) -> Option<Seed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::propose::sparse::Sparse;
     use crate::samples::Sample;
-    use crate::sparse::Sparse;
     use nsode_parser::infix::parse_expr;
     use nsode_parser::{CanonicalSystem, Names, System};
     use std::time::Duration;
 
-    fn seed(law: &str) -> Seed {
+    fn proposal(law: &str) -> Proposal {
         let names = Names::default_for(2);
         let rhs = law.split(';').map(|text| parse_expr(text, &names).unwrap());
         let system = CanonicalSystem::new(&System::new(rhs.collect()).unwrap()).unwrap();
         let (skeleton, _) = system.parts().unwrap();
-        Seed::new(skeleton, None)
+        Proposal::new(skeleton, None)
     }
 
     fn problem() -> Problem {
@@ -196,23 +196,27 @@ mod tests {
 
     #[test]
     fn each_equation_may_be_from_another_system() {
-        let seeds = [
-            seed("x1 - x1*x2; x1 - x2^2"),
-            seed("x2 - x1^2; x2 - x1*x2"),
-            seed("1 - x1; x1*x2"),
+        let proposals = [
+            proposal("x1 - x1*x2; x1 - x2^2"),
+            proposal("x2 - x1^2; x2 - x1*x2"),
+            proposal("1 - x1; x1*x2"),
         ];
         let equations = Equations::new(
             &problem(),
-            seeds.iter(),
+            proposals.iter(),
             Instant::now() + Duration::from_secs(60),
         );
         let systems = equations.systems(|_| true);
         assert_eq!(systems.len(), 9);
         let first = &systems[0];
-        assert_eq!(first.skeleton, seed("x1 - x1*x2; x2 - x1*x2").skeleton);
+        assert_eq!(first.skeleton, proposal("x1 - x1*x2; x2 - x1*x2").skeleton);
         assert_eq!(first.constants.as_ref().map(Vec::len), Some(4));
         assert!(equations.may_hold(&first.skeleton));
-        assert!(seeds.iter().all(|seed| !equations.may_hold(&seed.skeleton)));
+        assert!(
+            proposals
+                .iter()
+                .all(|proposal| !equations.may_hold(&proposal.skeleton))
+        );
     }
 
     #[test]
@@ -227,12 +231,12 @@ mod tests {
         let problem = Problem::new(sample.make().0.trajectories).unwrap();
         let later = Instant::now() + Duration::from_secs(60);
         // The second equation is right but for its constants, the first one is not.
-        let known = [seed("1 - x1*x2; 1 - x1*x2/(1 + x1^2)")];
+        let known = [proposal("1 - x1*x2; 1 - x1*x2/(1 + x1^2)")];
         let mut equations = Equations::new(&problem, known.iter(), later);
         let words = equations.words();
         assert!(!words.is_empty());
         let made = Sparse::default().among(&problem, &words);
-        let true_law = seed("1 - x1 - x1*x2/(1 + x1^2); 1 - x1*x2/(1 + x1^2)");
+        let true_law = proposal("1 - x1 - x1*x2/(1 + x1^2); 1 - x1*x2/(1 + x1^2)");
         let has = |equations: &Equations| {
             let mut systems = equations.systems(|_| true).into_iter();
             systems.any(|system| system.skeleton == true_law.skeleton)

@@ -4,9 +4,9 @@
 //! which most of the probability lies is the safer answer, and its right-hand side the better one. Each law is
 //! scored by how well the probable laws agree with it along the data, with some weight on its own probability.
 
-use crate::law::Law;
-use crate::problem::Problem;
-use crate::refine::Refined;
+use crate::fit::law::Law;
+use crate::fit::refine::Refined;
+use crate::series::problem::Problem;
 
 /// Weight of the agreement; the law's own probability, as a share of the largest one, has the rest.
 const AGREEMENT: f64 = 0.7;

@@ -3,9 +3,9 @@
 use super::misfit::residuals;
 use super::origins::Origins;
 use super::search::Search;
-use crate::problem::{Noise, Problem, noise};
-use crate::proposer::Seed;
-use crate::without::Part;
+use crate::discover::without::Part;
+use crate::propose::proposer::Proposal;
+use crate::series::problem::{Noise, Problem, noise};
 
 /// Best laws that are fitted again when the weights change: of one state, and of several.
 const REPEATED: usize = 24;
@@ -36,10 +36,10 @@ impl Search {
             1 => REPEATED,
             _ => REPEATED_OF_SYSTEMS,
         };
-        let seeds: Vec<Seed> = ranked
+        let proposals: Vec<Proposal> = ranked
             .into_iter()
             .take(most)
-            .map(|(_, refined)| Seed::again(refined))
+            .map(|(_, refined)| Proposal::again(refined))
             .collect();
         let same = noise
             .iter()
@@ -51,11 +51,11 @@ impl Search {
         let reweighed = problem.with_noise(noise);
         let before = std::mem::take(&mut self.done);
         let was_late = std::mem::take(&mut self.late);
-        self.refine_all(&reweighed, &seeds, origins);
+        self.refine_all(&reweighed, &proposals, origins);
         let cut_short = self.late;
         self.late |= was_late;
         // A round that was cut short, or that lost the best law, would give its share to its rivals.
-        let best_kept = seeds
+        let best_kept = proposals
             .first()
             .is_some_and(|best| self.done.contains_key(&best.skeleton));
         if cut_short || !best_kept {

@@ -8,14 +8,14 @@ use rayon::prelude::*;
 
 use super::misfit::{lead, residuals, weighted};
 use super::origins::{Gathered, Origins};
-use crate::filter::Filter;
-use crate::independence::clear_independence;
-use crate::prior::log_prior;
-use crate::problem::Problem;
-use crate::proposer::Seed;
-use crate::rank::{UNDETERMINED, log_evidence};
-use crate::refine::{Effort, Refined, polish, refine, settle};
-use crate::without::Part;
+use crate::discover::prior::log_prior;
+use crate::discover::rank::{UNDETERMINED, log_evidence};
+use crate::discover::without::Part;
+use crate::fit::refine::{Effort, Refined, polish, refine, settle};
+use crate::propose::filter::Filter;
+use crate::propose::proposer::Proposal;
+use crate::series::independence::clear_independence;
+use crate::series::problem::Problem;
 
 use super::Options;
 
@@ -34,7 +34,7 @@ const POSSIBLE: f64 = 12.0;
 const FEWEST_SEEDS: usize = 240;
 
 /// An exact law is the one that is sought if it has at most so many constants an equation: with more of them, another
-/// law can come as close, and the true one may be among the seeds that are left. None comes as close as residuals can be told,
+/// law can come as close, and the true one may be among the proposals that are left. None comes as close as residuals can be told,
 /// if it has not very many.
 const FEW: usize = 3;
 const MANY: usize = 5;
@@ -64,7 +64,7 @@ const FOLLOWS: f64 = 0.9;
 /// Seeds between looks at whether they are enough.
 const SLICE: usize = 48;
 
-/// Shares of the time at which what comes next has its turn: after the seeds variants, after these the last digits.
+/// Shares of the time at which what comes next has its turn: after the proposals variants, after these the last digits.
 pub(super) const SEEDING: f64 = 0.6;
 pub(super) const VARYING: f64 = 0.85;
 
@@ -138,11 +138,11 @@ impl Search {
         }
     }
 
-    /// Fits the seeds, as many as the time allows. A fit that turns out to be a simpler law has the
-    /// origin of its seed.
-    pub fn refine_all(&mut self, problem: &Problem, seeds: &[Seed], origins: &mut Origins) {
-        let admitted = seeds.iter().filter(|s| self.filter.admits(&s.skeleton));
-        let admitted: Vec<&Seed> = admitted.collect();
+    /// Fits the proposals, as many as the time allows. A fit that turns out to be a simpler law has the
+    /// origin of its proposal.
+    pub fn refine_all(&mut self, problem: &Problem, proposals: &[Proposal], origins: &mut Origins) {
+        let admitted = proposals.iter().filter(|s| self.filter.admits(&s.skeleton));
+        let admitted: Vec<&Proposal> = admitted.collect();
         for batch in admitted.chunks(BATCH) {
             if Instant::now() >= self.deadline {
                 self.late = true;
@@ -156,15 +156,15 @@ impl Search {
                 false => Effort::Whole,
             };
             let end = Some(self.end());
-            let found = self.in_time(batch, |seed| refine(problem, seed, effort, end));
+            let found = self.in_time(batch, |proposal| refine(problem, proposal, effort, end));
             self.late |= found.iter().any(Option::is_none) || self.is_over();
             self.attempted
-                .extend(batch.iter().map(|seed| seed.skeleton.clone()));
-            for (seed, refined) in batch.iter().zip(found) {
+                .extend(batch.iter().map(|proposal| proposal.skeleton.clone()));
+            for (proposal, refined) in batch.iter().zip(found) {
                 let Some(refined) = refined.flatten() else {
                     continue;
                 };
-                if let Some(sources) = origins.get(&seed.skeleton).cloned() {
+                if let Some(sources) = origins.get(&proposal.skeleton).cloned() {
                     origins.entry(refined.skeleton.clone()).or_insert(sources);
                 }
                 self.keep(refined);
@@ -192,12 +192,12 @@ impl Search {
             .min(Instant::now() + self.limit.mul_f64(share))
     }
 
-    /// Fits the seeds in their order until they or the time are over, or more of them would bring nothing: the best
+    /// Fits the proposals in their order until they or the time are over, or more of them would bring nothing: the best
     /// law leaves nothing to explain, or nothing but noise.
     pub fn refine_until_enough(
         &mut self,
         problem: &Problem,
-        seeds: &[Seed],
+        proposals: &[Proposal],
         origins: &mut Origins,
     ) {
         let system = problem.dimension() > 1;
@@ -205,7 +205,7 @@ impl Search {
             true => FEWEST_OF_SYSTEMS,
             false => FEWEST_SEEDS,
         };
-        let (first, others) = seeds.split_at(fewest.min(seeds.len()));
+        let (first, others) = proposals.split_at(fewest.min(proposals.len()));
         for slice in std::iter::once(first).chain(others.chunks(SLICE)) {
             for batch in slice.chunks(BATCH) {
                 self.refine_all(problem, batch, origins);
@@ -225,8 +225,8 @@ impl Search {
 
     /// Fits the first of what was gathered along other curves, as far as it is new.
     pub fn refine_fresh(&mut self, problem: &Problem, gathered: Gathered, origins: &mut Origins) {
-        let mut fresh = gathered.seeds;
-        fresh.retain(|seed| !self.attempted.contains(&seed.skeleton));
+        let mut fresh = gathered.proposals;
+        fresh.retain(|proposal| !self.attempted.contains(&proposal.skeleton));
         fresh.truncate(FRESH);
         for (skeleton, sources) in gathered.origins {
             origins.entry(skeleton).or_insert(sources);
@@ -238,7 +238,7 @@ impl Search {
     pub fn rescue<'a>(
         &mut self,
         problem: &Problem,
-        seeds: impl Iterator<Item = &'a [Seed]>,
+        proposals: impl Iterator<Item = &'a [Proposal]>,
         more: Duration,
         origins: &mut Origins,
     ) {
@@ -247,7 +247,7 @@ impl Search {
         }
         self.limit = self.begin.elapsed() + more;
         self.allow(1.0);
-        for batch in seeds.flat_map(|seeds| seeds.chunks(BATCH)) {
+        for batch in proposals.flat_map(|proposals| proposals.chunks(BATCH)) {
             if !self.done.is_empty() || self.is_over() {
                 break;
             }
@@ -281,10 +281,10 @@ impl Search {
             let parent = best.clone();
             self.visited.insert(parent.skeleton.clone());
             let mut near = self.neighbours(problem, &parent);
-            near.retain(|seed| {
-                let known = self.done.get(&seed.skeleton);
+            near.retain(|proposal| {
+                let known = self.done.get(&proposal.skeleton);
                 let open = known.is_none_or(|fit| fit.bic > parent.bic);
-                open && self.approached.insert(seed.skeleton.clone())
+                open && self.approached.insert(proposal.skeleton.clone())
             });
             self.refine_all(problem, &near, origins);
         }
@@ -343,7 +343,7 @@ impl Search {
     }
 
     /// Finishes the best fits, and those of `also`, with full accuracy, where data are clean enough for it to matter.
-    pub fn polish(&mut self, problem: &Problem, also: &[Seed]) {
+    pub fn polish(&mut self, problem: &Problem, also: &[Proposal]) {
         let ranked = self.ranked();
         if ranked
             .first()
@@ -353,8 +353,8 @@ impl Search {
         }
         let mut best: Vec<&Refined> = ranked.iter().map(|(_, fit)| *fit).collect();
         best.truncate(POLISHED);
-        for seed in also {
-            best.extend(self.done.get(&seed.skeleton));
+        for proposal in also {
+            best.extend(self.done.get(&proposal.skeleton));
         }
         let end = Some(self.end());
         let polished = self.in_time(&best, |fit| polish(problem, fit, end));

@@ -9,16 +9,16 @@
 use nalgebra::DVector;
 use nsode_parser::Skeleton;
 
-use crate::flow::{Flow, Run};
-use crate::law::Law;
-use crate::problem::{Curve, FEWEST_ROWS, Problem};
-use crate::proposer::Seed;
-use crate::refine::{MAX_CONSTANTS, first_start};
+use crate::fit::flow::{Flow, Run};
+use crate::fit::law::Law;
+use crate::fit::refine::{MAX_CONSTANTS, first_start};
+use crate::propose::proposer::Proposal;
+use crate::series::problem::{Curve, FEWEST_ROWS, Problem};
 
 /// Fewest states of an autonomous law that can be chaotic (Poincaré and Bendixson).
 const CHAOTIC: usize = 3;
 
-/// The best seeds that are asked, at most; the one with the median growth decides.
+/// The best proposals that are asked, at most; the one with the median growth decides.
 const ASKED: usize = 5;
 
 /// Most parts of a run, over each of which the law starts from the smoothed curve again.
@@ -36,18 +36,18 @@ const MOST: usize = 48;
 /// Fewest observed cells that a piece has of each state.
 const CELLS_OF_A_PIECE: usize = 3;
 
-/// `problem` with its runs cut into pieces, where the best of `seeds` say that no solution stays with the data to the end;
+/// `problem` with its runs cut into pieces, where the best of `proposals` say that no solution stays with the data to the end;
 /// `None` where solutions can be followed.
-pub(super) fn in_pieces(problem: &Problem, seeds: &[Seed]) -> Option<Problem> {
+pub(super) fn in_pieces(problem: &Problem, proposals: &[Proposal]) -> Option<Problem> {
     if problem.dimension() < CHAOTIC {
         return None;
     }
-    let eligible = seeds.iter().filter(|seed| {
-        let many = seed.skeleton.slots() > MAX_CONSTANTS;
-        !many && seed.skeleton.dimension() == problem.dimension()
+    let eligible = proposals.iter().filter(|proposal| {
+        let many = proposal.skeleton.slots() > MAX_CONSTANTS;
+        !many && proposal.skeleton.dimension() == problem.dimension()
     });
-    let grown = |seed: &Seed| {
-        let courses = separation(problem, &seed.skeleton, seed.constants.as_deref())?;
+    let grown = |proposal: &Proposal| {
+        let courses = separation(problem, &proposal.skeleton, proposal.constants.as_deref())?;
         let each = courses.iter().map(Course::trend);
         Some((each.fold(f64::NEG_INFINITY, f64::max), courses))
     };
@@ -199,12 +199,12 @@ mod tests {
     use super::*;
     use crate::samples::Sample;
 
-    /// Rows of the pieces into which the series of a law is cut, the law itself the only seed.
+    /// Rows of the pieces into which the series of a law is cut, the law itself the only proposal.
     fn pieces(sample: &Sample) -> Vec<usize> {
         let (series, truth) = sample.make();
         let problem = Problem::new(series.trajectories).unwrap();
-        let seed = Seed::new(truth.skeleton, None);
-        let cut = in_pieces(&problem, &[seed]);
+        let proposal = Proposal::new(truth.skeleton, None);
+        let cut = in_pieces(&problem, &[proposal]);
         let problem = cut.unwrap_or(problem);
         problem
             .pieces()

@@ -10,10 +10,10 @@ use nsode_parser::tape::Tape;
 
 use super::misfit::{lead, residuals, weighted};
 use super::search::Search;
-use crate::law::Law;
-use crate::problem::{FLOOR, Problem, RESOLUTION};
-use crate::refine::Refined;
-use crate::shooting::Shooter;
+use crate::fit::law::Law;
+use crate::fit::refine::Refined;
+use crate::fit::shooting::Shooter;
+use crate::series::problem::{FLOOR, Problem, RESOLUTION};
 
 /// A law is followed that leaves less than this, as a standard deviation in normalised units.
 const CLOSELY: f64 = 1e-3;

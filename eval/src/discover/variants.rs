@@ -4,9 +4,9 @@ use nsode_parser::Skeleton;
 
 use super::search::Search;
 use super::straight::straightened;
-use crate::problem::Problem;
-use crate::proposer::Seed;
-use crate::refine::Refined;
+use crate::fit::refine::Refined;
+use crate::propose::proposer::Proposal;
+use crate::series::problem::Problem;
 
 /// Best laws that variants are made of.
 const PARENTS: usize = 8;
@@ -29,13 +29,13 @@ impl Search {
     /// number that it is near; several at once to 0, those least different from it and those smallest; and one function
     /// at a time is replaced by its tangent. What was tried is tried again from here if it ought to fit as well as its
     /// parent and does not: that fit got stuck.
-    pub fn variants(&self, problem: &Problem) -> Vec<Seed> {
+    pub fn variants(&self, problem: &Problem) -> Vec<Proposal> {
         self.variants_of(problem, PARENTS)
     }
 
     /// The same of so many of the best laws.
-    pub fn variants_of(&self, problem: &Problem, parents: usize) -> Vec<Seed> {
-        let mut seeds: Vec<Seed> = Vec::new();
+    pub fn variants_of(&self, problem: &Problem, parents: usize) -> Vec<Proposal> {
+        let mut proposals: Vec<Proposal> = Vec::new();
         let middle = middle(problem);
         let ranked = self.ranked();
         let top = ranked.first().map_or(0.0, |(weight, _)| *weight);
@@ -63,17 +63,17 @@ impl Search {
                     let tried = self.attempted.contains(skeleton) && !(equal && stuck(skeleton));
                     tried
                         || *skeleton == refined.skeleton
-                        || seeds.iter().any(|s| s.skeleton == *skeleton)
+                        || proposals.iter().any(|s| s.skeleton == *skeleton)
                 };
                 if let Ok((skeleton, constants)) = law.parts()
                     && !known(&skeleton)
                 {
-                    let seed = Seed::new(skeleton, Some(constants));
-                    seeds.push(seed.starting_at(refined.initial.clone()));
+                    let proposal = Proposal::new(skeleton, Some(constants));
+                    proposals.push(proposal.starting_at(refined.initial.clone()));
                 }
             }
         }
-        seeds
+        proposals
     }
 }
 

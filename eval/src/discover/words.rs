@@ -6,9 +6,9 @@
 use nsode_parser::Expr;
 
 use super::equation::{Judged, sorted};
-use crate::combine::Trust;
-use crate::proposer::Seed;
-use crate::sparse::monomials;
+use crate::discover::combine::Trust;
+use crate::propose::proposer::Proposal;
+use crate::propose::sparse::monomials;
 
 /// Terms that are offered to all equations, at most, from so many best equations of each state and way to trust.
 const WORDS: usize = 32;
@@ -21,9 +21,9 @@ const ALIKE: f64 = 0.02;
 /// state is moved by often moves another one.
 pub(super) fn words(states: &[Vec<Judged>], trusts: &[Trust]) -> Vec<Expr> {
     let d = states.len();
-    let seed = |word: &Expr| Seed::of(vec![word.clone(); d]);
+    let proposal = |word: &Expr| Proposal::of(vec![word.clone(); d]);
     let simple = monomials(d, 2).into_iter();
-    let mut known: Vec<Seed> = simple.filter_map(|(_, term)| seed(&term)).collect();
+    let mut known: Vec<Proposal> = simple.filter_map(|(_, term)| proposal(&term)).collect();
     let mut words = Vec::new();
     let mut best: Vec<Vec<&Judged>> = Vec::new();
     for trust in trusts {
@@ -36,9 +36,11 @@ pub(super) fn words(states: &[Vec<Judged>], trusts: &[Trust]) -> Vec<Expr> {
         for list in &best {
             if let Some(speaker) = list.get(rank) {
                 for word in speaker.terms() {
-                    let Some(seed) = seed(&word) else { continue };
-                    if words.len() < WORDS && !known.iter().any(|other| alike(other, &seed)) {
-                        known.push(seed);
+                    let Some(proposal) = proposal(&word) else {
+                        continue;
+                    };
+                    if words.len() < WORDS && !known.iter().any(|other| alike(other, &proposal)) {
+                        known.push(proposal);
                         words.push(word);
                     }
                 }
@@ -49,7 +51,7 @@ pub(super) fn words(states: &[Vec<Judged>], trusts: &[Trust]) -> Vec<Expr> {
 }
 
 /// Whether two terms are the same and their constants hardly differ: a regression could not tell them apart.
-fn alike(one: &Seed, other: &Seed) -> bool {
+fn alike(one: &Proposal, other: &Proposal) -> bool {
     let near = |a: &Vec<f64>, b: &Vec<f64>| {
         a.iter()
             .zip(b)

@@ -11,7 +11,7 @@ use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 use nsode_parser::Skeleton;
 
-use crate::law::Law;
+use crate::fit::law::Law;
 
 /// Largest difference, as a share of the largest slope, at which two laws count as one function.
 pub const SAME: f64 = 1e-6;

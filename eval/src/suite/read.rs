@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::SuiteError;
 use super::{Grid, KnownSystem, Runs, Suite};
-use crate::table::{self, ReadOptions};
+use crate::series::table::{self, ReadOptions};
 
 /// Most bytes of a file.
 const MAX_BYTES: u64 = 32 << 20;

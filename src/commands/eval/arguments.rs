@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nsode_eval::discover::without::Part;
 use nsode_eval::suite::{self, Condition, Suite, case::POINTS};
-use nsode_eval::without::Part;
 use nsode_eval::{Loss, Options};
 
 use crate::fault::Fault;

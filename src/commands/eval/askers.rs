@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use nsode_eval::bench::store::{RunConfig, digest};
 use nsode_eval::bench::{Answer, Asker, BenchError, Guess, answers, ask, export};
-use nsode_eval::filter::Filter;
+use nsode_eval::propose::filter::Filter;
+use nsode_eval::propose::told::Told;
 use nsode_eval::suite::Case;
-use nsode_eval::told::Told;
 use nsode_eval::{Options, Proposer};
 use nsode_generator::manifest::file_sha256;
 use serde_json::Value;

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use nsode_eval::answer::plot::accuracy;
 use nsode_eval::bench::Record;
 use nsode_eval::bench::compare::{self, Difference};
 use nsode_eval::bench::failure;
 use nsode_eval::bench::store::read_results;
 use nsode_eval::bench::summary::{LEGEND, markdown, summarise, table};
-use nsode_eval::plot::accuracy;
 use serde_json::json;
 
 use crate::Outcome;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use nsode_eval::plot::corpus::{PATHS, plot};
+use nsode_eval::answer::plot::corpus::{PATHS, plot};
 use nsode_generator::shard::{ShardReader, shard_name};
 use nsode_generator::{Corpus, Error, Manifest, Sample, Split, ValidConfig, merge, verify};
 

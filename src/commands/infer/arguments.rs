@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nsode_eval::emit::Language;
-use nsode_eval::filter::{Filter, Operations};
-use nsode_eval::guess::{Bounds, Fix};
-use nsode_eval::plot::check_path;
-use nsode_eval::report;
-use nsode_eval::table::ReadOptions;
+use nsode_eval::answer::emit::Language;
+use nsode_eval::answer::plot::check_path;
+use nsode_eval::answer::report;
+use nsode_eval::propose::filter::{Filter, Operations};
+use nsode_eval::propose::guess::{Bounds, Fix};
+use nsode_eval::series::table::ReadOptions;
 use nsode_eval::{Loss, Options};
 
 use crate::fault::Fault;

@@ -2,9 +2,9 @@
 //! units.
 
 use nsode_eval::Problem;
-use nsode_eval::guess::{Guess, GuessError};
-use nsode_eval::problem::Noise;
-use nsode_eval::table::Series;
+use nsode_eval::propose::guess::{Guess, GuessError};
+use nsode_eval::series::problem::Noise;
+use nsode_eval::series::table::Series;
 use nsode_parser::Names;
 
 use super::arguments::Beliefs;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nsode_eval::plot::curves::{Axis, Chart, Curve, Scale, plot};
+use nsode_eval::answer::plot::curves::{Axis, Chart, Curve, Scale, plot};
 use nsode_model::metrics::{self, Beam, Line, StepMetrics, Unseen, Validation};
 
 use crate::Outcome;

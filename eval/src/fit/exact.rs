@@ -1,0 +1,283 @@
+//! Constants that are exactly 1 or −1, or exactly as large as another one, in the units of the data.
+//!
+//! Many laws as people write them have such constants: `x' = y`, `x − x³`, `σ·(y − x)`, what one state loses and another
+//! one gains. Where noise leaves a constant open, such a value is so much more probable than any other single one that it
+//! is the better answer if the data allow it, and other constants are the nearer to the truth for it. So the prior of a
+//! constant is a mixture of these values, and of usual sizes ([`crate::fit::sizes`]).
+
+use nalgebra::{DMatrix, DVector};
+use nsode_parser::Skeleton;
+
+use crate::fit::sizes;
+
+/// Probabilities before any data, all of them guesses: that a constant is 1 or −1; that a coefficient of a system is as large
+/// as one of the others; that those of one term that stands in two equations are as large as one another; and that
+/// constants within such a term are the same in both.
+const ONE: f64 = 0.1;
+const ANOTHER: f64 = 0.15;
+const SHARED: f64 = 0.3;
+const WITHIN: f64 = 0.5;
+
+/// Constants that are not as many standard errors from 0 may not be there at all, and are not made exact.
+const CLEAR: f64 = 3.0;
+
+/// A variance that has become this share of what it was is rounding.
+const ROUNDING: f64 = 1e-9;
+
+/// A constant that is as large as another one: `constants[slot] = factor · constants[to]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tie {
+    /// Its slot.
+    pub slot: usize,
+    /// The slot of the other one, which is tied to none.
+    pub to: usize,
+    /// In normalised units.
+    pub factor: f64,
+}
+
+/// What is exact of a law's constants.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exact {
+    /// Slots of constants that are ±1, with the values that they have in normalised units.
+    pub held: Vec<(usize, f64)>,
+    /// Constants that are as large as others; those may be held.
+    pub tied: Vec<Tie>,
+    /// Nats that the law gains by them, but for what its fit loses.
+    pub gain: f64,
+}
+
+impl Exact {
+    /// Whether it is true of these constants, but for rounding.
+    pub fn holds(&self, constants: &[f64]) -> bool {
+        let near = |slot: usize, value: f64| {
+            let found = constants.get(slot).copied().unwrap_or(f64::NAN);
+            (found - value).abs() <= 1e-9 * value.abs()
+        };
+        let tied = |tie: &Tie| constants.get(tie.to).map(|to| tie.factor * to);
+        self.held.iter().all(|(slot, value)| near(*slot, *value))
+            && (self.tied.iter()).all(|tie| tied(tie).is_some_and(|value| near(tie.slot, value)))
+    }
+
+    /// Constants that are not fitted.
+    pub fn count(&self) -> usize {
+        self.held.len() + self.tied.len()
+    }
+}
+
+/// What might be exact: `constants[slot] = factor · constants[to]`, or `= factor` alone.
+struct Relation {
+    slot: usize,
+    to: Option<usize>,
+    factor: f64,
+    prior: f64,
+}
+
+/// Which of the `constants` of `skeleton`, in normalised units and with that covariance, are exact, given what 1 is in these
+/// units for each: the most probable relation first, then those that are left, given this one.
+pub fn exact(
+    skeleton: &Skeleton,
+    constants: &[f64],
+    covariance: &DMatrix<f64>,
+    units: &[f64],
+) -> Exact {
+    let mut left = relations(skeleton, constants, units);
+    let mut mean = DVector::from_column_slice(constants);
+    let first = covariance;
+    let mut covariance = covariance.clone();
+    let mut found = Exact::default();
+    loop {
+        let clear = |slot: usize| mean[slot].powi(2) > CLEAR * CLEAR * covariance[(slot, slot)];
+        let each = left.iter().filter_map(|relation| {
+            let mut along = DVector::zeros(mean.len());
+            along[relation.slot] = 1.0;
+            if let Some(to) = relation.to {
+                along[to] = -relation.factor;
+            }
+            let value = relation.to.map_or(1.0, |to| mean[to]) * relation.factor;
+            let share = &covariance * &along;
+            let variance = along.dot(&share);
+            let known = variance > ROUNDING * along.dot(&(first * &along));
+            if !(known && clear(relation.slot) && relation.to.is_none_or(clear)) {
+                return None;
+            }
+            // How far each constant goes, where the relation holds.
+            let apart = value - mean[relation.slot];
+            let steps = share * (apart / variance);
+            let there = mean[relation.slot] + steps[relation.slot];
+            let odds = (relation.prior / (1.0 - relation.prior)).ln();
+            let occam = odds - sizes::log_density(there) - 0.5 * variance.ln();
+            let gain = occam - 0.5 * apart * apart / variance;
+            (gain > 0.0).then_some((relation, along, steps, variance, occam, gain))
+        });
+        let Some((relation, along, steps, variance, occam, _)) =
+            each.max_by(|a, b| a.5.total_cmp(&b.5))
+        else {
+            return found;
+        };
+        let (slot, to, factor) = (relation.slot, relation.to, relation.factor);
+        found.gain += occam;
+        // What is known of the others, given this.
+        let share = &covariance * along;
+        covariance -= &share * share.transpose() / variance;
+        mean += steps;
+        match to {
+            None => found.held.push((slot, factor)),
+            Some(to) => {
+                for tie in found.tied.iter_mut().filter(|tie| tie.to == slot) {
+                    (tie.to, tie.factor) = (to, tie.factor * factor);
+                }
+                found.tied.push(Tie { slot, to, factor });
+            }
+        }
+        left.retain(|other| other.slot != slot);
+        // What might be as large as this one, might be as large as what this one is as large as.
+        for other in left.iter_mut().filter(|other| other.to == Some(slot)) {
+            (other.to, other.factor) = (to, other.factor * factor);
+        }
+        left.retain(|other| other.to != Some(other.slot));
+    }
+}
+
+/// What might be exact of a law. Of two constants the later one is tied to the earlier one.
+fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relation> {
+    let parts = skeleton.parts();
+    let signed = |slot: usize| units[slot].abs().copysign(constants[slot]);
+    let one = |slot| Relation {
+        slot,
+        to: None,
+        factor: signed(slot),
+        prior: ONE,
+    };
+    let tie = |slot: usize, to: usize, prior| Relation {
+        slot,
+        to: Some(to),
+        factor: signed(slot) / signed(to),
+        prior,
+    };
+    let mut all: Vec<Relation> = (0..constants.len()).map(one).collect();
+    // Of one equation alone it is as often chance.
+    let pairs = if skeleton.dimension() > 1 {
+        parts.as_slice()
+    } else {
+        &[]
+    };
+    let others = parts.len().saturating_sub(1).max(1) as f64;
+    for (number, part) in pairs.iter().enumerate() {
+        for before in &parts[..number] {
+            let shared = before.equation != part.equation && before.tokens == part.tokens;
+            let mut pairs = part.slots.clone().zip(before.slots.clone());
+            let prior = if shared { SHARED } else { ANOTHER / others };
+            all.extend(pairs.next().map(|(slot, to)| tie(slot, to, prior)));
+            if shared {
+                let same = pairs.filter(|(slot, to)| signed(*slot) * signed(*to) > 0.0);
+                all.extend(same.map(|(slot, to)| tie(slot, to, WITHIN)));
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use nsode_parser::Token;
+
+    use super::*;
+
+    /// Which constants of two equations are exact, given the standard errors of each; a unit of 1.
+    fn exact_of(tokens: &[Token], constants: &[f64], errors: &[f64]) -> Exact {
+        let skeleton = Skeleton::parse(2, tokens).unwrap();
+        let variances = errors.iter().map(|error| error * error);
+        let covariance = DMatrix::from_diagonal(&DVector::from_iterator(errors.len(), variances));
+        exact(&skeleton, constants, &covariance, &vec![1.0; errors.len()])
+    }
+
+    /// x' = c0·y, y' = c1·x
+    const OSCILLATOR: [Token; 2] = [Token::X2, Token::X1];
+
+    #[test]
+    fn what_is_near_enough_to_one_is_one() {
+        let found = exact_of(&OSCILLATOR, &[1.04, -2.3], &[0.05, 0.05]);
+        assert_eq!(found.held, [(0, 1.0)]);
+        assert!(found.tied.is_empty() && found.gain > 1.0);
+        let found = exact_of(&OSCILLATOR, &[1.2, -2.3], &[0.05, 0.05]);
+        assert_eq!(found, Exact::default());
+        // Of what is not known at all nothing exact is said either.
+        let found = exact_of(&OSCILLATOR, &[1.0, -2.3], &[30.0, 0.05]);
+        assert_eq!(found, Exact::default());
+    }
+
+    #[test]
+    fn what_one_state_loses_the_other_one_gains() {
+        // x' = c0·x·y, y' = c1·x·y + c2·y
+        let tokens = [
+            Token::Mul,
+            Token::X1,
+            Token::X2,
+            Token::Add2,
+            Token::Mul,
+            Token::X1,
+            Token::X2,
+            Token::X2,
+        ];
+        let found = exact_of(&tokens, &[-0.52, 0.5, -0.26], &[0.03, 0.03, 0.01]);
+        let tie = Tie {
+            slot: 1,
+            to: 0,
+            factor: -1.0,
+        };
+        assert_eq!(found.tied, [tie]);
+        assert!(found.held.is_empty());
+    }
+
+    /// x' = c0·x, y' = c1·x·y + c2·y
+    const CHAIN: [Token; 6] = [
+        Token::X1,
+        Token::Add2,
+        Token::Mul,
+        Token::X1,
+        Token::X2,
+        Token::X2,
+    ];
+
+    #[test]
+    fn a_chain_of_ties_ends_at_one_constant() {
+        // The last two are the best known, so these are tied first, and then both to the first one.
+        let found = exact_of(&CHAIN, &[0.31, 0.3, -0.3], &[0.02, 0.001, 0.001]);
+        let mut ties: Vec<_> = found
+            .tied
+            .iter()
+            .map(|t| (t.slot, t.to, t.factor))
+            .collect();
+        ties.sort_by_key(|tie| tie.0);
+        assert_eq!(ties, [(1, 0, 1.0), (2, 0, -1.0)]);
+    }
+
+    #[test]
+    fn what_may_be_nothing_is_nothing_exact() {
+        for error in [0.2, 1.0, 5.0] {
+            let found = exact_of(&OSCILLATOR, &[0.5, -0.5], &[error, 0.01]);
+            assert_eq!(found, Exact::default(), "{error}");
+        }
+    }
+
+    /// In units in which constants are of other sizes, being as large is no likelier.
+    #[test]
+    fn units_do_not_tie_what_is_apart() {
+        let skeleton = Skeleton::parse(2, &CHAIN).unwrap();
+        let covariance = DMatrix::from_diagonal(&DVector::repeat(3, 1e-4));
+        for units in [1e-9, 1e-3, 1e3, 1e9] {
+            let units = [1.0, units, 1.0];
+            let found = exact(&skeleton, &[0.4, 0.5, -0.7], &covariance, &units);
+            assert_eq!(found, Exact::default(), "{units:?}");
+        }
+    }
+
+    #[test]
+    fn the_others_are_judged_given_the_first() {
+        // Alone the second constant is three standard errors from 1, but it goes with the first.
+        let skeleton = Skeleton::parse(2, &OSCILLATOR).unwrap();
+        let covariance = DMatrix::from_row_slice(2, 2, &[0.01, 0.0099, 0.0099, 0.01]);
+        let found = exact(&skeleton, &[1.1, 1.11], &covariance, &[1.0, 1.0]);
+        assert_eq!(found.held.len() + found.tied.len(), 2);
+    }
+}

@@ -1,0 +1,410 @@
+//! Constants without integration: the integral form of a law on the smoothed curves.
+//!
+//! For one equation, `u(t_j) = a + Σ c_k ∫ φ_k(s) dt` with the smoothed curve `s`, the observed `u` and one
+//! free start `a` a trajectory, is linear in the leading constants (integral matching; Dattner and Klaassen
+//! 2015). Its noise is that of the observations, independent between times, which differences lack. Inner
+//! constants are searched over a table of sensible values and then by Levenberg–Marquardt on the projected
+//! residuals (Golub and Pereyra's variable projection). The result is where shooting starts.
+
+use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
+use nalgebra::storage::Owned;
+use nalgebra::{DMatrix, DVector, Dyn};
+
+use crate::fit::law::{Equation, Law, Role};
+use crate::series::problem::Problem;
+
+/// Most combinations of inner constants that are looked at for one equation.
+const COMBINATIONS: usize = 96;
+
+/// Residual of every cell where the equation has no value, in normalised units.
+const FAILED: f64 = 1e6;
+
+/// One equation's integral form over all trajectories.
+pub struct Integral<'a> {
+    problem: &'a Problem,
+    state: usize,
+    equation: &'a Equation,
+    scratch: Vec<f64>,
+}
+
+/// Constants of one equation with the projected residuals that they leave.
+#[derive(Clone, Debug)]
+pub struct Matched {
+    /// All slots of the law; only this equation's are set.
+    pub constants: Vec<f64>,
+    /// Weighted sum of squared residuals.
+    pub sse: f64,
+}
+
+/// Integrals of sampled functions from the first node to every observation, by Simpson's rule: `step` nodes
+/// (an even number) an observation interval. `values` is row-major, `columns` a node; so is the result.
+pub fn cumulative(times: &[f64], values: &[f64], columns: usize, step: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; columns];
+    let mut out = sums.clone();
+    let row = |node: usize| {
+        values
+            .get(node * columns..(node + 1) * columns)
+            .unwrap_or(&[])
+    };
+    for node in (2..times.len()).step_by(2) {
+        let (Some(a), Some(b)) = (times.get(node - 2), times.get(node)) else {
+            break;
+        };
+        let h = (b - a) / 6.0;
+        for (((sum, p), m), q) in sums
+            .iter_mut()
+            .zip(row(node - 2))
+            .zip(row(node - 1))
+            .zip(row(node))
+        {
+            *sum += h * (p + 4.0 * m + q);
+        }
+        if node % step == 0 {
+            out.extend_from_slice(&sums);
+        }
+    }
+    out
+}
+
+/// Subtracts from `rows` (row-major, `columns` each) their weighted mean, and multiplies by the weights.
+pub fn centre(rows: &mut [f64], columns: usize, weights: &[f64]) {
+    let total: f64 = weights.iter().map(|w| w * w).sum();
+    if total == 0.0 || columns == 0 {
+        return;
+    }
+    let mut mean = vec![0.0; columns];
+    for (row, w) in rows.chunks_exact(columns).zip(weights) {
+        for (m, v) in mean.iter_mut().zip(row) {
+            *m += w * w * v / total;
+        }
+    }
+    for (row, w) in rows.chunks_exact_mut(columns).zip(weights) {
+        for (v, m) in row.iter_mut().zip(&mean) {
+            *v = w * (*v - m);
+        }
+    }
+}
+
+impl<'a> Integral<'a> {
+    /// The integral form of equation `state` of `law`; `None` for an equation that there isn't.
+    pub fn new(problem: &'a Problem, law: &'a Law, state: usize) -> Option<Integral<'a>> {
+        Some(Integral::of(problem, law.equations().get(state)?, state))
+    }
+
+    /// The integral form of `equation` as that of state number `state`.
+    pub fn of(problem: &'a Problem, equation: &'a Equation, state: usize) -> Integral<'a> {
+        Integral {
+            problem,
+            state,
+            equation,
+            scratch: equation.basis.scratch(),
+        }
+    }
+
+    /// Rows of observed cells, weighted and centred: the observation minus the rest's integral, then one
+    /// column a linear constant.
+    fn rows(&mut self, constants: &[f64]) -> Vec<f64> {
+        let columns = self.equation.linear.len() + 1;
+        let d = self.problem.dimension();
+        let mut all = Vec::new();
+        for (path, (number, curve)) in self
+            .problem
+            .screened()
+            .iter()
+            .zip(self.problem.curves().iter().enumerate())
+        {
+            let mut values = vec![0.0; curve.times.len() * columns];
+            for ((node, t), out) in curve
+                .times
+                .iter()
+                .enumerate()
+                .zip(values.chunks_exact_mut(columns))
+            {
+                self.equation
+                    .basis
+                    .eval(*t, curve.at(node), constants, &mut self.scratch, out);
+            }
+            let integrals = cumulative(&curve.times, &values, columns, curve.per_interval);
+            let first = all.len();
+            let mut weights = Vec::new();
+            let cells = path.column(self.state);
+            let paths = self
+                .problem
+                .weights(number)
+                .iter()
+                .skip(self.state)
+                .step_by(d);
+            for ((y, w), row) in cells.zip(paths).zip(integrals.chunks_exact(columns)) {
+                if *w > 0.0 && !y.is_nan() {
+                    weights.push(*w);
+                    all.extend_from_slice(row);
+                    if let Some(cell) = all.iter_mut().rev().nth(columns - 1) {
+                        *cell = y - *cell;
+                    }
+                }
+            }
+            if let Some(rows) = all.get_mut(first..) {
+                centre(rows, columns, &weights);
+            }
+        }
+        all
+    }
+
+    /// Solves for the linear constants, given the inner ones; returns the residuals.
+    pub fn project(&mut self, constants: &mut [f64]) -> Option<DVector<f64>> {
+        let count = self.equation.linear.len();
+        let rows = self.rows(constants);
+        if !rows.iter().all(|v| v.is_finite()) {
+            return None;
+        }
+        let rows = DMatrix::from_row_slice(rows.len() / (count + 1), count + 1, &rows);
+        let target = rows.column(0).into_owned();
+        if count == 0 {
+            return Some(target);
+        }
+        let basis = rows.columns(1, count);
+        let solution = least_squares(&basis.tr_mul(&basis), &basis.tr_mul(&target))?;
+        for (slot, value) in self.equation.linear.iter().zip(solution.iter()) {
+            *constants.get_mut(*slot)? = *value;
+        }
+        Some(target - basis * solution)
+    }
+
+    fn matched(&mut self, mut constants: Vec<f64>) -> Option<Matched> {
+        let sse = self.project(&mut constants)?.norm_squared();
+        sse.is_finite().then_some(Matched { constants, sse })
+    }
+
+    /// The best matches of this equation, best first, at most `keep`; the inner constants of `start` are one
+    /// more place to begin.
+    pub fn search(&mut self, slots: usize, start: Option<&[f64]>, keep: usize) -> Vec<Matched> {
+        let inner = self.equation.inner.clone();
+        let blank = vec![0.0; slots];
+        if inner.is_empty() {
+            return self.matched(blank).into_iter().collect();
+        }
+        let mut starts: Vec<Vec<f64>> = start.map(<[f64]>::to_vec).into_iter().collect();
+        // Whoever gives a start knows where to look; without one the whole table is tried.
+        let most = if start.is_some() {
+            COMBINATIONS / 4
+        } else {
+            COMBINATIONS
+        };
+        for values in combinations(&self.equation.roles, most) {
+            let mut start = blank.clone();
+            for (slot, value) in inner.iter().zip(values) {
+                if let Some(place) = start.get_mut(*slot) {
+                    *place = value;
+                }
+            }
+            starts.push(start);
+        }
+        let mut found: Vec<Matched> = starts
+            .into_iter()
+            .filter_map(|start| self.matched(start))
+            .collect();
+        found.sort_by(|a, b| a.sse.total_cmp(&b.sse));
+        let mut improved: Vec<Matched> = Vec::new();
+        for start in found.into_iter().take(keep + 1) {
+            let better = self.improve(start);
+            if improved.iter().all(|other| !close(other, &better)) {
+                improved.push(better);
+            }
+        }
+        improved.sort_by(|a, b| a.sse.total_cmp(&b.sse));
+        improved.truncate(keep);
+        improved
+    }
+
+    /// Levenberg–Marquardt over the inner constants.
+    fn improve(&mut self, start: Matched) -> Matched {
+        let inner = self.equation.inner.clone();
+        let at: Vec<f64> = inner
+            .iter()
+            .filter_map(|k| start.constants.get(*k).copied())
+            .collect();
+        let Some(residuals) = self.project(&mut start.constants.clone()) else {
+            return start;
+        };
+        let projected = Projected {
+            integral: std::cell::RefCell::new(self),
+            rows: residuals.len(),
+            inner,
+            template: start.constants.clone(),
+            at: DVector::from_vec(at),
+        };
+        let (projected, _) = LevenbergMarquardt::new()
+            .with_ftol(1e-4)
+            .with_xtol(1e-4)
+            .with_patience(8)
+            .minimize(projected);
+        let constants = projected.constants(&projected.at);
+        match self.matched(constants) {
+            Some(end) if end.sse < start.sse => end,
+            _ => start,
+        }
+    }
+}
+
+fn close(a: &Matched, b: &Matched) -> bool {
+    a.constants
+        .iter()
+        .zip(&b.constants)
+        .all(|(x, y)| (x - y).abs() <= 1e-2 * (x.abs() + y.abs()))
+}
+
+/// Solves normal equations with unit diagonal scaling and a ridge at rounding level.
+pub fn least_squares(gram: &DMatrix<f64>, right: &DVector<f64>) -> Option<DVector<f64>> {
+    let n = gram.nrows();
+    let scale: Vec<f64> = (0..n)
+        .map(|i| {
+            let v = gram[(i, i)];
+            if v > 0.0 { v.sqrt().recip() } else { 0.0 }
+        })
+        .collect();
+    let mut scaled = DMatrix::from_fn(n, n, |i, j| gram[(i, j)] * scale[i] * scale[j]);
+    for i in 0..n {
+        scaled[(i, i)] += 1e-12;
+    }
+    let right = DVector::from_fn(n, |i, _| right[i] * scale[i]);
+    let solution = scaled.cholesky()?.solve(&right);
+    let solution = DVector::from_fn(n, |i, _| solution[i] * scale[i]);
+    solution.iter().all(|v| v.is_finite()).then_some(solution)
+}
+
+/// Values to try for the inner constants, one list a combination; at most `most`.
+fn combinations(roles: &[Role], most: usize) -> Vec<Vec<f64>> {
+    let alone = roles.len() == 1;
+    let values: Vec<&[f64]> = roles
+        .iter()
+        .map(|role| -> &[f64] {
+            match (role, alone) {
+                (Role::Exponent, _) => &[0.3, 0.75, 1.5, 2.5, -0.5, -1.5, 4.5],
+                (Role::Angle, true) => &[
+                    0.5, 1.0, 1.5, 2.0, 2.6, 3.3, 4.0, 5.0, 6.0, 7.0, 8.5, 10.0, 12.0, 14.0, 17.0,
+                    20.0, 24.0, 28.0, -1.0, -2.0,
+                ],
+                (Role::Angle, false) => &[0.5, 1.5, 3.0, 5.0, 8.0, 12.0, 18.0, -1.0, -2.5],
+                (Role::Scale, true) => &[
+                    0.03, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 5.0, 10.0, 20.0, -0.1, -0.3, -0.7,
+                    -1.1, -1.5, -2.5, -5.0, -10.0, -20.0,
+                ],
+                (Role::Scale, false) => &[0.1, 0.3, 1.0, 3.0, 10.0, -0.3, -1.0, -3.0, -10.0],
+            }
+        })
+        .collect();
+    let total = values.iter().fold(1usize, |n, v| n.saturating_mul(v.len()));
+    // Beyond the limit, a fixed sample of the product, spread over it by a stride near the golden section.
+    let take = total.min(most);
+    let stride = (total as f64 * 0.618_033_988_75) as usize | 1;
+    (0..take)
+        .map(|i| {
+            let mut code = if take == total {
+                i
+            } else {
+                i.wrapping_mul(stride) % total
+            };
+            values
+                .iter()
+                .map(|list| {
+                    let value = list.get(code % list.len()).copied().unwrap_or(1.0);
+                    code /= list.len();
+                    value
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// The projected residuals as a least-squares problem in the inner constants.
+struct Projected<'a, 'b> {
+    integral: std::cell::RefCell<&'a mut Integral<'b>>,
+    /// Residuals, one an observed cell of the state.
+    rows: usize,
+    inner: Vec<usize>,
+    template: Vec<f64>,
+    at: DVector<f64>,
+}
+
+impl Projected<'_, '_> {
+    fn constants(&self, at: &DVector<f64>) -> Vec<f64> {
+        let mut constants = self.template.clone();
+        for (slot, value) in self.inner.iter().zip(at.iter()) {
+            if let Some(place) = constants.get_mut(*slot) {
+                *place = *value;
+            }
+        }
+        constants
+    }
+
+    fn evaluate(&self, at: &DVector<f64>) -> Option<DVector<f64>> {
+        self.integral.borrow_mut().project(&mut self.constants(at))
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, Dyn> for Projected<'_, '_> {
+    type ResidualStorage = Owned<f64, Dyn>;
+    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+    type ParameterStorage = Owned<f64, Dyn>;
+
+    fn set_params(&mut self, x: &DVector<f64>) {
+        self.at.copy_from(x);
+    }
+
+    fn params(&self) -> DVector<f64> {
+        self.at.clone()
+    }
+
+    fn residuals(&self) -> Option<DVector<f64>> {
+        // A step out of the equation's domain is a bad one, not the end.
+        let failed = || DVector::repeat(self.rows, FAILED);
+        Some(self.evaluate(&self.at).unwrap_or_else(failed))
+    }
+
+    fn jacobian(&self) -> Option<DMatrix<f64>> {
+        let here = self.evaluate(&self.at)?;
+        let mut jacobian = DMatrix::zeros(here.len(), self.at.len());
+        for k in 0..self.at.len() {
+            let mut there = self.at.clone();
+            let step = 1e-5 * (0.1 + there[k].abs());
+            there[k] += step;
+            let moved = self.evaluate(&there)?;
+            jacobian.set_column(k, &((moved - &here) / step));
+        }
+        Some(jacobian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsode_generator::Trajectory;
+    use nsode_parser::CanonicalSystem;
+    use nsode_parser::infix::parse_system;
+
+    /// Two states, so that an equation has half as many residuals as there are cells; and steps that leave the domain of the
+    /// logarithm on the way.
+    #[test]
+    fn steps_out_of_the_domain_do_not_end_the_search() {
+        let times: Vec<f64> = (0..80).map(|i| f64::from(i) / 79.0).collect();
+        // x = 0.02 + t², y' = ln(x − 0.015): its integral by the midpoint rule.
+        let x = |t: f64| 0.02 + t * t;
+        let mut y = 1.0;
+        let mut states = vec![x(0.0), y];
+        for pair in times.windows(2) {
+            let h = (pair[1] - pair[0]) / 200.0;
+            for i in 0..200 {
+                y += h * (x(pair[0] + h * (f64::from(i) + 0.5)) - 0.015).ln();
+            }
+            states.extend([x(pair[1]), y]);
+        }
+        let problem = Problem::new(vec![Trajectory::new(2, times, states).unwrap()]).unwrap();
+        let (system, _) = parse_system("x1' = 0; x2' = 3*log(0.3 + x1)", None).unwrap();
+        let canonical = CanonicalSystem::new(&system).unwrap();
+        let (skeleton, _) = canonical.parts().unwrap();
+        let law = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
+        let mut integral = Integral::new(&problem, &law, 1).unwrap();
+        let found = integral.search(skeleton.slots(), None, 3);
+        assert!(found[0].sse < 1e-3, "{found:?}");
+    }
+}

@@ -1,0 +1,158 @@
+//! The least squares of one fit: residuals and their derivatives by inner numbers of the constants and initial states.
+
+use std::cell::RefCell;
+
+use levenberg_marquardt::LeastSquaresProblem;
+use nalgebra::storage::Owned;
+use nalgebra::{DMatrix, DVector, Dyn};
+
+use super::{Fitted, Parametrised};
+use crate::fit::flow::{Flow, Nudge, Run};
+use crate::fit::shooting::LARGEST;
+use crate::series::problem::Problem;
+
+/// Residual of every cell of a solution that failed, in normalised units.
+const FAILED: f64 = 1e3;
+
+/// A point in a fit.
+pub(super) struct Target<'a> {
+    pub(super) model: &'a Parametrised,
+    pub(super) problem: &'a Problem,
+    pub(super) deviations: &'a [f64],
+    pub(super) flow: RefCell<Flow<'a>>,
+    pub(super) strength: f64,
+    /// Whether the constants' numbers are inner ones, which keep within bounds, or the constants themselves.
+    pub(super) bounded: bool,
+    pub(super) parameters: DVector<f64>,
+}
+
+impl Target<'_> {
+    /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
+    pub(super) fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
+        let model = self.model;
+        let problem = self.problem;
+        let (d, p, m) = (problem.dimension(), model.owners.len(), model.free.len());
+        let observed = problem.observed();
+        let width = if sensitive { self.parameters.len() } else { 0 };
+        let mut residuals = DVector::zeros(observed);
+        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
+        let (inner, initial) = self.parameters.as_slice().split_at(m);
+        let (constants, slopes) = model.constants(inner, self.bounded);
+        let slots = model.slots(&constants);
+        // Where each slot's column goes, and what it is multiplied by.
+        let columns: Vec<(usize, f64)> = model
+            .owners
+            .iter()
+            .filter_map(|owner| {
+                let place = model.free.iter().position(|k| k == owner)?;
+                Some((place, *slopes.get(place)?))
+            })
+            .collect();
+        let mut flow = self.flow.borrow_mut();
+        let mut next = 0;
+        for (number, (path, start)) in problem
+            .normalised()
+            .iter()
+            .zip(initial.chunks(d))
+            .enumerate()
+        {
+            let weights = problem.weights(number);
+            let curve = problem.curves().get(number);
+            let nudge = curve.filter(|_| self.strength > 0.0).map(|curve| Nudge {
+                curve,
+                strength: self.strength,
+            });
+            let run = flow.run(
+                &slots,
+                start,
+                path.times(),
+                nudge,
+                sensitive,
+                |row, u, s| {
+                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
+                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
+                        if w > 0.0 {
+                            let w = w / self.deviations.get(i).copied().unwrap_or(1.0);
+                            residuals[next] = w * (value - y);
+                            if sensitive {
+                                let from = s.get(i * (d + p)..(i + 1) * (d + p)).unwrap_or(&[]);
+                                let (states, by_slot) = from.split_at(d.min(from.len()));
+                                for (j, s) in states.iter().enumerate() {
+                                    jacobian[(next, m + number * d + j)] = w * s;
+                                }
+                                for (s, (place, slope)) in by_slot.iter().zip(&columns) {
+                                    jacobian[(next, *place)] += w * s * slope;
+                                }
+                            }
+                            next += 1;
+                        }
+                    }
+                },
+            );
+            if run != Run::Complete {
+                return None;
+            }
+        }
+        let mut numbers = residuals.iter().chain(jacobian.iter());
+        numbers
+            .all(|v| v.abs() < LARGEST)
+            .then_some((residuals, jacobian))
+    }
+
+    /// The fit, its Jacobian by the constants themselves instead of the inner numbers.
+    pub(super) fn finish(&self) -> Option<Fitted> {
+        let (residuals, mut jacobian) = self.evaluate(true)?;
+        let d = self.problem.dimension();
+        let (inner, initial) = self.parameters.as_slice().split_at(self.model.free.len());
+        let (constants, slopes) = self.model.constants(inner, self.bounded);
+        for (mut column, slope) in jacobian.column_iter_mut().zip(&slopes) {
+            if *slope != 0.0 {
+                column /= *slope;
+            }
+        }
+        let leftover = self.problem.leftover(&residuals, self.deviations)?;
+        Some(Fitted {
+            constants,
+            initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
+            leftover,
+            jacobian,
+        })
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_> {
+    type ResidualStorage = Owned<f64, Dyn>;
+    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+    type ParameterStorage = Owned<f64, Dyn>;
+
+    fn set_params(&mut self, x: &DVector<f64>) {
+        self.parameters.copy_from(x);
+    }
+
+    fn params(&self) -> DVector<f64> {
+        self.parameters.clone()
+    }
+
+    fn residuals(&self) -> Option<DVector<f64>> {
+        if self.model.is_late() {
+            return None;
+        }
+        let worst = self
+            .deviations
+            .iter()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        let failed = || DVector::repeat(self.problem.observed(), FAILED / worst);
+        Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
+            self.problem.loss().transform(&mut r, None);
+            r
+        }))
+    }
+
+    fn jacobian(&self) -> Option<DMatrix<f64>> {
+        let (mut residuals, mut jacobian) = self.evaluate(true)?;
+        let loss = self.problem.loss();
+        loss.transform(&mut residuals, Some(&mut jacobian));
+        Some(jacobian)
+    }
+}

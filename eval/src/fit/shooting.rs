@@ -1,0 +1,515 @@
+//! Least squares of a law's solutions against the observed cells, over constants and initial states.
+//!
+//! One solution a trajectory from its initial state (single shooting); Levenberg–Marquardt is MINPACK's, from
+//! the crate of that name. A solution that diverges or leaves its domain gives residuals so large that the
+//! step is refused and shortened. A robust loss is the same least squares of transformed residuals
+//! ([`crate::series::loss::Loss::transform`]). Where that finds no way, the fit is repeated with the solutions pulled
+//! towards the smoothed curves ([`Nudge`]), the pull relaxed in stages to nothing (synchronisation of model
+//! and data; Abarbanel 2013): what multiple shooting does, without its extra unknowns.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
+use nalgebra::storage::Owned;
+use nalgebra::{DMatrix, DVector, Dyn};
+
+use crate::fit::condensed::Blocks;
+use crate::fit::exact::Exact;
+use crate::fit::flow::{Flow, Nudge, Run};
+use crate::fit::law::Law;
+use crate::fit::sizes;
+use crate::series::problem::{Leftover, Problem, RESOLUTION};
+
+/// Residual of every cell of a solution that failed, in normalised units.
+const FAILED: f64 = 1e3;
+
+/// Residuals and derivatives beyond this size say nothing, and their squares would overflow.
+pub(crate) const LARGEST: f64 = 1e100;
+
+/// Root mean square residuals, as a share of the standard deviation of a state's values, beyond which a solution that is
+/// pulled towards the data is given up.
+const FAR: f64 = 0.3;
+
+/// What a solution is good for at best, save for the last digits.
+const FINEST: f64 = 1e-7;
+
+/// The same where noise is doubtful or a jump may come at the wrong time.
+const FINER: f64 = 1e-5;
+
+/// Steps of less than this share of the parameters are rounding.
+const SMALLEST: f64 = 1e-12;
+
+/// Evidence that a fit may leave for another round: laws that differ by so little are as good as each other.
+const NATS: f64 = 1e-3;
+
+/// Solutions computed at one strength of the pull, at most: these fits need not be finished.
+const PULLED_EVALUATIONS: usize = 16;
+
+/// Fitted constants and initial states, normalised units, with the fit's figures.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Constants in slot order.
+    pub constants: Vec<f64>,
+    /// Initial states, one a trajectory.
+    pub initial: Vec<Vec<f64>>,
+    /// Residuals' derivatives by constants, then initial states; weighted as in the fit, in fewer rows (`condensed`).
+    pub jacobian: DMatrix<f64>,
+    /// What the fit leaves over.
+    pub leftover: Leftover,
+}
+
+impl Fit {
+    /// Root mean square of each state's weighted residuals.
+    pub fn deviations(&self, problem: &Problem) -> Vec<f64> {
+        problem.deviations(&self.leftover.sse)
+    }
+}
+
+/// The least squares about one point: normal equations of all that is fitted, constants first.
+#[derive(Clone, Debug)]
+pub struct Normal {
+    /// `JᵀJ` of the weighted residuals' Jacobian `J`.
+    pub gram: DMatrix<f64>,
+    /// `Jᵀr` of the residuals `r`.
+    pub gradient: DVector<f64>,
+    /// `rᵀr`.
+    pub square: f64,
+}
+
+/// Fits laws by shooting.
+pub struct Shooter<'a> {
+    problem: &'a Problem,
+    law: &'a Law,
+    flow: RefCell<Flow<'a>>,
+    deviations: Vec<f64>,
+    blocks: Blocks,
+    /// Whether the constants' sizes have a say.
+    sized: bool,
+    /// What is exact of the constants, and not fitted.
+    exact: Exact,
+    /// When a fit is given up.
+    deadline: Option<Instant>,
+    /// Whether solutions are followed on that leave the data although they are pulled to them.
+    insists: bool,
+}
+
+struct Target<'a, 'b> {
+    shooter: &'a Shooter<'b>,
+    strength: f64,
+    parameters: DVector<f64>,
+}
+
+impl<'a> Shooter<'a> {
+    /// A shooter for one law on one problem.
+    pub fn new(problem: &'a Problem, law: &'a Law) -> Shooter<'a> {
+        let mut flow = Flow::new(law);
+        let most = problem
+            .noise()
+            .iter()
+            .map(|n| n.deviation)
+            .fold(0.0, f64::max);
+        let least = problem
+            .noise()
+            .iter()
+            .map(|n| n.deviation)
+            .fold(f64::INFINITY, f64::min);
+        // A thousandth of the noise is accurate enough; the last digits are for `precise`. Fits of one state are quick, and
+        // a jump of theirs comes at the wrong time if it is computed roughly.
+        let roughest = if problem.dimension() > 1 { 1e-4 } else { FINER };
+        flow.set_tolerance((1e-3 * least.max(0.3 * most)).clamp(FINEST, roughest));
+        let paths = 0..problem.normalised().len();
+        let cells = paths.map(|path| problem.weights(path).iter().filter(|w| **w > 0.0).count());
+        Shooter {
+            problem,
+            law,
+            blocks: Blocks::new(law.constants(), problem.dimension(), cells),
+            flow: RefCell::new(flow),
+            deviations: problem.first_deviations(),
+            sized: false,
+            exact: Exact::default(),
+            deadline: None,
+            insists: false,
+        }
+    }
+
+    /// The same, for the most probable constants rather than the most likely ones: their sizes have a say
+    /// ([`sizes`]). That asks for [`Shooter::weigh`] with the noise itself.
+    #[must_use]
+    pub fn sized(mut self) -> Shooter<'a> {
+        self.sized = true;
+        self
+    }
+
+    /// Gives up fits that are not done by then.
+    #[must_use]
+    pub fn until(mut self, deadline: Option<Instant>) -> Shooter<'a> {
+        self.deadline = deadline;
+        self
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// From now on these constants are exact, wherever a fit starts.
+    pub fn hold(&mut self, exact: Exact) {
+        self.exact = exact;
+    }
+
+    /// From now on follows a solution on that leaves the data although it is pulled to them: where points are few, it is
+    /// pulled to curves that are wrong.
+    pub fn insist(&mut self) {
+        self.insists = true;
+    }
+
+    /// The same, for the last digits: solutions good to [`RESOLUTION`], which take several times as long.
+    #[must_use]
+    pub fn precise(self) -> Shooter<'a> {
+        let mut flow = self.flow.borrow_mut();
+        flow.set_tolerance(1e-2 * RESOLUTION);
+        flow.max_steps *= 4;
+        drop(flow);
+        self
+    }
+
+    /// Weighs the states' residuals by these standard deviations from now on.
+    pub fn weigh(&mut self, deviations: Vec<f64>) {
+        if deviations.len() == self.deviations.len() {
+            self.deviations = deviations;
+        }
+    }
+
+    /// The standard deviations that weigh the states' residuals.
+    pub fn deviations(&self) -> &[f64] {
+        &self.deviations
+    }
+
+    /// Numbers that are fitted: constants and initial states.
+    pub fn parameters(&self) -> usize {
+        self.law.constants() + self.problem.dimension() * self.problem.normalised().len()
+    }
+
+    /// Initial states of the smoothed curves.
+    pub fn smoothed_initial(&self) -> Vec<Vec<f64>> {
+        self.problem
+            .curves()
+            .iter()
+            .map(|c| c.at(0).to_vec())
+            .collect()
+    }
+
+    /// What all residuals cost at a start; infinite where a solution fails.
+    pub fn cost(&self, constants: &[f64], initial: &[Vec<f64>]) -> f64 {
+        let target = self.target(constants, initial, 0.0);
+        match target.evaluate(false) {
+            Some((mut residuals, _)) => {
+                self.problem.loss().transform(&mut residuals, None);
+                residuals.norm_squared()
+            }
+            None => f64::INFINITY,
+        }
+    }
+
+    /// Weighs for a fit from a start by a robust loss, as [`Problem::start_deviations`] says.
+    pub fn weigh_for(&mut self, constants: &[f64], initial: &[Vec<f64>]) {
+        if !self.problem.finds_scale() {
+            return;
+        }
+        let residuals = self.target(constants, initial, 0.0).evaluate(false);
+        let start = residuals.and_then(|(r, _)| self.problem.leftover(&r, &self.deviations));
+        self.deviations = self.problem.start_deviations(start.as_ref());
+    }
+
+    fn target<'s>(
+        &'s self,
+        constants: &[f64],
+        initial: &[Vec<f64>],
+        strength: f64,
+    ) -> Target<'s, 'a> {
+        let parameters = constants.iter().chain(initial.iter().flatten()).copied();
+        let mut target = Target {
+            shooter: self,
+            strength,
+            parameters: DVector::from_iterator(self.parameters(), parameters),
+        };
+        target.keep_exact();
+        target
+    }
+
+    /// Fits from a start. `strengths` is the sequence of pulls; the last one should be 0.
+    /// `None` where the start has no solution, there are more parameters than cells, the time is over, or the solution
+    /// leaves the data although it is pulled to them, and nobody insists: without the pull it seldom comes back. `evaluations` caps
+    /// the solutions computed without a pull.
+    pub fn fit(
+        &self,
+        constants: &[f64],
+        initial: &[Vec<f64>],
+        strengths: &[f64],
+        evaluations: usize,
+    ) -> Option<Fit> {
+        let count: usize = initial.iter().map(Vec::len).sum();
+        if constants.len() + count != self.parameters()
+            || self.problem.observed() <= self.parameters()
+        {
+            return None;
+        }
+        let mut target = self.target(constants, initial, 0.0);
+        for strength in strengths {
+            target.strength = *strength;
+            target.evaluate(false)?;
+            let (tolerance, evaluations) = if *strength > 0.0 {
+                (1e-2, PULLED_EVALUATIONS)
+            } else {
+                (self.tolerance(), evaluations)
+            };
+            target = self.minimize(target, tolerance, evaluations);
+            let rough = *strength == 0.0 && tolerance > FINEST;
+            if rough && self.is_below_noise(&target.evaluate(false)?.0)? {
+                let finer = self.flow.borrow().relative.min(FINER);
+                self.flow.borrow_mut().set_tolerance(finer);
+                target = self.minimize(target, FINEST, evaluations);
+            }
+            if self.is_late() {
+                return None;
+            }
+            let gives_up = !self.insists && *strength > 0.0;
+            if gives_up && self.is_far(&target.evaluate(false)?.0)? {
+                return None;
+            }
+        }
+        self.finish(&target)
+    }
+
+    fn minimize<'t>(
+        &'t self,
+        target: Target<'t, 'a>,
+        tolerance: f64,
+        evaluations: usize,
+    ) -> Target<'t, 'a> {
+        let solver = LevenbergMarquardt::new()
+            .with_ftol(tolerance)
+            .with_xtol(tolerance.min(self.step().max(SMALLEST)))
+            .with_gtol(1e-9)
+            .with_stepbound(10.0)
+            .with_patience((evaluations / (self.parameters() + 1)).max(1));
+        solver.minimize(target).0
+    }
+
+    /// Whether less than half of the noise is left: where data bend sharply, smoothed curves miss them, and clean data
+    /// pass for noisy.
+    fn is_below_noise(&self, residuals: &DVector<f64>) -> Option<bool> {
+        let left = self.problem.leftover(residuals, &self.deviations)?;
+        let found = self.problem.deviations(&left.sse).into_iter();
+        let mut each = found.zip(self.problem.noise());
+        Some(each.all(|(found, noise)| found < 0.5 * noise.deviation))
+    }
+
+    /// The share of the sum of squares at which a fit has converged: with noise, what is worth [`NATS`] in the
+    /// evidence, but no less than solutions are good for.
+    fn tolerance(&self) -> f64 {
+        self.step().max(FINEST)
+    }
+
+    /// The same without that floor: a step of so small a share of the parameters is none.
+    fn step(&self) -> f64 {
+        let worth = 2.0 * NATS / self.problem.observed() as f64;
+        worth.min(self.flow.borrow().relative)
+    }
+
+    /// The normal equations at a point; `None` where a solution fails.
+    pub fn normal(&self, constants: &[f64], initial: &[Vec<f64>]) -> Option<Normal> {
+        let target = self.target(constants, initial, 0.0);
+        let jacobian = target.jacobian()?;
+        let residuals = target.residuals()?;
+        Some(Normal {
+            gram: jacobian.tr_mul(&jacobian),
+            gradient: jacobian.tr_mul(&residuals),
+            square: residuals.norm_squared(),
+        })
+    }
+
+    /// Whether a solution is so far from the data, in some state, that it is of no use.
+    fn is_far(&self, residuals: &DVector<f64>) -> Option<bool> {
+        let left = self.problem.leftover(residuals, &self.deviations)?;
+        let found = self.problem.deviations(&left.sse).into_iter();
+        let mut each = found.zip(self.problem.spread());
+        Some(each.any(|(found, spread)| found > FAR * spread))
+    }
+
+    fn finish(&self, target: &Target) -> Option<Fit> {
+        let (residuals, jacobian) = target.evaluate(true)?;
+        let (constants, initial) = target.parameters.as_slice().split_at(self.law.constants());
+        let d = self.problem.dimension();
+        let leftover = self.problem.leftover(&residuals, &self.deviations)?;
+        Some(Fit {
+            constants: constants.to_vec(),
+            initial: initial.chunks(d).map(<[f64]>::to_vec).collect(),
+            jacobian: self.blocks.jacobian(&residuals, &jacobian),
+            leftover,
+        })
+    }
+
+    /// The solution at `times` of trajectory `number`'s start; `None` where it fails.
+    pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Option<Vec<f64>> {
+        let mut states = Vec::with_capacity(times.len() * initial.len());
+        let run = self
+            .flow
+            .borrow_mut()
+            .run(constants, initial, times, None, false, |_, u, _| {
+                states.extend_from_slice(u);
+            });
+        (run == Run::Complete).then_some(states)
+    }
+}
+
+impl Target<'_, '_> {
+    /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
+    fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
+        let shooter = self.shooter;
+        let problem = shooter.problem;
+        let (d, p) = (problem.dimension(), shooter.law.constants());
+        let observed = problem.observed();
+        let mut residuals = DVector::zeros(observed);
+        let width = if sensitive { self.parameters.len() } else { 0 };
+        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
+        let (constants, initial) = self.parameters.as_slice().split_at(p);
+        let mut flow = shooter.flow.borrow_mut();
+        let mut next = 0;
+        for (number, (path, start)) in problem
+            .normalised()
+            .iter()
+            .zip(initial.chunks(d))
+            .enumerate()
+        {
+            let weights = problem.weights(number);
+            let nudge = problem
+                .curves()
+                .get(number)
+                .filter(|_| self.strength > 0.0)
+                .map(|curve| Nudge {
+                    curve,
+                    strength: self.strength,
+                });
+            let run = flow.run(
+                constants,
+                start,
+                path.times(),
+                nudge,
+                sensitive,
+                |row, u, s| {
+                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
+                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
+                        if w > 0.0 {
+                            let w = w / shooter.deviations[i];
+                            residuals[next] = w * (value - y);
+                            if sensitive {
+                                let from = &s[i * (d + p)..(i + 1) * (d + p)];
+                                for j in 0..d {
+                                    jacobian[(next, p + number * d + j)] = w * from[j];
+                                }
+                                for k in 0..p {
+                                    jacobian[(next, k)] = w * from[d + k];
+                                }
+                            }
+                            next += 1;
+                        }
+                    }
+                },
+            );
+            if run != Run::Complete {
+                return None;
+            }
+        }
+        let mut numbers = residuals.iter().chain(jacobian.iter());
+        let sound = numbers.all(|v| v.abs() < LARGEST);
+        sound.then_some((residuals, jacobian))
+    }
+}
+
+impl Target<'_, '_> {
+    /// Sets the constants that are exact.
+    fn keep_exact(&mut self) {
+        let exact = &self.shooter.exact;
+        for (slot, value) in &exact.held {
+            self.parameters[*slot] = *value;
+        }
+        for tie in &exact.tied {
+            self.parameters[tie.slot] = tie.factor * self.parameters[tie.to];
+        }
+    }
+
+    /// Rows beyond the cells': one for each constant whose size has a say.
+    fn sizes(&self) -> usize {
+        match self.shooter.sized {
+            true => self.shooter.law.constants(),
+            false => 0,
+        }
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
+    type ResidualStorage = Owned<f64, Dyn>;
+    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+    type ParameterStorage = Owned<f64, Dyn>;
+
+    fn set_params(&mut self, x: &DVector<f64>) {
+        self.parameters.copy_from(x);
+        self.keep_exact();
+    }
+
+    fn params(&self) -> DVector<f64> {
+        self.parameters.clone()
+    }
+
+    fn residuals(&self) -> Option<DVector<f64>> {
+        if self.shooter.is_late() {
+            return None;
+        }
+        let failed = || {
+            let worst = self
+                .shooter
+                .deviations
+                .iter()
+                .copied()
+                .fold(f64::INFINITY, f64::min);
+            // As large as if every cell had failed.
+            let rows = self.shooter.blocks.condensed_rows() + self.sizes();
+            let cells = self.shooter.problem.observed();
+            DVector::repeat(rows, FAILED / worst * (cells as f64 / rows as f64).sqrt())
+        };
+        Some(self.evaluate(false).map_or_else(failed, |(mut r, _)| {
+            self.shooter.problem.loss().transform(&mut r, None);
+            let r = self.shooter.blocks.residuals(&r);
+            let cells = r.len();
+            let mut r = r.resize_vertically(cells + self.sizes(), 0.0);
+            for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {
+                r[cells + k] = sizes::place(*constant).0;
+            }
+            r
+        }))
+    }
+
+    fn jacobian(&self) -> Option<DMatrix<f64>> {
+        let (mut residuals, mut jacobian) = self.evaluate(true)?;
+        let loss = self.shooter.problem.loss();
+        loss.transform(&mut residuals, Some(&mut jacobian));
+        let jacobian = self.shooter.blocks.jacobian(&residuals, &jacobian);
+        let cells = jacobian.nrows();
+        let mut jacobian = jacobian.resize_vertically(cells + self.sizes(), 0.0);
+        for (k, constant) in self.parameters.iter().enumerate().take(self.sizes()) {
+            jacobian[(cells + k, k)] = sizes::place(*constant).1;
+        }
+        for tie in &self.shooter.exact.tied {
+            let column = jacobian.column(tie.slot) * tie.factor;
+            jacobian.column_mut(tie.slot).fill(0.0);
+            let mut other = jacobian.column_mut(tie.to);
+            other += column;
+        }
+        for (slot, _) in &self.shooter.exact.held {
+            jacobian.column_mut(*slot).fill(0.0);
+        }
+        Some(jacobian)
+    }
+}

@@ -1,0 +1,234 @@
+//! Where the constants of a guess start when it does not say: values with which its right-hand side matches the
+//! slopes of the smoothed curves, found from many draws of the size that the data's units suggest.
+
+use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
+use nalgebra::storage::Owned;
+use nalgebra::{DMatrix, DVector, Dyn};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::Unknown;
+use crate::fit::parametrised::Parametrised;
+use crate::fit::setting::Setting;
+use crate::series::problem::Problem;
+
+/// Nodes of the curves that are matched, or a few more.
+const NODES: usize = 120;
+
+/// Draws that are looked at, and those of them that are improved.
+const DRAWS: usize = 600;
+const IMPROVED: usize = 16;
+
+/// Sets of constants, best match first; the guess's own first where it gives all.
+pub(super) fn starts(
+    problem: &Problem,
+    model: &Parametrised,
+    constants: &[Unknown],
+    most: usize,
+) -> Vec<Vec<f64>> {
+    let nodes = nodes(problem);
+    let matching = |values: &[f64]| Matching {
+        model,
+        nodes: &nodes,
+        inner: DVector::from_vec(model.inner(values, true)),
+    };
+    let given: Option<Vec<f64>> = constants
+        .iter()
+        .map(|c| match c.setting {
+            Setting::Fixed(value) => Some(value),
+            _ => c.start,
+        })
+        .collect();
+    // Always the same numbers: a guess has the same fit in every run.
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let mut uniform = || random.next_u32() as f64 / u32::MAX as f64;
+    let mut drawn: Vec<(f64, Vec<f64>)> = Vec::new();
+    for round in 0..DRAWS {
+        let values: Vec<f64> = constants
+            .iter()
+            .map(|c| draw(problem, c, round, &mut uniform))
+            .collect();
+        let cost = matching(&values).cost();
+        drawn.push((cost, values));
+    }
+    drawn.retain(|(cost, _)| cost.is_finite());
+    drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
+    drawn.truncate(IMPROVED);
+    drawn.extend(given.iter().map(|values| (0.0, values.clone())));
+    let mut improved: Vec<(f64, Vec<f64>)> = drawn
+        .into_iter()
+        .map(|(_, values)| {
+            let solver = LevenbergMarquardt::new().with_patience(30);
+            let target = solver.minimize(matching(&values)).0;
+            (
+                target.cost(),
+                model.constants(target.inner.as_slice(), true).0,
+            )
+        })
+        .filter(|(cost, _)| cost.is_finite())
+        .collect();
+    improved.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let improved = improved.into_iter().map(|(_, values)| values);
+    given.into_iter().chain(improved).take(most).collect()
+}
+
+/// A value for a constant: near the one it starts at, between its bounds, or of a size that is a product of
+/// powers of the units of time and of a state.
+fn draw(
+    problem: &Problem,
+    constant: &Unknown,
+    round: usize,
+    uniform: &mut impl FnMut() -> f64,
+) -> f64 {
+    let spread = 10f64.powf(1.2 * (uniform() + uniform() - 1.0));
+    if let (Some(start), true) = (constant.start, round % 4 != 3) {
+        return start * spread.powf(0.5);
+    }
+    let scaling = problem.scaling();
+    let (low, high) = match constant.setting {
+        Setting::Fixed(value) => return value,
+        Setting::Free { low, high } => (low, high),
+    };
+    if low.is_finite() && high.is_finite() {
+        // Over decades where the bounds leave room for them.
+        return match low > 0.0 && high > 10.0 * low {
+            true => low * (high / low).powf(uniform()),
+            false => low + (high - low) * uniform(),
+        };
+    }
+    let pick = |count: usize, share: f64| ((share * count as f64) as usize).min(count - 1);
+    let state = pick(scaling.states.len(), uniform());
+    let unit = scaling.states.get(state).copied().unwrap_or(1.0);
+    // Rates, slopes, capacities, shares, and what stands before squares.
+    let sizes = [
+        1.0 / scaling.time,
+        unit,
+        1.0,
+        unit / scaling.time,
+        1.0 / (unit * scaling.time),
+        1.0 / unit,
+    ];
+    let size = sizes
+        .get(pick(sizes.len(), uniform()))
+        .copied()
+        .unwrap_or(1.0);
+    let sign = if uniform() < 0.85 { 1.0 } else { -1.0 };
+    let value = sign * size * spread;
+    match (low.is_finite(), high.is_finite()) {
+        (true, _) => low + value.abs(),
+        (_, true) => high - value.abs(),
+        _ => value,
+    }
+}
+
+/// A point of a smoothed curve: time, states and slopes, normalised; the slopes over their size.
+struct Node {
+    time: f64,
+    states: Vec<f64>,
+    slopes: Vec<f64>,
+    sizes: Vec<f64>,
+}
+
+fn nodes(problem: &Problem) -> Vec<Node> {
+    let d = problem.dimension();
+    let count: usize = problem.curves().iter().map(|c| c.times.len()).sum();
+    let stride = count.div_ceil(NODES).max(1);
+    let mut sizes = vec![0.0f64; d];
+    for curve in problem.curves() {
+        for (i, slope) in curve.slopes.iter().enumerate() {
+            if let Some(size) = sizes.get_mut(i % d) {
+                *size = size.max(slope.abs());
+            }
+        }
+    }
+    let mut nodes = Vec::new();
+    for curve in problem.curves() {
+        for (node, time) in curve.times.iter().enumerate().step_by(stride) {
+            nodes.push(Node {
+                time: *time,
+                states: curve.at(node).to_vec(),
+                slopes: curve
+                    .slopes
+                    .iter()
+                    .skip(node * d)
+                    .take(d)
+                    .copied()
+                    .collect(),
+                sizes: sizes.clone(),
+            });
+        }
+    }
+    nodes.retain(|n| n.states.iter().chain(&n.slopes).all(|v| v.is_finite()));
+    nodes
+}
+
+/// Least squares of right-hand sides against slopes.
+struct Matching<'a> {
+    model: &'a Parametrised,
+    nodes: &'a [Node],
+    inner: DVector<f64>,
+}
+
+impl Matching<'_> {
+    fn cost(&self) -> f64 {
+        match self.evaluate() {
+            Some((residuals, _)) => residuals.norm_squared(),
+            None => f64::INFINITY,
+        }
+    }
+
+    fn evaluate(&self) -> Option<(DVector<f64>, DMatrix<f64>)> {
+        let law = self.model.law();
+        let d = law.dimension();
+        let (constants, slopes) = self.model.constants(self.inner.as_slice(), true);
+        let slots = self.model.slots(&constants);
+        let mut scratch = law.full().scratch();
+        let mut out = vec![0.0; law.full().outputs()];
+        let rows = d * self.nodes.len();
+        let mut residuals = DVector::zeros(rows);
+        let mut jacobian = DMatrix::zeros(rows, self.inner.len());
+        for (n, node) in self.nodes.iter().enumerate() {
+            law.full()
+                .eval(node.time, &node.states, &slots, &mut scratch, &mut out);
+            for (i, ((f, slope), size)) in out.iter().zip(&node.slopes).zip(&node.sizes).enumerate()
+            {
+                residuals[n * d + i] = (f - slope) / size.max(f64::MIN_POSITIVE);
+            }
+            let by_slot = out.iter().skip(d + d * d);
+            for ((value, owner), equation) in by_slot.zip(self.model.owners()).zip(law.owners()) {
+                let place = self.model.free().iter().position(|k| k == owner)?;
+                let size = node.sizes.get(*equation).copied().unwrap_or(1.0);
+                let slope = slopes.get(place).copied().unwrap_or(0.0);
+                jacobian[(n * d + equation, place)] += value * slope / size.max(f64::MIN_POSITIVE);
+            }
+        }
+        let mut numbers = residuals.iter().chain(jacobian.iter());
+        numbers
+            .all(|v| v.is_finite())
+            .then_some((residuals, jacobian))
+    }
+}
+
+impl LeastSquaresProblem<f64, Dyn, Dyn> for Matching<'_> {
+    type ResidualStorage = Owned<f64, Dyn>;
+    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+    type ParameterStorage = Owned<f64, Dyn>;
+
+    fn set_params(&mut self, x: &DVector<f64>) {
+        self.inner.copy_from(x);
+    }
+
+    fn params(&self) -> DVector<f64> {
+        self.inner.clone()
+    }
+
+    fn residuals(&self) -> Option<DVector<f64>> {
+        let rows = self.nodes.len() * self.model.law().dimension();
+        let failed = || DVector::repeat(rows, 1e6);
+        Some(self.evaluate().map_or_else(failed, |(r, _)| r))
+    }
+
+    fn jacobian(&self) -> Option<DMatrix<f64>> {
+        self.evaluate().map(|(_, jacobian)| jacobian)
+    }
+}

@@ -1,0 +1,297 @@
+//! Sparse regression as a proposer: which few terms of a library, integrated along the smoothed curves,
+//! explain the observations.
+//!
+//! The regression is the integral form of [`crate::fit::integral`], so nothing is differentiated and the noise
+//! stays independent. Terms come from `library`, least squares on a few of them is `regression`'s. Supports
+//! are searched from small to large by a beam that starts from all pairs, scored by BIC and description
+//! length; systems combine the best supports of their equations. What is fixed in the library (a
+//! half-saturation, an angular frequency) becomes a constant of the skeleton and is fitted later.
+
+mod library;
+mod regression;
+
+use std::collections::HashSet;
+
+use nsode_parser::Expr;
+use rayon::prelude::*;
+
+use crate::discover::combine::{Trust, combine, trusts};
+use crate::error::Error;
+use crate::propose::filter::Filter;
+use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::series::problem::Problem;
+
+pub(crate) use library::monomials;
+use library::{Kind, library};
+use regression::{Columns, MOST_TERMS, Regression, Support};
+
+/// Candidates proposed of one state, at most; of several, whose terms are of more kinds, twice as many of usual terms and as
+/// many again with rarer ones.
+const MOST: usize = 60;
+
+/// Equations of each state that are made of given terms, at most.
+const AMONG: usize = 36;
+
+/// The sparse-regression proposer.
+#[derive(Clone, Debug)]
+pub struct Sparse {
+    /// Most terms an equation; more than 8 count as 8.
+    pub terms: usize,
+    /// Supports kept of each size during the search.
+    pub beam: usize,
+    /// Most candidates proposed; by default 60, of several states 240.
+    pub candidates: Option<usize>,
+    /// Which terms may be used.
+    pub filter: Filter,
+}
+
+impl Default for Sparse {
+    fn default() -> Sparse {
+        Sparse {
+            terms: 5,
+            beam: 40,
+            candidates: None,
+            filter: Filter::default(),
+        }
+    }
+}
+
+impl Proposer for Sparse {
+    fn kind(&self) -> ProposerKind {
+        ProposerKind::Sparse
+    }
+
+    fn propose(&self, problem: &Problem) -> Result<Vec<Proposal>, Error> {
+        let mut terms = library(problem);
+        terms.retain(|(_, term)| self.filter.admits_term(term));
+        let (kinds, library): (Vec<Kind>, Vec<Expr>) = terms.into_iter().unzip();
+        let regressions = regressions(problem, &library);
+        let usual = || MOST * problem.dimension().min(2);
+        let most = self.candidates.unwrap_or_else(usual);
+        let mut proposals = Vec::new();
+        for parts in parts(problem.dimension(), &kinds) {
+            let most = proposals.len() + most;
+            self.systems(
+                problem,
+                &library,
+                &regressions,
+                &parts,
+                most,
+                &mut proposals,
+            );
+        }
+        if let Some(most) = self.candidates {
+            proposals.truncate(most);
+        }
+        Ok(proposals)
+    }
+}
+
+impl Sparse {
+    /// Equations of quadratic terms and `words`, which are in normalised units: the best ones of each state, one a state
+    /// put together to systems of the first, of the second, and so on.
+    pub(crate) fn among(&self, problem: &Problem, words: &[Expr]) -> Vec<Proposal> {
+        let d = problem.dimension();
+        let simple = monomials(d, 2).into_iter().map(|(_, term)| term);
+        let mut library: Vec<Expr> = simple.chain(words.iter().cloned()).collect();
+        library.retain(|term| self.filter.admits_term(term));
+        let part: Vec<usize> = (0..library.len()).collect();
+        let each = regressions(problem, &library).into_par_iter();
+        let lists: Vec<Vec<Support>> = each
+            .map(|regression| turns(self.supports(&regression, &part), regression.trusts))
+            .collect();
+        let row = |rank: usize| {
+            let each = lists.iter();
+            let rhs = each.map(|list| Some(expression(&library, list.get(rank).or(list.last())?)));
+            Proposal::of(rhs.collect::<Option<Vec<Expr>>>()?)
+        };
+        (0..AMONG).filter_map(row).collect()
+    }
+
+    /// Adds the best systems of equations whose terms are of one of `parts`, the parts in turns, until there are `most` of
+    /// them in `proposals`.
+    fn systems(
+        &self,
+        problem: &Problem,
+        library: &[Expr],
+        regressions: &[Regression],
+        parts: &[Vec<usize>],
+        most: usize,
+        proposals: &mut Vec<Proposal>,
+    ) {
+        let jobs: Vec<(&Vec<usize>, &Regression)> = parts
+            .iter()
+            .flat_map(|part| regressions.iter().map(move |equation| (part, equation)))
+            .collect();
+        let each = jobs.into_par_iter();
+        let found: Vec<Vec<Support>> = each
+            .map(|(part, equation)| self.supports(equation, part))
+            .collect();
+        let mut ranked = Vec::new();
+        for trust in trusts(problem.accuracy()) {
+            for part in found.chunks(problem.dimension()) {
+                let score = |list: &Vec<Support>| list.iter().map(|s| s.score(trust)).collect();
+                let scores: Vec<Vec<f64>> = part.iter().map(score).collect();
+                ranked.push((part, combine(&scores, 3 * most)));
+            }
+        }
+        let mut seen = HashSet::new();
+        for rank in 0..3 * most {
+            let at_rank = ranked.iter();
+            for (part, choice) in at_rank.filter_map(|(part, list)| Some((part, list.get(rank)?))) {
+                if proposals.len() >= most {
+                    return;
+                }
+                let chosen: Vec<&Support> = part
+                    .iter()
+                    .zip(choice)
+                    .filter_map(|(list, i)| list.get(*i))
+                    .collect();
+                let terms: Vec<&[usize]> = chosen.iter().map(|s| s.terms.as_slice()).collect();
+                if !seen.insert(terms) {
+                    continue;
+                }
+                let rhs: Vec<Expr> = chosen
+                    .iter()
+                    .map(|support| expression(library, support))
+                    .collect();
+                if let Some(proposal) = Proposal::of(rhs)
+                    && proposals
+                        .iter()
+                        .all(|other| other.skeleton != proposal.skeleton)
+                {
+                    proposals.push(proposal);
+                }
+            }
+        }
+    }
+
+    /// The best supports of one equation among the terms of `part`, several of each size.
+    fn supports(&self, regression: &Regression, part: &[usize]) -> Vec<Support> {
+        let [closely, ..] = regression.trusts;
+        let most = self.terms.clamp(1, MOST_TERMS);
+        let mut all: Vec<Support> = Vec::new();
+        let mut level: Vec<Vec<usize>> = vec![Vec::new()];
+        for size in 1..=most {
+            // All pairs, and in one dimension nearly all triples, are seen.
+            let width = match size {
+                1 => part.len(),
+                2 => 8 * self.beam,
+                _ => self.beam,
+            };
+            let mut grown: Vec<(f64, usize, usize)> = Vec::new();
+            for (parent, terms) in level.iter().enumerate() {
+                let more = regression.grown(terms, part, closely).into_iter();
+                grown.extend(more.map(|(score, term)| (score, parent, term)));
+            }
+            // Each support has at most as many parents as terms.
+            let enough = size * width;
+            if grown.len() > enough {
+                grown.select_nth_unstable_by(enough, order);
+                grown.truncate(enough);
+            }
+            grown.sort_unstable_by(order);
+            let mut next: Vec<Vec<usize>> = Vec::new();
+            let mut seen = HashSet::new();
+            for (_, parent, term) in grown {
+                let mut terms = level.get(parent).cloned().unwrap_or_default();
+                terms.push(term);
+                terms.sort_unstable();
+                if next.len() < width && seen.insert(terms.clone()) {
+                    next.push(terms);
+                }
+            }
+            let best = next.iter().take(self.beam);
+            all.extend(best.filter_map(|terms| regression.solve(terms)));
+            level = next;
+        }
+        all
+    }
+}
+
+/// Better supports first, those that are as good in the order in which they were grown.
+fn order(a: &(f64, usize, usize), b: &(f64, usize, usize)) -> std::cmp::Ordering {
+    a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2)))
+}
+
+/// The best of these supports by each way to trust residuals, in turns.
+fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
+    let sorted = trusts.map(|trust| {
+        let mut order: Vec<&Support> = all.iter().collect();
+        order.sort_by(|a, b| a.score(trust).total_cmp(&b.score(trust)));
+        order
+    });
+    let mut seen = HashSet::new();
+    let ranks =
+        (0..all.len()).flat_map(|rank| sorted.iter().filter_map(move |list| list.get(rank)));
+    let mut best: Vec<Support> = Vec::new();
+    for support in ranks {
+        if best.len() == AMONG {
+            break;
+        }
+        if seen.insert(&support.terms) {
+            best.push((*support).clone());
+        }
+    }
+    best
+}
+
+/// One equation's regression a state.
+fn regressions(problem: &Problem, library: &[Expr]) -> Vec<Regression> {
+    let columns = Columns::new(problem, library);
+    let states = (0..problem.dimension()).into_par_iter();
+    states
+        .map(|state| Regression::new(problem, &columns, state))
+        .collect()
+}
+
+/// The parts of the library that are searched, as indices. Of one state, all of it. Of systems first each usual kind of term
+/// beside the simple ones, and all usual kinds; then the same of the rarer kinds. Among many terms that are nearly alike a
+/// beam loses the true ones, and most systems are made of few kinds.
+fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<Vec<usize>>> {
+    let of = |admitted: &dyn Fn(Kind) -> bool| -> Vec<usize> {
+        let each = kinds.iter().enumerate();
+        each.filter(|(_, kind)| admitted(**kind))
+            .map(|(i, _)| i)
+            .collect()
+    };
+    if dimension == 1 {
+        return vec![vec![of(&|_| true)]];
+    }
+    let beside = |others: &[Kind]| -> Vec<Vec<usize>> {
+        let each = others.iter();
+        each.map(|other| {
+            let beside = [Kind::Quadratic, *other, other.companion()];
+            of(&|kind| beside.contains(&kind))
+        })
+        .collect()
+    };
+    let mut usual = beside(&Kind::USUAL);
+    usual.push(of(&|kind| !Kind::RARER.contains(&kind)));
+    let mut rarer = beside(&Kind::RARER);
+    rarer.push(of(&|_| true));
+    // Where a filter leaves few kinds, parts are alike.
+    let mut known: Vec<Vec<usize>> = Vec::new();
+    let mut different = |parts: Vec<Vec<usize>>| -> Vec<Vec<usize>> {
+        let mut fresh = Vec::new();
+        for part in parts {
+            if !known.contains(&part) {
+                known.push(part.clone());
+                fresh.push(part);
+            }
+        }
+        fresh
+    };
+    vec![different(usual), different(rarer)]
+}
+
+/// The right-hand side of a support.
+fn expression(library: &[Expr], support: &Support) -> Expr {
+    let mut terms = support
+        .terms
+        .iter()
+        .zip(&support.coefficients)
+        .filter_map(|(i, c)| library.get(*i).map(|e| Expr::Number(*c) * e.clone()));
+    let first = terms.next().unwrap_or(Expr::Number(0.0));
+    terms.fold(first, |sum, term| sum + term)
+}

@@ -1,0 +1,413 @@
+//! What is to be explained: observed trajectories in normalised units, their smoothed curves and noise.
+//!
+//! All trajectories share one [`Scaling`]: time in units of the longest span, each state in units of its
+//! largest observed magnitude. Laws are sought in these units and restored at the end. The curves come from
+//! the smoother, in `curve`; the noise model is `noise`'s. Every law is weighed by the same weights. Where the loss is
+//! a robust one, what the curves and units go by are the data without the suspects of `screen`; `leftover` has what
+//! a fit leaves over, by the loss. `pieces` cuts runs that no single solution can follow.
+
+mod curve;
+mod leftover;
+mod noise;
+mod pieces;
+mod quantum;
+mod screen;
+
+use nsode_generator::Trajectory;
+use nsode_parser::Scaling;
+
+use crate::error::Error;
+use crate::series::loss::Loss;
+
+pub use curve::Curve;
+use curve::{along, curves};
+pub use leftover::Leftover;
+pub use noise::Noise;
+pub(crate) use noise::noise;
+pub(crate) use pieces::FEWEST_ROWS;
+pub use pieces::Piece;
+
+/// The smallest standard deviation, in normalised units, that weighs anything before a law is known.
+pub const FLOOR: f64 = 2e-5;
+
+/// The accuracy, in normalised units, below which residuals say nothing: what is left of a law that the last,
+/// most accurate integration follows as far as it can.
+pub const RESOLUTION: f64 = 1e-8;
+
+/// Fewest observed values a state.
+pub const FEWEST_CELLS: usize = 5;
+
+/// Observed trajectories in normalised units, with what the smoother says of them.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    dimension: usize,
+    scaling: Scaling,
+    normalised: Vec<Trajectory>,
+    /// Which run each of them is a part of.
+    pieces: Vec<Piece>,
+    /// The same without the cells that may be gross errors.
+    screened: Vec<Trajectory>,
+    loss: Loss,
+    curves: Vec<Curve>,
+    /// What the curves may be wrong by, as far as equations are compared by them; in normalised units.
+    accuracy: f64,
+    noise: Vec<Noise>,
+    /// Whether the noise was given, not estimated.
+    known: bool,
+    /// `1/√shape` a cell, 0 where missing; one list a trajectory, row-major.
+    weights: Vec<Vec<f64>>,
+    /// Observed cells of each state.
+    cells: Vec<usize>,
+    /// Variance of the rounding of each cell, normalised units; one list a trajectory, row-major.
+    rounding: Vec<Vec<f64>>,
+}
+
+impl Problem {
+    /// A problem from trajectories of one system; missing cells are NaN.
+    ///
+    /// # Errors
+    /// [`Error`] for no trajectory, different dimensions, no time span, or a state with fewer than
+    /// [`FEWEST_CELLS`] observed values or without scale.
+    pub fn new(trajectories: Vec<Trajectory>) -> Result<Problem, Error> {
+        Problem::with_loss(trajectories, Loss::Squares)
+    }
+
+    /// The same, to be fitted by another loss: units and curves are then those of the data without suspected cells.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`].
+    pub fn with_loss(trajectories: Vec<Trajectory>, loss: Loss) -> Result<Problem, Error> {
+        let dimension = trajectories.first().ok_or(Error::NoTrajectory)?.dimension();
+        for (index, path) in trajectories.iter().enumerate() {
+            if path.dimension() != dimension {
+                return Err(Error::Dimension {
+                    index,
+                    found: path.dimension(),
+                    expected: dimension,
+                });
+            }
+        }
+        let trajectories: Vec<Trajectory> = trajectories
+            .into_iter()
+            .filter(|path| path.len() > 1)
+            .collect();
+        let suspects = loss
+            .is_robust()
+            .then(|| screen::suspects(&trajectories, dimension));
+        let mut cells = vec![0; dimension];
+        let mut states = vec![0.0f64; dimension];
+        let (mut span, mut origin) = (0.0f64, f64::INFINITY);
+        for path in &trajectories {
+            for (d, (count, scale)) in cells.iter_mut().zip(&mut states).enumerate() {
+                for y in path.column(d).filter(|y| !y.is_nan()) {
+                    *count += 1;
+                    *scale = scale.max(y.abs());
+                }
+            }
+            if let (Some(first), Some(last)) = (path.times().first(), path.times().last()) {
+                span = span.max(last - first);
+                origin = origin.min(*first);
+            }
+        }
+        for (state, (&found, &scale)) in cells.iter().zip(&states).enumerate() {
+            if found < FEWEST_CELLS {
+                return Err(Error::TooFewCells {
+                    state,
+                    found,
+                    needed: FEWEST_CELLS,
+                });
+            }
+            if scale == 0.0 {
+                return Err(Error::NoScale { state });
+            }
+        }
+        if !(span > 0.0 && span.is_finite()) {
+            return Err(Error::NoSpan);
+        }
+        if let Some(suspects) = &suspects {
+            let left = screen::largest(&screen::without(&trajectories, suspects), dimension);
+            let left = left.into_iter().zip(&states);
+            // Zero but for the suspects: then these are all that there is.
+            states = left
+                .map(|(left, all)| if left > 0.0 { left } else { *all })
+                .collect();
+        }
+        let scaling = Scaling {
+            origin,
+            time: span,
+            states,
+        };
+        let normalised = trajectories
+            .iter()
+            .map(|path| path.normalised(&scaling))
+            .collect::<Result<Vec<_>, _>>()?;
+        let screened = match &suspects {
+            None => normalised.clone(),
+            Some(suspects) => screen::without(&normalised, suspects),
+        };
+        let (curves, noise) = curves(&screened, dimension);
+        let rounding = rounding(&trajectories, &scaling);
+        let mut problem = Problem {
+            dimension,
+            rounding,
+            scaling,
+            pieces: Piece::whole(&normalised),
+            normalised,
+            screened,
+            loss,
+            curves,
+            accuracy: FLOOR,
+            noise,
+            known: false,
+            weights: Vec::new(),
+            cells,
+        };
+        problem.weigh();
+        Ok(problem)
+    }
+
+    /// Fills the weights by the noise model.
+    fn weigh(&mut self) {
+        self.weights = self
+            .normalised
+            .iter()
+            .zip(&self.curves)
+            .map(|(path, curve)| {
+                let mut weights = Vec::with_capacity(path.states().len());
+                for row in 0..path.len() {
+                    let smooth = curve.at(row * curve.per_interval);
+                    for ((y, u), noise) in path.state(row).iter().zip(smooth).zip(&self.noise) {
+                        weights.push(if y.is_nan() {
+                            0.0
+                        } else {
+                            noise.shape(*u).sqrt().recip()
+                        });
+                    }
+                }
+                weights
+            })
+            .collect();
+    }
+
+    /// The same problem with another noise model, one [`Noise`] a state.
+    pub fn with_noise(&self, noise: Vec<Noise>) -> Problem {
+        let mut problem = self.clone();
+        if noise.len() == self.dimension {
+            problem.noise = noise;
+            problem.weigh();
+        }
+        problem
+    }
+
+    /// The same problem with noise that counts as additive, as large as it was.
+    pub fn additive(&self) -> Problem {
+        let each = self.noise.iter();
+        self.with_noise(
+            each.map(|noise| Noise {
+                additive: 1.0,
+                ..*noise
+            })
+            .collect(),
+        )
+    }
+
+    /// The same problem with a noise that is known, one [`Noise`] a state: it is not estimated again, and
+    /// residuals are measured by it.
+    pub fn with_known_noise(&self, noise: Vec<Noise>) -> Problem {
+        let mut problem = self.with_noise(noise);
+        problem.known = true;
+        problem
+    }
+
+    /// Whether the noise was given, not estimated.
+    pub fn knows_noise(&self) -> bool {
+        self.known
+    }
+
+    /// Number of states.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The units in which everything below is normalised.
+    pub fn scaling(&self) -> &Scaling {
+        &self.scaling
+    }
+
+    /// The trajectories in normalised units.
+    pub fn normalised(&self) -> &[Trajectory] {
+        &self.normalised
+    }
+
+    /// The same without the cells that may be gross errors, which are NaN; all cells where the loss is squares.
+    pub fn screened(&self) -> &[Trajectory] {
+        &self.screened
+    }
+
+    /// What residuals cost.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// What the curves may be wrong by, as far as equations are compared by them; in normalised units.
+    pub fn accuracy(&self) -> f64 {
+        self.accuracy
+    }
+
+    /// The same problem with curves that go by the solutions of a law which nearly follows the data: only what the data
+    /// have beside these is smoothed, and a smoother's error is a share of what it smooths. `solve` gives the states and
+    /// slopes of a trajectory at times, each row-major; `accuracy` is what the new curves may be wrong by.
+    pub fn along(
+        &self,
+        accuracy: f64,
+        solve: impl Fn(usize, &[f64]) -> Option<(Vec<f64>, Vec<f64>)>,
+    ) -> Option<Problem> {
+        Some(Problem {
+            curves: along(&self.screened, self.dimension, solve)?,
+            accuracy,
+            ..self.clone()
+        })
+    }
+
+    /// The smoothed curves, normalised units, one a trajectory.
+    pub fn curves(&self) -> &[Curve] {
+        &self.curves
+    }
+
+    /// The noise of each state.
+    pub fn noise(&self) -> &[Noise] {
+        &self.noise
+    }
+
+    /// Weights of a trajectory's cells, row-major: inverse relative standard deviations, 0 where missing.
+    pub fn weights(&self, trajectory: usize) -> &[f64] {
+        self.weights.get(trajectory).map_or(&[], Vec::as_slice)
+    }
+
+    /// Standard deviation of each state's screened values, in the fit's weights.
+    pub fn spread(&self) -> Vec<f64> {
+        let d = self.dimension;
+        (0..d)
+            .map(|state| {
+                let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
+                for (path, weights) in self.screened.iter().zip(&self.weights) {
+                    for (y, w) in path
+                        .column(state)
+                        .zip(weights.iter().skip(state).step_by(d))
+                    {
+                        if *w > 0.0 && !y.is_nan() {
+                            let w = w * w;
+                            sum += w;
+                            let step = y - mean;
+                            mean += w * step / sum;
+                            square += w * step * (y - mean);
+                        }
+                    }
+                }
+                let cells = self.cells.get(state).copied().unwrap_or(1).max(1);
+                (square / cells as f64).sqrt()
+            })
+            .collect()
+    }
+
+    /// Standard deviations that weigh the states' residuals at first. The smoother may take the noise of a short
+    /// series for signal, or overlook it in one state; a known noise is what it is.
+    pub fn first_deviations(&self) -> Vec<f64> {
+        let each = self.noise.iter().map(|n| n.deviation);
+        let most = each.clone().fold(0.0, f64::max);
+        each.map(|deviation| match self.knows_noise() {
+            true => deviation.max(RESOLUTION),
+            false => deviation.max(0.3 * most).max(1e-3),
+        })
+        .collect()
+    }
+
+    /// Standard deviations that weigh the states' residuals once a fit has told them, from its sums of squares.
+    pub fn last_deviations(&self, sums: &[f64]) -> Vec<f64> {
+        let own = self.deviations(sums).into_iter();
+        own.map(|deviation| deviation.max(RESOLUTION)).collect()
+    }
+
+    /// Standard deviations that residuals are measured by once a fit has told them: its own, or the known noise.
+    pub fn own_deviations(&self, sums: &[f64]) -> Vec<f64> {
+        match self.knows_noise() {
+            true => self.first_deviations(),
+            false => self.last_deviations(sums),
+        }
+    }
+
+    /// Whether a fit's own residuals decide how the next one is weighed: those of several states against each other, and
+    /// what counts as large for a robust loss. For squares one state needs no weight.
+    pub fn is_weighed_by_residuals(&self) -> bool {
+        self.finds_scale() || (self.dimension > 1 && !self.known)
+    }
+
+    /// Variance of a fit's weighted residuals, those that its covariance is taken from; `parameters` were fitted. By a
+    /// known noise, the residuals' variance is 1 whatever they are.
+    pub fn residual_variance(&self, leftover: &Leftover, parameters: usize) -> f64 {
+        let freedom = self.observed().saturating_sub(parameters).max(1) as f64;
+        match self.known && !self.loss.is_robust() {
+            true => 1.0,
+            false => leftover.square / freedom,
+        }
+    }
+
+    /// Means a state of squared residuals over relative variances below which residuals say nothing: of the accuracy
+    /// of solutions, and of the digits in which the data were written down.
+    pub fn floors(&self) -> Vec<f64> {
+        let d = self.dimension;
+        let mut sums = vec![0.0; d];
+        for (weights, rounding) in self.weights.iter().zip(&self.rounding) {
+            for (cell, (w, variance)) in weights.iter().zip(rounding).enumerate() {
+                if let Some(sum) = sums.get_mut(cell % d) {
+                    *sum += w * w * variance.max(RESOLUTION * RESOLUTION);
+                }
+            }
+        }
+        let each = sums.iter().zip(&self.cells);
+        each.map(|(sum, n)| sum / *n as f64).collect()
+    }
+
+    /// Root mean squares a state of such sums.
+    pub fn deviations(&self, sums: &[f64]) -> Vec<f64> {
+        let each = sums.iter().zip(&self.cells);
+        each.map(|(sum, n)| (sum / *n as f64).sqrt()).collect()
+    }
+
+    /// Observed cells of each state.
+    pub fn cells(&self) -> &[usize] {
+        &self.cells
+    }
+
+    /// How many cells of a state have a weight, and the sum of the squares of the weights.
+    pub fn weighed(&self, state: usize) -> (usize, f64) {
+        let each = self.weights.iter();
+        let own = each.flat_map(|w| w.iter().skip(state).step_by(self.dimension));
+        own.filter(|w| **w > 0.0)
+            .fold((0, 0.0), |(cells, sum), w| (cells + 1, sum + w * w))
+    }
+
+    /// Observed cells, `n` of the information criterion.
+    pub fn observed(&self) -> usize {
+        self.cells.iter().sum()
+    }
+}
+
+/// Variance of the rounding of each cell, that of a uniform error within the step, in normalised units.
+fn rounding(trajectories: &[Trajectory], scaling: &Scaling) -> Vec<Vec<f64>> {
+    let d = scaling.states.len();
+    let mut all: Vec<Vec<f64>> = trajectories
+        .iter()
+        .map(|path| vec![0.0; path.states().len()])
+        .collect();
+    for (state, unit) in scaling.states.iter().enumerate() {
+        let values: Vec<f64> = trajectories.iter().flat_map(|p| p.column(state)).collect();
+        let cells = all
+            .iter_mut()
+            .flat_map(|list| list.iter_mut().skip(state).step_by(d));
+        for (cell, step) in cells.zip(quantum::steps(&values)) {
+            *cell = (step / unit).powi(2) / 12.0;
+        }
+    }
+    all
+}

@@ -1,0 +1,98 @@
+//! The noise of one state: an additive and a multiplicative part, `σ²·(κ + (1 − κ)·u²)`. First guesses of κ and
+//! σ come from the smoother's residuals, the last ones from those of the best law.
+
+use super::FLOOR;
+use crate::series::loss::Loss;
+
+/// The noise of one state, in normalised units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Standard deviation at `|u| = 1`.
+    pub deviation: f64,
+    /// Additive share κ of the variance at `|u| = 1`; 1 for purely additive noise.
+    pub additive: f64,
+}
+
+impl Noise {
+    /// Noise with an additive part of standard deviation `absolute`, in normalised units, and one of `relative`
+    /// times the value. One of the two is above 0.
+    pub fn known(absolute: f64, relative: f64) -> Noise {
+        let variance = absolute * absolute + relative * relative;
+        Noise {
+            deviation: variance.sqrt(),
+            // Values of 0 have some weight left to be found by.
+            additive: (absolute * absolute / variance).max(1e-6),
+        }
+    }
+
+    /// Variance at `u` relative to that at `|u| = 1`.
+    pub fn shape(&self, u: f64) -> f64 {
+        self.additive + (1.0 - self.additive) * u * u
+    }
+}
+
+/// The noise that `(u, residual)` show.
+pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss) -> Noise {
+    let mut noise = Noise {
+        deviation: 0.0,
+        additive: additive_share(residuals, loss),
+    };
+    let each = residuals.iter();
+    noise.deviation = match loss {
+        Loss::Squares => {
+            let sum: f64 = each.map(|(u, r)| r * r / noise.shape(*u)).sum();
+            (sum / residuals.len().max(1) as f64).sqrt()
+        }
+        loss => {
+            let relative: Vec<f64> = each.map(|(u, r)| r / noise.shape(*u).sqrt()).collect();
+            loss.scale(&relative)
+        }
+    };
+    noise
+}
+
+/// The additive share κ that makes `(u, residual)` most likely; 1 unless the evidence for less is clear.
+pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss) -> f64 {
+    // Huber's deviance is no likelihood: it cuts off what a share makes too large, which costs nothing then.
+    let loss = match loss {
+        Loss::Huber => Loss::Student,
+        other => other,
+    };
+    let n = residuals.len() as f64;
+    let cost = |additive: f64| {
+        let noise = Noise {
+            deviation: 1.0,
+            additive,
+        };
+        let (mut sum, mut logs) = (0.0, 0.0);
+        let mut relative = Vec::new();
+        for (u, r) in residuals {
+            let v = noise.shape(*u);
+            sum += r * r / v;
+            logs += v.ln();
+            if loss.is_robust() {
+                relative.push(r / v.sqrt());
+            }
+        }
+        if loss.is_robust() {
+            return loss.deviance(&relative, FLOOR) + logs;
+        }
+        n * (sum / n).max(FLOOR * FLOOR).ln() + logs
+    };
+    let additive = cost(1.0);
+    let mean_square = match loss {
+        Loss::Squares => residuals.iter().map(|(_, r)| r * r).sum::<f64>() / n,
+        loss => loss
+            .scale(&residuals.iter().map(|(_, r)| *r).collect::<Vec<_>>())
+            .powi(2),
+    };
+    if residuals.is_empty() || mean_square < 25.0 * FLOOR * FLOOR {
+        return 1.0;
+    }
+    [0.3, 0.1, 0.03, 0.01, 0.003, 0.001]
+        .into_iter()
+        .map(|share| (cost(share), share))
+        .filter(|(c, _)| *c < additive - 4.0)
+        .fold((f64::INFINITY, 1.0), |a, b| if b.0 < a.0 { b } else { a })
+        .1
+}
