@@ -19,6 +19,9 @@ use crate::fault::Fault;
 use crate::locate;
 
 /// The options that name proposers and the network, as they are typed.
+/// Laws of a proposer, at most: a beam of so many takes some ten seconds and a gigabyte.
+const MOST_CANDIDATES: usize = 2000;
+
 #[derive(Debug, Args)]
 pub struct SourceArguments {
     /// Who proposes laws: transformer, sparse (regression), frequent (common formulas, whatever the data), local
@@ -64,6 +67,15 @@ impl SourceArguments {
     pub fn validated(self, guessed: bool) -> Result<Sources, Fault> {
         if self.candidates == Some(0) {
             return Err(Fault::new("--candidates 0 does nothing", "Give 1 or more."));
+        }
+        let counts = self.proposers.iter().map(|choice| choice.count);
+        if let Some(count) = counts.chain([self.candidates]).flatten().max()
+            && count > MOST_CANDIDATES
+        {
+            return Err(Fault::new(
+                format!("{count} laws of one proposer are too many"),
+                format!("Ask for {MOST_CANDIDATES} at most."),
+            ));
         }
         let mut choices = match self.proposers.is_empty() {
             true => Choice::usual(),

@@ -35,6 +35,14 @@ pub enum Error {
         /// The state, counted from 0.
         state: usize,
     },
+    /// Squares of a state's values are no numbers.
+    #[error("state {state} reaches {scale:e}, which is out of range")]
+    Scale {
+        /// The state, counted from 0.
+        state: usize,
+        /// Its largest magnitude.
+        scale: f64,
+    },
     /// The times have no span.
     #[error("the trajectories span no time")]
     NoSpan,

@@ -108,6 +108,11 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     if let Some((language, target)) = &config.emit {
         match best {
             Some(best) => {
+                if best.form.is_none() && candidates.iter().any(|c| c.form.is_some()) {
+                    warn(
+                        "what is emitted is the first law, which is not a guess; --proposers guess has guesses alone",
+                    );
+                }
                 let text = emit(&series, best, *language);
                 target.fill("--emit-to", |out| out.write_all(text.as_bytes()))?;
             }
@@ -128,6 +133,9 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     Ok(outcome)
 }
 
+/// A horizon is refused that is so many times as far from the first observation as the last one.
+const FARTHEST_HORIZON: f64 = 1000.0;
+
 /// That a forecast has something before it, known before the search.
 fn check_horizon(series: &Series, horizon: Option<f64>) -> Result<(), Fault> {
     let firsts = series
@@ -135,13 +143,26 @@ fn check_horizon(series: &Series, horizon: Option<f64>) -> Result<(), Fault> {
         .iter()
         .filter_map(|path| path.times().first());
     let first = firsts.copied().fold(f64::NEG_INFINITY, f64::max);
+    let lasts = series
+        .trajectories
+        .iter()
+        .filter_map(|path| path.times().last());
+    let last = lasts.copied().fold(f64::NEG_INFINITY, f64::max);
     match horizon {
-        Some(time) if !time.is_finite() || time <= first => Err(Fault::new(
+        Some(time) if !time.is_finite() => Err(Fault::new(
+            format!("--horizon {time} is no time"),
+            "Give a time after the data's, in their unit.",
+        )),
+        Some(time) if time <= first => Err(Fault::new(
             format!(
                 "--horizon {time} is not beyond the first observation, at {} = {first}",
                 series.names.time
             ),
             "Give a time after the data's, in their unit.",
+        )),
+        Some(time) if time - first > FARTHEST_HORIZON * (last - first) => Err(Fault::new(
+            format!("--horizon {time} is more than {FARTHEST_HORIZON} times as far as the data"),
+            "No band could be told that far. Give an earlier time.",
         )),
         _ => Ok(()),
     }
@@ -253,13 +274,27 @@ fn unusable(series: &Series, files: &[PathBuf], error: &nsode_eval::Error) -> Fa
             name(state)
         ),
         Error::NoScale { state } => format!("column {} is zero wherever it is given", name(state)),
+        Error::Scale { state, scale } => {
+            return Fault::new(
+                format!(
+                    "{}: column {} reaches {scale:e}",
+                    listed(files),
+                    name(state)
+                ),
+                "Give it in another unit: magnitudes from 1e-100 to 1e100 can be worked with.",
+            );
+        }
         error => error.to_string(),
     };
-    let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
     Fault::new(
-        format!("{}: {message}", files.join(", ")),
+        format!("{}: {message}", listed(files)),
         "Give more observations, or leave the column out by naming the others with --state.",
     )
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+    files.join(", ")
 }
 
 /// How the table is laid out: for the terminal that it goes to, or for a file.

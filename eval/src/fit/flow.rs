@@ -65,6 +65,8 @@ pub struct Flow<'a> {
     pub limit: f64,
     /// Most steps a run; of the implicit method, half as many.
     pub max_steps: usize,
+    /// The lowest initial value of each state: where one is lower, the run begins there, and does not depend on it.
+    pub floors: Vec<f64>,
     value_scratch: Vec<f64>,
     full_scratch: Vec<f64>,
     out: Vec<f64>,
@@ -136,6 +138,7 @@ impl<'a> Flow<'a> {
             absolute: 1e-7,
             limit: 20.0,
             max_steps: 2000,
+            floors: vec![f64::NEG_INFINITY; d],
             value_scratch: law.value().scratch(),
             full_scratch: law.full().scratch(),
             out: vec![0.0; law.full().outputs()],
@@ -179,8 +182,10 @@ impl<'a> Flow<'a> {
         };
         self.now.fill(0.0);
         for i in 0..d {
-            self.now[i] = initial.get(i).copied().unwrap_or(f64::NAN);
-            self.now[d + i * columns + i] = 1.0;
+            let value = initial.get(i).copied().unwrap_or(f64::NAN);
+            let below = value < self.floors[i];
+            self.now[i] = if below { self.floors[i] } else { value };
+            self.now[d + i * columns + i] = if below { 0.0 } else { 1.0 };
         }
         row(0, &self.now[..d], &self.now[d..size]);
         let mut index = 1;

@@ -1,8 +1,11 @@
 //! What may become of a constant: fitted, within bounds or without, or fixed.
 //!
 //! Bounds are kept by fitting an unbounded number in the constant's place (the transformations of F. James and
-//! M. Roos, *MINUIT*, Computer Physics Communications 10, 1975): between two bounds
-//! `a + (b − a)·(sin φ + 1)/2`, above one `a − 1 + √(φ² + 1)`, below one `b + 1 − √(φ² + 1)`.
+//! M. Roos, *MINUIT*, Computer Physics Communications 10, 1975): between two bounds `a + (b − a)·sin² φ`, above one
+//! `a − 1 + √(φ² + 1)`, below one `b + 1 − √(φ² + 1)`; written so that a small distance from a bound keeps its digits.
+
+/// How far a start at a bound is moved inside, as a share of the range, or of the only bound.
+const INSIDE: f64 = 0.01;
 
 /// What may become of a constant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,16 +35,20 @@ impl Setting {
             Setting::Free { low, high } => match (low.is_finite(), high.is_finite()) {
                 (false, false) => (inner, 1.0),
                 (true, true) => {
-                    let half = (high - low) / 2.0;
-                    (low + half * (inner.sin() + 1.0), half * inner.cos())
+                    let (sine, cosine) = inner.sin_cos();
+                    let value = match sine.abs() < cosine.abs() {
+                        true => low + (high - low) * sine * sine,
+                        false => high - (high - low) * cosine * cosine,
+                    };
+                    (value, 2.0 * (high - low) * sine * cosine)
                 }
                 (true, false) => {
                     let root = (inner * inner + 1.0).sqrt();
-                    (low - 1.0 + root, inner / root)
+                    (low + inner * inner / (root + 1.0), inner / root)
                 }
                 (false, true) => {
                     let root = (inner * inner + 1.0).sqrt();
-                    (high + 1.0 - root, -inner / root)
+                    (high - inner * inner / (root + 1.0), -inner / root)
                 }
             },
         }
@@ -56,27 +63,38 @@ impl Setting {
         match (low.is_finite(), high.is_finite()) {
             (false, false) => value,
             (true, true) => {
-                let share = ((value - low) / (high - low)).clamp(0.01, 0.99);
-                (2.0 * share - 1.0).asin()
+                let inside = INSIDE * (high - low);
+                let value = match (value <= low, value >= high) {
+                    (true, _) => low + inside,
+                    (_, true) => high - inside,
+                    _ => value,
+                };
+                (value - low).sqrt().atan2((high - value).sqrt())
             }
             (true, false) => above(value - low, low),
             (false, true) => above(high - value, high),
         }
     }
 
-    /// How far a value is from the nearest bound.
-    pub(crate) fn gap(self, value: f64) -> f64 {
-        match self {
-            Setting::Fixed(_) => f64::INFINITY,
-            Setting::Free { low, high } => (value - low).min(high - value),
+    /// How far a value is from the nearest bound, and that bound; infinite where there is none.
+    pub(crate) fn nearest(self, value: f64) -> (f64, f64) {
+        let Setting::Free { low, high } = self else {
+            return (f64::INFINITY, f64::INFINITY);
+        };
+        match value - low < high - value {
+            true => (value - low, low),
+            false => (high - value, high),
         }
     }
 }
 
-/// The inner number of a value so far from its only bound, a little inside at least.
+/// The inner number of a value so far from its only bound; where it is at it or beyond, of one a little inside.
 fn above(gap: f64, bound: f64) -> f64 {
-    let gap = gap.max(1e-3 * bound.abs().max(1e-3));
-    ((gap + 1.0).powi(2) - 1.0).sqrt()
+    let gap = match gap > 0.0 {
+        true => gap,
+        false => INSIDE * if bound == 0.0 { 1.0 } else { bound.abs() },
+    };
+    (gap * (gap + 2.0)).sqrt()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use nalgebra::{DMatrix, DVector, Dyn};
 
 use crate::fit::condensed::Blocks;
 use crate::fit::exact::Exact;
+use crate::fit::floors::floors;
 use crate::fit::flow::{Flow, Nudge, Run};
 use crate::fit::law::Law;
 use crate::fit::sizes;
@@ -104,6 +105,7 @@ impl<'a> Shooter<'a> {
     /// A shooter for one law on one problem.
     pub fn new(problem: &'a Problem, law: &'a Law) -> Shooter<'a> {
         let mut flow = Flow::new(law);
+        flow.floors = floors(problem, law);
         let most = problem
             .noise()
             .iter()
@@ -294,7 +296,9 @@ impl<'a> Shooter<'a> {
             .with_gtol(1e-9)
             .with_stepbound(10.0)
             .with_patience((evaluations / (self.parameters() + 1)).max(1));
-        solver.minimize(target).0
+        let mut target = solver.minimize(target).0;
+        target.keep_above_floors();
+        target
     }
 
     /// Whether less than half of the noise is left: where data bend sharply, smoothed curves miss them, and clean data
@@ -437,6 +441,18 @@ impl Target<'_, '_> {
         }
         for tie in &exact.tied {
             self.parameters[tie.slot] = tie.factor * self.parameters[tie.to];
+        }
+    }
+
+    /// Sets initial states that are below their floors to these, from where they may rise again.
+    fn keep_above_floors(&mut self) {
+        let initial = self
+            .parameters
+            .iter_mut()
+            .skip(self.shooter.law.constants());
+        let flow = self.shooter.flow.borrow();
+        for (value, floor) in initial.zip(flow.floors.iter().cycle()) {
+            *value = value.max(*floor);
         }
     }
 

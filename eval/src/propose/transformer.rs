@@ -12,7 +12,7 @@ use nsode_model::predictor::Predictor;
 pub const BEAMS: usize = 100;
 
 /// How many times wider the beam may become where a filter leaves few laws of it.
-const WIDEST: usize = 4;
+const WIDEST: usize = 2;
 
 /// A trained network and how many laws to ask it for.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Proposer for Transformer {
                 .filter(|proposal| self.filter.admits(&proposal.skeleton))
                 .map(|proposal| Proposal::new(proposal.skeleton, Some(proposal.constants)))
                 .collect();
-            // A filter may leave few: then a wider beam is asked for, once or twice.
+            // A filter may leave few: then a wider beam is asked for, once.
             let few = !self.filter.is_open() && 2 * proposals.len() < self.beams;
             if !few || beams >= WIDEST * self.beams {
                 proposals.truncate(self.beams);

@@ -51,7 +51,7 @@ pub(super) fn rounded(constants: &[Constant], covariance: Option<&DMatrix<f64>>)
 /// not finite.
 fn precision(covariance: &DMatrix<f64>, n: usize) -> Option<DMatrix<f64>> {
     let finite = covariance.iter().all(|v| v.is_finite());
-    if covariance.shape() != (n, n) || !finite {
+    if n == 0 || covariance.shape() != (n, n) || !finite {
         return None;
     }
     let units = covariance.diagonal().map(|v| match v.sqrt() {

@@ -16,6 +16,7 @@ use nalgebra::{DMatrix, DVector};
 use nsode_parser::{Expr, System};
 
 use crate::fit::covariance::Inverse;
+use crate::fit::floors::floors;
 use crate::fit::flow::{Flow, Run};
 use crate::fit::law::Law;
 use crate::fit::setting::Setting;
@@ -24,6 +25,12 @@ use target::Target;
 
 /// A constant is at a bound if it is nearer to it than this share of its standard error, all else being fixed.
 const AT_BOUND: f64 = 0.05;
+
+/// It is at a bound, too, if it is nearer to it than this share of itself, whatever its error: fits only creep there.
+const TOUCHES: f64 = 1e-5;
+
+/// A constant so many times the bound away from it, or so far from a bound of 0, went to infinity and is not at the bound.
+const AWAY: f64 = 1e6;
 
 /// A law whose constants are to be fitted, compiled for one problem.
 #[derive(Clone, Debug)]
@@ -155,6 +162,7 @@ impl Parametrised {
     /// An integrator as accurate as the noise asks for.
     fn flow(&self, problem: &Problem) -> Flow<'_> {
         let mut flow = Flow::new(&self.law);
+        flow.floors = floors(problem, &self.law);
         if self.is_precise {
             flow.set_tolerance(1e-2 * RESOLUTION);
             flow.max_steps *= 4;
@@ -252,6 +260,7 @@ impl Parametrised {
                 .with_stepbound(10.0)
                 .with_patience(patience.max(2));
             target = solver.minimize(target).0;
+            target.keep_above_floors();
             // It may have ended at a step that was not tried.
             if self.is_late() {
                 return None;
@@ -327,7 +336,9 @@ impl Parametrised {
         else {
             return false;
         };
-        setting.gap(*value) * column.norm() < AT_BOUND
+        let (gap, bound) = setting.nearest(*value);
+        let touches = gap < TOUCHES * bound.abs().max(value.abs());
+        touches || (gap < AWAY * bound.abs().max(1.0) && gap * column.norm() < AT_BOUND)
     }
 
     /// What the fit leaves open: the inverse of `JᵀJ` times `variance`, directions that the data do not see left

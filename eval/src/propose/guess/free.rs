@@ -22,7 +22,7 @@ const NOTHING: f64 = 1e-7;
 const NOTHING_AT_ALL: f64 = 1e-10;
 
 /// `rhs` with a new constant, which starts there, for every number that may be one: not 0, 1, −1, π, nor the
-/// logarithms that functions are expanded with, and no whole or half exponent.
+/// logarithms that functions are expanded with, and no exponent that is whole, half, or written as a fraction.
 pub(super) fn numbers(rhs: &[Expr], constants: &mut Vec<Unknown>) -> Vec<Expr> {
     rhs.iter().map(|expr| walk(expr, constants)).collect()
 }
@@ -57,6 +57,7 @@ fn is_plain_exponent(expr: &Expr) -> bool {
     match expr {
         Expr::Number(value) => (2.0 * value).fract() == 0.0,
         Expr::Unary(Unary::Neg, inner) => is_plain_exponent(inner),
+        Expr::Binary(Binary::Div, a, b) => is_plain_exponent(a) && is_plain_exponent(b),
         _ => false,
     }
 }

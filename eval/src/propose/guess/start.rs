@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::Unknown;
+use crate::fit::floors::floors;
 use crate::fit::parametrised::Parametrised;
 use crate::fit::setting::Setting;
 use crate::series::problem::Problem;
@@ -26,7 +27,7 @@ pub(super) fn starts(
     constants: &[Unknown],
     most: usize,
 ) -> Vec<Vec<f64>> {
-    let nodes = nodes(problem);
+    let nodes = nodes(problem, model);
     let matching = |values: &[f64]| Matching {
         model,
         nodes: &nodes,
@@ -91,10 +92,13 @@ fn draw(
     };
     if low.is_finite() && high.is_finite() {
         // Over decades where the bounds leave room for them.
-        return match low > 0.0 && high > 10.0 * low {
-            true => low * (high / low).powf(uniform()),
-            false => low + (high - low) * uniform(),
-        };
+        if low > 0.0 && high > 10.0 * low {
+            return low * (high / low).powf(uniform());
+        }
+        // Bounds are often far wider than what is likely, so that half of the draws are as if there were none.
+        if round % 2 == 0 {
+            return low + (high - low) * uniform();
+        }
     }
     let pick = |count: usize, share: f64| ((share * count as f64) as usize).min(count - 1);
     let state = pick(scaling.states.len(), uniform());
@@ -115,6 +119,7 @@ fn draw(
     let sign = if uniform() < 0.85 { 1.0 } else { -1.0 };
     let value = sign * size * spread;
     match (low.is_finite(), high.is_finite()) {
+        (true, true) => value.clamp(low, high),
         (true, _) => low + value.abs(),
         (_, true) => high - value.abs(),
         _ => value,
@@ -129,8 +134,9 @@ struct Node {
     sizes: Vec<f64>,
 }
 
-fn nodes(problem: &Problem) -> Vec<Node> {
+fn nodes(problem: &Problem, model: &Parametrised) -> Vec<Node> {
     let d = problem.dimension();
+    let floors = floors(problem, model.law());
     let count: usize = problem.curves().iter().map(|c| c.times.len()).sum();
     let stride = count.div_ceil(NODES).max(1);
     let mut sizes = vec![0.0f64; d];
@@ -146,7 +152,9 @@ fn nodes(problem: &Problem) -> Vec<Node> {
         for (node, time) in curve.times.iter().enumerate().step_by(stride) {
             nodes.push(Node {
                 time: *time,
-                states: curve.at(node).to_vec(),
+                states: (curve.at(node).iter().zip(&floors))
+                    .map(|(u, floor)| u.max(*floor))
+                    .collect(),
                 slopes: curve
                     .slopes
                     .iter()

@@ -37,6 +37,10 @@ pub const RESOLUTION: f64 = 1e-8;
 /// Fewest observed values a state.
 pub const FEWEST_CELLS: usize = 5;
 
+/// Magnitudes of a state that its unit may have: squares of values are numbers then.
+const SMALLEST: f64 = 1e-100;
+const LARGEST: f64 = 1e100;
+
 /// Observed trajectories in normalised units, with what the smoother says of them.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -119,6 +123,9 @@ impl Problem {
             }
             if scale == 0.0 {
                 return Err(Error::NoScale { state });
+            }
+            if !(SMALLEST..=LARGEST).contains(&scale) {
+                return Err(Error::Scale { state, scale });
             }
         }
         if !(span > 0.0 && span.is_finite()) {
