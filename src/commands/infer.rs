@@ -161,7 +161,7 @@ fn check_horizon(series: &Series, horizon: Option<f64>) -> Result<(), Fault> {
             "Give a time after the data's, in their unit.",
         )),
         Some(time) if time - first > FARTHEST_HORIZON * (last - first) => Err(Fault::new(
-            format!("--horizon {time} is more than {FARTHEST_HORIZON} times as far as the data"),
+            format!("--horizon {time:e} is more than {FARTHEST_HORIZON} times as far as the data"),
             "No band could be told that far. Give an earlier time.",
         )),
         _ => Ok(()),

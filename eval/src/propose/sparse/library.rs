@@ -22,6 +22,8 @@ pub enum Kind {
     Inhibition,
     /// One state in the measure of another: `v/u`, `v²/u`, `u·v/(u + v)`.
     Ratio,
+    /// Saturation by two states together: competitors for an enzyme, predators in each other's way, `u·v/(k + u + q·v)`.
+    Competition,
     /// Products of sines and cosines, and of these with squares.
     Wave,
     /// Roots of two states: outflow under pressure, drag, attraction.
@@ -42,9 +44,10 @@ impl Kind {
     ];
 
     /// Kinds of which systems are made now and then.
-    pub const RARER: [Kind; 6] = [
+    pub const RARER: [Kind; 7] = [
         Kind::Inhibition,
         Kind::Ratio,
+        Kind::Competition,
         Kind::Wave,
         Kind::Root,
         Kind::Step,
@@ -144,8 +147,9 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
             terms.push((Kind::Rational, u() / (number(k * k) + square())));
         }
     }
-    if d > 1 {
-        terms.extend(inhibitions(i, lowest));
+    match d {
+        1 => terms.extend(conversions(problem, lowest)),
+        _ => terms.extend(inhibitions(i, lowest)),
     }
     let mut angles = if d == 1 {
         vec![1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0]
@@ -174,6 +178,25 @@ fn functions(problem: &Problem, i: usize) -> Vec<(Kind, Expr)> {
     }
     if lowest < 0.0 {
         terms.push((Kind::Transcendental, u() * call(Unary::Abs, u())));
+    }
+    terms
+}
+
+/// How fast a share of what there is converts, by orders of reaction of what has been made and what is left (Šesták and
+/// Berggren, Thermochimica Acta 3, 1971): `uᵐ·(1 − u)ⁿ` where the only state is one from 0 to 1.
+fn conversions(problem: &Problem, lowest: f64) -> Vec<(Kind, Expr)> {
+    let largest = problem.scaling().states.first().copied().unwrap_or(1.0);
+    if lowest < 0.0 || largest > 1.0 {
+        return Vec::new();
+    }
+    let power = |of: Expr, n: f64| if n == 1.0 { of } else { of.pow(number(n)) };
+    let left = || number(1.0 / largest) - Expr::State(0);
+    let mut terms = Vec::new();
+    for n in [0.5, 1.0, 1.5, 2.0] {
+        for m in [0.3, 0.7, 1.0, 1.5] {
+            let term = power(Expr::State(0), m) * power(left(), n);
+            terms.push((Kind::Rate, term));
+        }
     }
     terms
 }
@@ -238,6 +261,7 @@ fn couplings(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         }
     }
     terms.extend(ratios(problem, i, j));
+    terms.extend(competitions(problem, i, j));
     terms.extend(roots(problem, i, j));
     terms.extend(steps(problem, i, j));
     terms.extend(rates(problem, i, j));
@@ -312,6 +336,22 @@ fn ratios(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
         terms.push(u() * v() / (u() + v()));
     }
     terms.into_iter().map(|term| (Kind::Ratio, term)).collect()
+}
+
+/// What saturates by states `i` and `j` together, neither of which is negative.
+fn competitions(problem: &Problem, i: usize, j: usize) -> Vec<(Kind, Expr)> {
+    if i > j || lowest(problem, i) < 0.0 || lowest(problem, j) < 0.0 {
+        return Vec::new();
+    }
+    let (u, v) = (|| Expr::State(i), || Expr::State(j));
+    let mut terms = Vec::new();
+    for half in [0.1, 0.4, 1.5] {
+        for share in [0.3, 1.0, 3.0] {
+            let both = || number(half) + u() + number(share) * v();
+            terms.extend([u(), v(), u() * v()].map(|above| (Kind::Competition, above / both())));
+        }
+    }
+    terms
 }
 
 /// Roots of two states: outflow under pressure, drag in two dimensions, attraction to the origin.
