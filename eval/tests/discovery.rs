@@ -329,7 +329,7 @@ fn a_term_that_nobody_proposes_joins_the_law() {
 /// One state in the measure of another, roots, drag, inhibition, and a term that only another equation's fit tells.
 #[test]
 fn systems_with_usual_terms_are_found_in_clean_data() {
-    let laws: [(&[&str], &[f64], f64); 7] = [
+    let laws: [(&[&str], &[f64], f64); 8] = [
         (
             &["0.6*x1*(1 - x1/2) - 1.1*x1*x2", "0.25*x2*(1 - x2/(0.4*x1))"],
             &[1.5, 0.1],
@@ -375,6 +375,15 @@ fn systems_with_usual_terms_are_found_in_clean_data() {
             &["0.42*x1*x2/(2.4 + x2)", "-1.7*x1*x2/(2.4 + x2)"],
             &[0.1, 20.0],
             16.0,
+        ),
+        // A product that inhibits the enzyme which makes it.
+        (
+            &[
+                "-12*x1/(8 + x1 + 0.53*x2)",
+                "12*x1/(8 + x1 + 0.53*x2) - 0.25*x2",
+            ],
+            &[60.0, 0.0],
+            20.0,
         ),
     ];
     for (rhs, y0, end) in laws {

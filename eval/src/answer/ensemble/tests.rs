@@ -189,7 +189,7 @@ fn slopes_have_bands_around_the_law() {
 #[test]
 fn a_law_at_a_bound_is_the_one_that_was_fitted() {
     let problem = Problem::new(vec![growth(40, 0.01)]).unwrap();
-    for bounds in ["K=0:60", "K=:60", "K=160:"] {
+    for (bounds, constant) in [("K=50:60", 1), ("r=:0.5", 0), ("K=160:", 1)] {
         let mut guesses = [Guess::parse("r*y*(1 - y/K)", &Names::default_for(1)).unwrap()];
         Guess::constrain(&mut guesses, &[], &[bounds.parse().unwrap()]).unwrap();
         let options = Options {
@@ -199,7 +199,7 @@ fn a_law_at_a_bound_is_the_one_that_was_fitted() {
         };
         let candidates = discover(&problem, &[], &options).unwrap().candidates;
         let form = candidates[0].form.as_ref().unwrap();
-        assert!(form.constants[1].at_bound, "{bounds}");
+        assert!(form.constants[constant].at_bound, "{bounds}");
         let posterior = Posterior::of(&problem, &candidates[0]).unwrap();
         for (found, constant) in posterior.constants().iter().zip(&form.constants) {
             let value = constant.constant.value;

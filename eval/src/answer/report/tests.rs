@@ -32,7 +32,7 @@ fn schema_1() {
     };
     let text = json(&series, &[candidate], &info).unwrap();
     let expected = concat!(
-        r#"{"schema":1,"variables":["hare","lynx"],"time":"t","points":42,"seconds":0.42,"seed":7,"#,
+        r#"{"schema":1,"variables":["hare","lynx"],"time":"t","points":42,"seconds":0.42,"late":false,"seed":7,"#,
         r#""checkpoint":"data/checkpoints/small","candidates":[{"#,
         r#""rhs":["0.48*hare - 0.025*hare*lynx","0.028*hare*lynx - 0.93*lynx"],"#,
         r#""skeleton":["c0*hare + c1*hare*lynx","c2*hare*lynx + c3*lynx"],"#,

@@ -27,7 +27,7 @@ use target::Target;
 const AT_BOUND: f64 = 0.05;
 
 /// It is at a bound, too, if it is nearer to it than this share of itself, whatever its error: fits only creep there.
-const TOUCHES: f64 = 1e-5;
+const TOUCHES: f64 = 1e-4;
 
 /// A constant so many times the bound away from it, or so far from a bound of 0, went to infinity and is not at the bound.
 const AWAY: f64 = 1e6;

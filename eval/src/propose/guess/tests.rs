@@ -151,14 +151,18 @@ fn fixed_constants_stay_and_bounds_hold() {
     let free = guess.fit(&problem, later()).unwrap();
     assert_eq!(free.refined.parameters, 3);
     assert!(free.refined.bic < both.refined.bic);
-    for (bounds, at_bound) in [
-        ("K=0:60", true),
-        ("K=0:200", false),
-        ("K=:60", true),
-        ("K=100:", true),
+    for (bounds, constant, at_bound) in [
+        ("K=0:60", 1, true),
+        ("K=0:200", 1, false),
+        // Far wider than what is likely.
+        ("K=0:1e12", 1, false),
+        ("K=:1e5", 1, false),
+        ("K=100:", 1, true),
+        ("r=:0.5", 0, true),
+        ("r=-1:-0.5", 0, true),
     ] {
         let guessed = constrained(&[], &[bounds]).unwrap();
-        let k = &guessed.form.constants[1];
+        let k = &guessed.form.constants[constant];
         assert_eq!(k.at_bound, at_bound, "{bounds}: {k:?}");
         let bounds: Bounds = bounds.parse().unwrap();
         let value = k.constant.value;
@@ -167,6 +171,10 @@ fn fixed_constants_stay_and_bounds_hold() {
             assert!((value - 74.0).abs() < 1.0 && k.constant.stderr.unwrap() < 1.0);
         }
     }
+    // Exponential growth is nearer to the data than any limit below them.
+    let endless = constrained(&[], &["K=:60"]).unwrap();
+    let k = &endless.form.constants[1];
+    assert!(!k.at_bound && k.constant.value < -1e6, "{k:?}");
     let error = constrained(&["q=1"], &[]).unwrap_err().to_string();
     assert!(error.contains("there are r, K"), "{error}");
     assert!(matches!(
@@ -254,4 +262,35 @@ fn bounds_that_do_not_matter_leave_one_law() {
         Guess::constrain(&mut guesses, &[], &[bounds.parse().unwrap()]).unwrap();
         assert_eq!(guesses[0].fit(&problem, later()).unwrap().free, free);
     }
+}
+
+#[test]
+fn what_begins_empty_or_at_rest_can_be_fitted() {
+    for (law, form, end, truth) in [
+        ("1.2 - 0.8*sqrt(y)", "a - k*sqrt(y)", 8.0, &[1.2, 0.8][..]),
+        ("3.2 - 0.9*y^1.75", "a - k*y^n", 2.0, &[3.2, 0.9, 1.75]),
+        ("3.2 - 0.9*y^(5/3)", "a - k*y^(5/3)", 2.0, &[3.2, 0.9]),
+    ] {
+        let names = names(&["y"]);
+        let problem = observed(law, &names, &[0.0], end, 0.0);
+        let guess = Guess::parse(form, &names).unwrap();
+        let found = fitted(&guess, &problem);
+        assert_eq!(found.len(), truth.len(), "{form}");
+        for ((_, value, _), truth) in found.iter().zip(truth) {
+            assert!((value / truth - 1.0).abs() < 1e-5, "{law}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_guess_without_constants_has_a_table() {
+    let names = names(&["y"]);
+    let problem = observed("y^2", &names, &[0.1], 5.0, 0.0);
+    let options = crate::Options {
+        guesses: vec![Guess::parse("y^2", &names).unwrap()],
+        ..crate::Options::default()
+    };
+    let found = crate::discover(&problem, &[], &options).unwrap();
+    let presented = crate::answer::present::Presented::of(&found.candidates[0]);
+    assert_eq!(presented.rounded().len(), 1);
 }
