@@ -10,7 +10,7 @@ const POINTS: usize = 101;
 /// state and for several. Draws know no law but those that were found, and constants only as far as a fit tells, so they lack
 /// tails. The numbers were read off random laws of the generator; docs/infer.md has how much of the truth bands hold of other
 /// ones.
-const TAILS: [f64; 2] = [0.2, 0.3];
+const TAILS: [f64; 2] = [0.28, 0.36];
 
 /// Why there is no forecast.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

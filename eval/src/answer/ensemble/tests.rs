@@ -163,9 +163,9 @@ fn known_noise_sets_the_width() {
         (wide.0 / narrow.0 - 10.0).abs() < 0.5,
         "{narrow:?} {wide:?}"
     );
-    // The draws' band of K alone would be 2·1.645 standard errors; that of 90 % is widened by 1.46.
+    // The draws' band of K alone would be 2·1.645 standard errors; that of 90 % is widened by 1.64.
     assert!(
-        (narrow.1 / narrow.0 / 1.46 - 3.29).abs() < 0.9,
+        (narrow.1 / narrow.0 / 1.64 - 3.29).abs() < 0.9,
         "{narrow:?}"
     );
 }

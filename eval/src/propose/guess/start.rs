@@ -96,7 +96,7 @@ fn draw(
             return low * (high / low).powf(uniform());
         }
         // Bounds are often far wider than what is likely, so that half of the draws are as if there were none.
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             return low + (high - low) * uniform();
         }
     }
