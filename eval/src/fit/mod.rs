@@ -1,6 +1,6 @@
 //! From a skeleton to a law: its solutions, and the constants and initial states with which they follow the data.
 //!
-//! [`law`] is compiled; [`flow`] and [`stiff`] solve it with sensitivities. [`integral`] finds constants without solving,
+//! [`law`] is compiled; [`flow`] and `stiff` solve it with sensitivities. [`integral`] finds constants without solving,
 //! where [`shooting`] begins; [`refine`] is all of it together. [`parametrised`] does the same for laws in a form of the
 //! user's, with constants bounded or fixed as [`setting`] says.
 
