@@ -133,7 +133,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     Ok(outcome)
 }
 
-/// A horizon is refused that is so many times as far from the first observation as the last one.
+/// A horizon is refused that is so many times as far from the first observation as the longest run.
 const FARTHEST_HORIZON: f64 = 1000.0;
 
 /// That a forecast has something before it, known before the search.
@@ -143,11 +143,11 @@ fn check_horizon(series: &Series, horizon: Option<f64>) -> Result<(), Fault> {
         .iter()
         .filter_map(|path| path.times().first());
     let first = firsts.copied().fold(f64::NEG_INFINITY, f64::max);
-    let lasts = series
+    let spans = series
         .trajectories
         .iter()
-        .filter_map(|path| path.times().last());
-    let last = lasts.copied().fold(f64::NEG_INFINITY, f64::max);
+        .filter_map(|path| Some(path.times().last()? - path.times().first()?));
+    let span = spans.fold(0.0, f64::max);
     match horizon {
         Some(time) if !time.is_finite() => Err(Fault::new(
             format!("--horizon {time} is no time"),
@@ -160,7 +160,7 @@ fn check_horizon(series: &Series, horizon: Option<f64>) -> Result<(), Fault> {
             ),
             "Give a time after the data's, in their unit.",
         )),
-        Some(time) if time - first > FARTHEST_HORIZON * (last - first) => Err(Fault::new(
+        Some(time) if time - first > FARTHEST_HORIZON * span => Err(Fault::new(
             format!("--horizon {time:e} is more than {FARTHEST_HORIZON} times as far as the data"),
             "No band could be told that far. Give an earlier time.",
         )),

@@ -7,7 +7,7 @@
 mod condensed;
 pub mod covariance;
 pub mod exact;
-pub(crate) mod floors;
+mod floors;
 pub mod flow;
 pub mod integral;
 pub mod law;

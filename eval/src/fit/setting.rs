@@ -76,6 +76,14 @@ impl Setting {
         }
     }
 
+    /// How wide the bounds are apart; infinite where one is missing.
+    pub(crate) fn range(self) -> f64 {
+        match self {
+            Setting::Fixed(_) => 0.0,
+            Setting::Free { low, high } => high - low,
+        }
+    }
+
     /// How far a value is from the nearest bound, and that bound; infinite where there is none.
     pub(crate) fn nearest(self, value: f64) -> (f64, f64) {
         let Setting::Free { low, high } = self else {

@@ -304,6 +304,7 @@ impl Posterior {
 
     fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> (Vec<f64>, Run) {
         let mut flow = Flow::new(self.model.law());
+        flow.floors = self.model.floors().to_vec();
         flow.limit = LIMIT;
         flow.max_steps = STEPS;
         let slots = self.model.slots(constants);

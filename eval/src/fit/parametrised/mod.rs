@@ -29,6 +29,9 @@ const AT_BOUND: f64 = 0.05;
 /// It is at a bound, too, if it is nearer to it than this share of itself, whatever its error: fits only creep there.
 const TOUCHES: f64 = 1e-4;
 
+/// And, beside an only bound, than so many standard errors.
+const CLOSE: f64 = 3.0;
+
 /// A constant so many times the bound away from it, or so far from a bound of 0, went to infinity and is not at the bound.
 const AWAY: f64 = 1e6;
 
@@ -42,6 +45,8 @@ pub struct Parametrised {
     settings: Vec<Setting>,
     /// The constants that are fitted, ascending.
     free: Vec<usize>,
+    /// The lowest initial value of each state ([`floors`]).
+    floors: Vec<f64>,
     /// Whether solutions are computed to the last digits.
     is_precise: bool,
     /// When a fit is given up.
@@ -130,6 +135,7 @@ impl Parametrised {
         free.sort_unstable();
         free.dedup();
         Some(Parametrised {
+            floors: floors(problem, &law),
             law,
             owners,
             settings,
@@ -162,7 +168,7 @@ impl Parametrised {
     /// An integrator as accurate as the noise asks for.
     fn flow(&self, problem: &Problem) -> Flow<'_> {
         let mut flow = Flow::new(&self.law);
-        flow.floors = floors(problem, &self.law);
+        flow.floors.clone_from(&self.floors);
         if self.is_precise {
             flow.set_tolerance(1e-2 * RESOLUTION);
             flow.max_steps *= 4;
@@ -188,6 +194,11 @@ impl Parametrised {
     /// The compiled law, in normalised units.
     pub(crate) fn law(&self) -> &Law {
         &self.law
+    }
+
+    /// The lowest initial value of each state, normalised; −∞ where there is none.
+    pub(crate) fn floors(&self) -> &[f64] {
+        &self.floors
     }
 
     /// The constant of each slot of the law.
@@ -319,6 +330,7 @@ impl Parametrised {
     /// The normalised solution at `times`, normalised, from `initial` at the first of them; `None` where it fails.
     pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Option<Vec<f64>> {
         let mut flow = Flow::new(&self.law);
+        flow.floors.clone_from(&self.floors);
         let mut states = Vec::with_capacity(times.len() * initial.len());
         let slots = self.slots(constants);
         let run = flow.run(&slots, initial, times, None, false, |_, u, _| {
@@ -337,7 +349,10 @@ impl Parametrised {
             return false;
         };
         let (gap, bound) = setting.nearest(*value);
-        let touches = gap < TOUCHES * bound.abs().max(value.abs());
+        let range = setting.range();
+        // Beside a bound that may be far from 0, a small share of it need not be near.
+        let near = range.is_finite() || gap * column.norm() < CLOSE;
+        let touches = near && gap < TOUCHES * bound.abs().max(value.abs()).min(range);
         touches || (gap < AWAY * bound.abs().max(1.0) && gap * column.norm() < AT_BOUND)
     }
 

@@ -8,7 +8,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::Unknown;
-use crate::fit::floors::floors;
 use crate::fit::parametrised::Parametrised;
 use crate::fit::setting::Setting;
 use crate::series::problem::Problem;
@@ -136,7 +135,7 @@ struct Node {
 
 fn nodes(problem: &Problem, model: &Parametrised) -> Vec<Node> {
     let d = problem.dimension();
-    let floors = floors(problem, model.law());
+    let floors = model.floors();
     let count: usize = problem.curves().iter().map(|c| c.times.len()).sum();
     let stride = count.div_ceil(NODES).max(1);
     let mut sizes = vec![0.0f64; d];
@@ -152,7 +151,7 @@ fn nodes(problem: &Problem, model: &Parametrised) -> Vec<Node> {
         for (node, time) in curve.times.iter().enumerate().step_by(stride) {
             nodes.push(Node {
                 time: *time,
-                states: (curve.at(node).iter().zip(&floors))
+                states: (curve.at(node).iter().zip(floors))
                     .map(|(u, floor)| u.max(*floor))
                     .collect(),
                 slopes: curve

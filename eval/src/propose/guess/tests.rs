@@ -160,6 +160,9 @@ fn fixed_constants_stay_and_bounds_hold() {
         ("K=100:", 1, true),
         ("r=:0.5", 0, true),
         ("r=-1:-0.5", 0, true),
+        // Bounds that are near to one another beside their size.
+        ("K=73.9:74.2", 1, false),
+        ("K=73.7:", 1, false),
     ] {
         let guessed = constrained(&[], &[bounds]).unwrap();
         let k = &guessed.form.constants[constant];
