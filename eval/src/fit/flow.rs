@@ -157,6 +157,13 @@ impl<'a> Flow<'a> {
         self.absolute = 0.1 * relative;
     }
 
+    /// Sets initial states, one run's after the other, that are below their floors to these, from where they may rise again.
+    pub fn raise<'s>(&self, initial: impl Iterator<Item = &'s mut f64>) {
+        for (value, floor) in initial.zip(self.floors.iter().cycle()) {
+            *value = value.max(*floor);
+        }
+    }
+
     /// Numbers a row of sensitivities has: `D` by initial states, then `P` by constants.
     pub fn columns(&self) -> usize {
         self.law.dimension() + self.law.constants()

@@ -34,6 +34,8 @@ pub struct Matched {
     pub constants: Vec<f64>,
     /// Weighted sum of squared residuals.
     pub sse: f64,
+    /// How many these are: the observed cells of the equation's state.
+    pub cells: usize,
 }
 
 /// Integrals of sampled functions from the first node to every observation, by Simpson's rule: `step` nodes
@@ -171,8 +173,13 @@ impl<'a> Integral<'a> {
     }
 
     fn matched(&mut self, mut constants: Vec<f64>) -> Option<Matched> {
-        let sse = self.project(&mut constants)?.norm_squared();
-        sse.is_finite().then_some(Matched { constants, sse })
+        let residuals = self.project(&mut constants)?;
+        let (sse, cells) = (residuals.norm_squared(), residuals.len());
+        sse.is_finite().then_some(Matched {
+            constants,
+            sse,
+            cells,
+        })
     }
 
     /// The best matches of this equation, best first, at most `keep`; the inner constants of `start` are one
@@ -223,12 +230,9 @@ impl<'a> Integral<'a> {
             .iter()
             .filter_map(|k| start.constants.get(*k).copied())
             .collect();
-        let Some(residuals) = self.project(&mut start.constants.clone()) else {
-            return start;
-        };
         let projected = Projected {
             integral: std::cell::RefCell::new(self),
-            rows: residuals.len(),
+            cells: start.cells,
             inner,
             template: start.constants.clone(),
             at: DVector::from_vec(at),
@@ -319,8 +323,7 @@ fn combinations(roles: &[Role], most: usize) -> Vec<Vec<f64>> {
 /// The projected residuals as a least-squares problem in the inner constants.
 struct Projected<'a, 'b> {
     integral: std::cell::RefCell<&'a mut Integral<'b>>,
-    /// Residuals, one an observed cell of the state.
-    rows: usize,
+    cells: usize,
     inner: Vec<usize>,
     template: Vec<f64>,
     at: DVector<f64>,
@@ -357,7 +360,7 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Projected<'_, '_> {
 
     fn residuals(&self) -> Option<DVector<f64>> {
         // A step out of the equation's domain is a bad one, not the end.
-        let failed = || DVector::repeat(self.rows, FAILED);
+        let failed = || DVector::repeat(self.cells, FAILED);
         Some(self.evaluate(&self.at).unwrap_or_else(failed))
     }
 

@@ -297,7 +297,8 @@ impl<'a> Shooter<'a> {
             .with_stepbound(10.0)
             .with_patience((evaluations / (self.parameters() + 1)).max(1));
         let mut target = solver.minimize(target).0;
-        target.keep_above_floors();
+        let initial = target.parameters.iter_mut().skip(self.law.constants());
+        self.flow.borrow().raise(initial);
         target
     }
 
@@ -441,18 +442,6 @@ impl Target<'_, '_> {
         }
         for tie in &exact.tied {
             self.parameters[tie.slot] = tie.factor * self.parameters[tie.to];
-        }
-    }
-
-    /// Sets initial states that are below their floors to these, from where they may rise again.
-    fn keep_above_floors(&mut self) {
-        let initial = self
-            .parameters
-            .iter_mut()
-            .skip(self.shooter.law.constants());
-        let flow = self.shooter.flow.borrow();
-        for (value, floor) in initial.zip(flow.floors.iter().cycle()) {
-            *value = value.max(*floor);
         }
     }
 

@@ -271,7 +271,8 @@ impl Parametrised {
                 .with_stepbound(10.0)
                 .with_patience(patience.max(2));
             target = solver.minimize(target).0;
-            target.keep_above_floors();
+            let initial = target.parameters.iter_mut().skip(self.free.len());
+            target.flow.borrow().raise(initial);
             // It may have ended at a step that was not tried.
             if self.is_late() {
                 return None;

@@ -99,15 +99,6 @@ impl Target<'_> {
             .then_some((residuals, jacobian))
     }
 
-    /// Sets initial states that are below their floors to these, from where they may rise again.
-    pub(super) fn keep_above_floors(&mut self) {
-        let initial = self.parameters.iter_mut().skip(self.model.free.len());
-        let flow = self.flow.borrow();
-        for (value, floor) in initial.zip(flow.floors.iter().cycle()) {
-            *value = value.max(*floor);
-        }
-    }
-
     /// The fit, its Jacobian by the constants themselves instead of the inner numbers.
     pub(super) fn finish(&self) -> Option<Fitted> {
         let (residuals, mut jacobian) = self.evaluate(true)?;
