@@ -11,7 +11,7 @@ Attention and optimizer are chosen by timing: PyTorch's fused attention or its p
 foreach. Only the best counts.
 
     cargo run --release -p nsode-model --example lengths > out/lengths.json
-    .peers/torch/bin/python bench/pytorch_step.py out/lengths.json [--seconds 40] [--device cuda]
+    .peers/torch/bin/python bench/pytorch_step.py out/lengths.json [--seconds 40] [--device cuda --batch 2048]
 
 `scripts/pytorch` makes that environment. The first line writes how long sequences are: a list of their
 numbers of tokens and constants.
@@ -231,15 +231,18 @@ def peak(device):
 
 
 def main():
+    global BATCH
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("lengths", help="JSON list of [tokens, constants]")
     arguments.add_argument("--seconds", type=float, default=40.0, help="of timing, in all [40]")
     arguments.add_argument("--threads", type=int, default=2, help="of the products, on a CPU [2]")
+    arguments.add_argument("--batch", type=int, default=BATCH, help=f"samples a step [{BATCH}]")
     arguments.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     given = arguments.parse_args()
     torch.set_num_threads(given.threads)
     random.seed(1)
     device = torch.device(given.device)
+    BATCH = given.batch
     with open(given.lengths) as file:
         lengths = json.load(file)
     print(f"torch {torch.__version__}, {given.threads} threads, peak {peak(device) / 1e9:.0f} GFLOP/s")

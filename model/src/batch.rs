@@ -85,6 +85,8 @@ pub(crate) struct Source {
     pub(crate) vocabulary: Vocabulary,
     /// Share of the skeleton's tokens that the decoder is fed blank.
     pub(crate) forget: f64,
+    /// Times that a solution which was drawn is observed.
+    pub(crate) observations: usize,
     /// Samples a batch.
     pub(crate) batch: usize,
     /// Of these, computed at once.
@@ -142,14 +144,15 @@ impl Source {
         for block in 0..BLOCKS {
             for sample in sampler.block(number.wrapping_mul(BLOCKS) + block) {
                 draws += 1;
-                let row = sample
+                let observed = sample
                     .map_err(|rejection| rejection.name().to_owned())
-                    .and_then(|sample| self.row(&sample, sample.index));
-                match row {
-                    Ok(row) => rows.push(row),
+                    .and_then(|sample| self.observed(&sample));
+                match observed {
+                    Ok(observed) => rows.extend(observed),
                     Err(reason) => *refusals.entry(reason).or_default() += 1,
                 }
-                if rows.len() == wanted {
+                if rows.len() >= wanted {
+                    rows.truncate(wanted);
                     return Ok((rows, draws));
                 }
             }
@@ -183,6 +186,14 @@ impl Source {
             rows.push(rows[place].clone());
         }
         Ok((rows, wanted as u64))
+    }
+
+    /// A sample that was drawn, as often as it is to be observed; the reason where it is no use.
+    fn observed(&self, sample: &Sample) -> Result<Vec<Row>, String> {
+        let times = self.observations as u64;
+        (0..times)
+            .map(|time| self.row(sample, sample.index.wrapping_mul(times).wrapping_add(time)))
+            .collect()
     }
 
     /// A sample as it is observed, by the draw of that number; the reason where it is no use.

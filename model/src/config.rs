@@ -196,6 +196,10 @@ pub struct TrainConfig {
     /// observations where it would go by what usually follows. Default 0.
     #[serde(default)]
     pub forget: f64,
+    /// Times that a solution drawn by the generator is observed, each with other points and other noise: where
+    /// solutions are dearer than steps. Default 1. (A corpus is observed afresh each time through it.)
+    #[serde(default = "one")]
+    pub observations: usize,
     /// Number type of the matrix products.
     #[serde(default)]
     pub precision: Precision,
@@ -359,6 +363,7 @@ impl TrainConfig {
         within(self.steps, 1, 1 << 40, "steps")?;
         within(self.constants_weight, 0.0, 10.0, "constants_weight")?;
         within(self.forget, 0.0, 0.9, "forget")?;
+        within(self.observations, 1, 1 << 10, "observations")?;
         within(self.threads, 0, 1024, "threads")?;
         within(self.workers, 0, 1024, "workers")?;
         within(self.log_every, 1, 1 << 40, "log_every")?;

@@ -49,13 +49,19 @@ impl<'a> Samples<'a> {
         })
     }
 
-    /// What tells the samples from others: a hash of the distribution, and what is forgotten of them.
+    /// What tells the samples from others: a hash of the distribution, what is forgotten of them, and how often
+    /// each is observed.
     pub(super) fn identity(&self) -> String {
         let identity = self.generator.identity();
-        match self.config.forget {
-            0.0 => identity,
-            forget => format!("{identity} forget {forget}"),
-        }
+        let forget = match self.config.forget {
+            0.0 => String::new(),
+            forget => format!(" forget {forget}"),
+        };
+        let observations = match self.config.observations {
+            1 => String::new(),
+            times => format!(" observed {times}"),
+        };
+        identity + &forget + &observations
     }
 
     /// What is trained on: the corpus, if there is one.
@@ -66,6 +72,7 @@ impl<'a> Samples<'a> {
         let source = self.source(origin, clean, config.seed, config.batch, config.pool);
         Source {
             forget: config.forget,
+            observations: config.observations,
             ..source
         }
     }
@@ -101,6 +108,7 @@ impl<'a> Samples<'a> {
             model: self.model.clone(),
             vocabulary: self.vocabulary,
             forget: 0.0,
+            observations: 1,
             batch,
             part: batch.div_ceil(self.config.accumulate),
             pool,
@@ -110,22 +118,58 @@ impl<'a> Samples<'a> {
 
 #[cfg(test)]
 mod tests {
+    use nsode_parser::Skeleton;
+
     use super::*;
+    use crate::batch::Pool;
     use crate::checkpoint;
     use crate::vocabulary::{BOS, FIRST_TOKEN};
 
-    /// The decoder's input and what it is to give, of the first batch, where so much is blank.
-    fn first_batch(forget: f64) -> [Vec<i64>; 2] {
+    /// The first pool of a small run, changed so.
+    fn first_pool(change: impl FnOnce(&mut TrainConfig)) -> Pool {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/configs/train-tiny.toml");
         let mut config = (*TrainConfig::from_file(&file).unwrap()).clone();
-        config.forget = forget;
+        change(&mut config);
         let config = config.validated().unwrap();
         let model = TrainConfig::valid_model(&config);
         let vocabulary = checkpoint::vocabulary(&model).unwrap();
         let samples = Samples::new(&config, &model, vocabulary).unwrap();
-        let step = samples.training(None).pool(0).unwrap().steps.swap_remove(0);
+        samples.training(None).pool(0).unwrap()
+    }
+
+    /// The decoder's input and what it is to give, of the first batch, where so much is blank.
+    fn first_batch(forget: f64) -> [Vec<i64>; 2] {
+        let step = first_pool(|config| config.forget = forget)
+            .steps
+            .swap_remove(0);
         let targets = &step[0].targets;
         [&targets.ids, &targets.target].map(|tensor| Vec::try_from(tensor.flatten(0, -1)).unwrap())
+    }
+
+    #[test]
+    fn a_solution_gives_as_many_series_as_asked() {
+        let one = |times: usize| {
+            first_pool(|config| {
+                config.observations = times;
+                (config.batch, config.pool) = (times, 1);
+            })
+        };
+        let pool = one(4);
+        assert_eq!(pool.draws, one(1).draws);
+        let batch = &pool.steps[0][0];
+        assert_eq!(batch.skeletons.len(), 4);
+        let shape = |skeleton: &Skeleton| skeleton.tokens().to_vec();
+        assert!(
+            batch
+                .skeletons
+                .iter()
+                .all(|s| shape(s) == shape(&batch.skeletons[0]))
+        );
+        let features = &batch.encoder.features;
+        for (a, b) in [(0, 1), (1, 2), (2, 3)] {
+            let difference = features.get(a) - features.get(b);
+            assert!(difference.abs().max().double_value(&[]) > 1e-3);
+        }
     }
 
     #[test]
