@@ -214,7 +214,13 @@ pub fn discover(
     let later = Instant::now() + Duration::from_secs_f64(limit);
     let guessed = guess::fit_all(&options.guesses, problem, later, &mut warnings);
     let mut ranked = search.ranked();
-    guess::enter(&guessed, &mut ranked, |refined| search.weight(refined));
+    // Somebody thought of a guess, which is more than how short it is says for it: before the data it is as probable as the
+    // best law, so that the data alone decide between the two.
+    let best = ranked.first().map(|(_, best)| search.prior(best));
+    let head_start = |own: f64| best.map_or(0.0, |best| (best - own).max(0.0));
+    guess::enter(&guessed, &mut ranked, |refined| {
+        search.weight(refined) + head_start(search.prior(refined))
+    });
     let first = ranked
         .first()
         .map(|(_, refined)| &refined.skeleton)
@@ -230,7 +236,13 @@ pub fn discover(
     warnings.extend(best.and_then(doubt));
     let belief = Belief::new(problem, &ranked);
     let laws: Vec<&Refined> = ranked.iter().map(|(_, refined)| *refined).collect();
-    let order = representative::order(problem, &laws, &belief.laws);
+    let mut order = representative::order(problem, &laws, &belief.laws);
+    // What is shown below the first law is in the order that a reader expects.
+    let shown = order.len().min(options.top);
+    if let Some(others) = order.get_mut(1..shown) {
+        let probability = |number: &usize| belief.laws.get(*number).copied().unwrap_or(0.0);
+        others.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
+    }
     let candidates = order
         .into_iter()
         .enumerate()

@@ -428,15 +428,19 @@ impl Search {
         self.share = share.unwrap_or(1.0);
     }
 
-    /// Logarithm of a fit's posterior weight.
-    pub fn weight(&self, refined: &Refined) -> f64 {
-        let prior = match self.without.contains(&Part::Prior) {
+    /// Logarithm of the probability of a fit's law before the data.
+    pub fn prior(&self, refined: &Refined) -> f64 {
+        match self.without.contains(&Part::Prior) {
             true => 0.0,
             false => log_prior(&refined.skeleton) - refined.poles,
-        };
+        }
+    }
+
+    /// Logarithm of a fit's posterior weight.
+    pub fn weight(&self, refined: &Refined) -> f64 {
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + self.share * evidence + refined.exact.gain
+        self.prior(refined) + self.share * evidence + refined.exact.gain
             - refined.sharpness
             - UNDETERMINED * vague
     }

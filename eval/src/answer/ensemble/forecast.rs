@@ -157,15 +157,16 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
     for row in cells.chunks_mut(d) {
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
         for (cell, unit) in row.iter_mut().zip(&scaling.states) {
-            let found = quantiles(cell, [0.5, tail, 1.0 - tail]);
-            let [median, ..] = found;
+            let [median, lower, upper] = quantiles(cell, [0.5, tail, 1.0 - tail]);
             // What no draw crosses, the widened band does not, either: a population stays above 0.
             let (least, most) = domain(cell);
-            for (set, value) in sets.iter_mut().zip(found) {
-                let value = match value.is_finite() && median.is_finite() {
-                    true => (median + wider * (value - median)).clamp(least, most),
-                    false => value,
-                };
+            let [lowest, highest] = outermost(cell);
+            let values = [
+                median,
+                widened(lower, median, wider, lowest).clamp(least, most),
+                widened(upper, median, wider, highest).clamp(least, most),
+            ];
+            for (set, value) in sets.iter_mut().zip(values) {
                 set.push(value * unit);
             }
         }
@@ -175,6 +176,29 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
         band.upper.push(upper);
     }
     band
+}
+
+/// A limit of a band, `wider` times as far from the median; but no further beyond the outermost draw than that is beyond the
+/// limit itself. So a median that runs away takes no limit with it to the other side.
+fn widened(limit: f64, median: f64, wider: f64, outermost: f64) -> f64 {
+    if !limit.is_finite() || limit == median {
+        return limit;
+    }
+    // Not a number where the median is infinite, and then not the nearer one.
+    let far = median + wider * (limit - median);
+    let reach = 2.0 * outermost - limit;
+    match limit < median {
+        true => reach.max(far),
+        false => reach.min(far),
+    }
+}
+
+/// The least and the largest finite draw.
+fn outermost(draws: &[(f64, f64)]) -> [f64; 2] {
+    let finite = draws.iter().map(|(u, _)| *u).filter(|u| u.is_finite());
+    finite.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], u| {
+        [low.min(u), high.max(u)]
+    })
 }
 
 /// The side of 0 that all draws of a cell are on: as bounds, infinite where there are draws on both.
@@ -194,6 +218,22 @@ fn domain(draws: &[(f64, f64)]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_median_that_runs_away_takes_no_limit_with_it() {
+        // Draws as of a normal distribution: the limits are where they were.
+        assert_eq!(widened(-2.0, 0.0, 1.5, -3.0), -3.0);
+        assert_eq!(widened(2.0, 0.0, 1.5, 3.0), 3.0);
+        // Half of the draws are far away, or infinite.
+        assert_eq!(widened(8.0, 1e6, 1.5, 7.0), 6.0);
+        assert_eq!(widened(8.0, f64::INFINITY, 1.5, 7.0), 6.0);
+        assert_eq!(widened(-8.0, f64::NEG_INFINITY, 1.5, -7.0), -6.0);
+        let all = f64::INFINITY;
+        assert_eq!(widened(all, 3.0, 1.5, 7.0), all);
+        assert_eq!(widened(all, all, 1.5, 7.0), all);
+        let draws = [(1.0, 0.2), (all, 0.3), (-2.0, 0.5)];
+        assert_eq!(outermost(&draws), [-2.0, 1.0]);
+    }
 
     #[test]
     fn what_no_draw_crosses_is_a_bound() {

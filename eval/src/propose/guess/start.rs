@@ -1,5 +1,7 @@
 //! Where the constants of a guess start when it does not say: values with which its right-hand side matches the
-//! slopes of the smoothed curves, found from many draws of the size that the data's units suggest.
+//! slopes of the smoothed curves, found from many draws of the size that the data's units suggest. Constants that enter
+//! linearly are not drawn but solved for, given the others (variable projection: Golub and Pereyra, SIAM J. Numer. Anal. 10,
+//! 1973): what stands before `exp(-E/T)` may have any size.
 
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
 use nalgebra::storage::Owned;
@@ -16,8 +18,11 @@ use crate::series::problem::Problem;
 const NODES: usize = 120;
 
 /// Draws that are looked at, and those of them that are improved.
-const DRAWS: usize = 600;
+const DRAWS: usize = 1500;
 const IMPROVED: usize = 16;
+
+/// Times that all groups of linear constants are solved for: products of two of them settle slowly.
+const SWEEPS: usize = 3;
 
 /// Sets of constants, best match first; the guess's own first where it gives all.
 pub(super) fn starts(
@@ -42,14 +47,28 @@ pub(super) fn starts(
     // Always the same numbers: a guess has the same fit in every run.
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut uniform = || random.next_u32() as f64 / u32::MAX as f64;
+    let started = |place: &usize| constants.get(*place).is_some_and(|c| c.start.is_some());
+    let free = model.free().iter().enumerate();
+    let open: Vec<usize> = free.filter(|(_, k)| !started(k)).map(|(i, _)| i).collect();
+    let mut linear = None;
     let mut drawn: Vec<(f64, Vec<f64>)> = Vec::new();
     for round in 0..DRAWS {
+        if model.is_late() && !drawn.is_empty() {
+            break;
+        }
         let values: Vec<f64> = constants
             .iter()
             .map(|c| draw(problem, c, round, &mut uniform))
             .collect();
-        let cost = matching(&values).cost();
-        drawn.push((cost, values));
+        let mut target = matching(&values);
+        if linear.is_none() {
+            linear = target.linear(&open);
+        }
+        let cost = target.project(linear.as_deref().unwrap_or_default());
+        drawn.push((
+            cost.unwrap_or(f64::INFINITY),
+            model.constants(target.inner.as_slice(), true).0,
+        ));
     }
     drawn.retain(|(cost, _)| cost.is_finite());
     drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -80,7 +99,9 @@ fn draw(
     round: usize,
     uniform: &mut impl FnMut() -> f64,
 ) -> f64 {
-    let spread = 10f64.powf(1.2 * (uniform() + uniform() - 1.0));
+    // Now and then far from what the units suggest: an activation energy is twenty times the temperature.
+    let decades = if round % 2 == 1 { 2.4 } else { 1.2 };
+    let spread = 10f64.powf(decades * (uniform() + uniform() - 1.0));
     if let (Some(start), true) = (constant.start, round % 4 != 3) {
         return start * spread.powf(0.5);
     }
@@ -182,6 +203,63 @@ impl Matching<'_> {
             Some((residuals, _)) => residuals.norm_squared(),
             None => f64::INFINITY,
         }
+    }
+
+    /// Those of the `open` constants, as places among the fitted ones, in which the right-hand side is linear, in groups
+    /// within which it is linear in all together: the derivative by none of them changes with any of them. `None` where it
+    /// can't be evaluated.
+    fn linear(&self, open: &[usize]) -> Option<Vec<Vec<usize>>> {
+        let (_, here) = self.evaluate()?;
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for &k in open {
+            let mut moved = Matching {
+                inner: self.inner.clone(),
+                ..*self
+            };
+            moved.inner[k] *= 1.1;
+            let (_, there) = moved.evaluate()?;
+            let is_changed = |j: &usize| {
+                let (a, b) = (here.column(*j), there.column(*j));
+                (a - b).amax() > 1e-9 * a.amax()
+            };
+            if is_changed(&k) {
+                continue;
+            }
+            match groups.iter_mut().find(|g| !g.iter().any(is_changed)) {
+                Some(group) => group.push(k),
+                None => groups.push(vec![k]),
+            }
+        }
+        Some(groups)
+    }
+
+    /// Solves for one group of `linear` constants after the other, given all else; the cost after that.
+    fn project(&mut self, linear: &[Vec<usize>]) -> Option<f64> {
+        for _ in 0..SWEEPS {
+            for group in linear {
+                self.solve(group)?;
+            }
+        }
+        let cost = self.cost();
+        cost.is_finite().then_some(cost)
+    }
+
+    /// Solves for a group of linear constants.
+    fn solve(&mut self, linear: &[usize]) -> Option<()> {
+        let (residuals, jacobian) = self.evaluate()?;
+        let mut columns = jacobian.select_columns(linear);
+        // Their sizes differ by the units of the constants.
+        let mut sizes = Vec::new();
+        for mut column in columns.column_iter_mut() {
+            let size = column.norm().max(f64::MIN_POSITIVE);
+            column /= size;
+            sizes.push(size);
+        }
+        let step = columns.svd(true, true).solve(&-residuals, 1e-10).ok()?;
+        for ((place, step), size) in linear.iter().zip(step.iter()).zip(sizes) {
+            self.inner[*place] += step / size;
+        }
+        Some(())
     }
 
     fn evaluate(&self) -> Option<(DVector<f64>, DMatrix<f64>)> {

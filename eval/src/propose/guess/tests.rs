@@ -90,6 +90,14 @@ fn constants_are_found_without_a_start() {
             8.0,
             &[4.0, 0.2],
         ),
+        (
+            "3.2e7*exp(-8200/y)*(430 - y)",
+            "k*exp(-E/y)*(M - y)",
+            &["y"],
+            &[325.0],
+            480.0,
+            &[3.2e7, 8200.0, 430.0],
+        ),
     ] {
         let names = names(states);
         let problem = observed(law, &names, initial, end, 0.0);

@@ -53,7 +53,7 @@ pub(super) fn assemble(
         ));
     }
     if repeated > 0 {
-        let advice = match (options.group.as_ref(), files.len()) {
+        let advice = match (first.group, files.len()) {
             (None, 1) => {
                 " If they are from several runs, name the column that tells them apart with \
                           --group."
@@ -123,6 +123,21 @@ fn about_file(
     }
     if file.numbered {
         warnings.push(numbered(file, options));
+    }
+    if let (true, 0) = (file.found_time, index) {
+        warnings.push(format!(
+            "{}: the column was taken for the time by its name, as by --time {}.",
+            file.first_cell(file.time),
+            file.title(file.time)
+        ));
+    }
+    if let (Some(column), true, 0) = (file.group, file.found_group, index) {
+        warnings.push(format!(
+            "{}: the column was taken for what tells runs apart, as by --group {}. If it is a state, name the states with \
+             --state.",
+            file.first_cell(column),
+            file.title(column)
+        ));
     }
     if let (Commas::Doubtful, Some(place)) = (file.commas.seen, &file.commas.first) {
         warnings.push(format!(
@@ -250,17 +265,19 @@ fn usable(run: &Run, dimension: usize) -> bool {
 /// What tells `run` from the others.
 fn label(run: &Run, files: &[FileTable], options: &ReadOptions) -> String {
     let file = files.get(run.file);
+    let found = file.and_then(|file| file.group.map(|column| file.title(column)));
+    let asked = options.group.clone().or(found);
     let stem = file.map_or("", |f| f.path.as_str());
     let stem = std::path::Path::new(stem)
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy();
     let numeric = run.group.parse::<f64>().is_ok();
-    let group = match (options.group.as_deref(), numeric) {
+    let group = match (asked.as_deref(), numeric) {
         (Some(name), true) if name.parse::<usize>().is_err() => format!("{name} {}", run.group),
         _ => run.group.clone(),
     };
-    match (files.len(), options.group.is_some()) {
+    match (files.len(), asked.is_some()) {
         (1, true) => group,
         (_, false) => stem.into_owned(),
         (_, true) => format!("{stem}, {group}"),

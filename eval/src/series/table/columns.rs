@@ -1,5 +1,6 @@
 //! What the columns of one file are: the time, the group, the states, or left out.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use nsode_parser::token::MAX_STATES;
@@ -26,6 +27,10 @@ pub(super) struct FileTable {
     pub group: Option<usize>,
     /// Columns without header and values, which are no states.
     pub blank: Vec<usize>,
+    /// Nobody asked for the group: it goes by its column's name.
+    pub found_group: bool,
+    /// Nobody asked for the time: it goes by its column's name, which is not the first.
+    pub found_time: bool,
     /// The first column numbers the rows and is left out.
     pub numbered: bool,
     /// The states were asked for by name.
@@ -83,6 +88,8 @@ impl FileTable {
             states: Vec::new(),
             group: None,
             blank: Vec::new(),
+            found_group: false,
+            found_time: false,
             numbered: false,
             asked: !options.state.is_empty(),
             commented,
@@ -121,13 +128,19 @@ impl FileTable {
         options: &ReadOptions,
         first: Option<&FileTable>,
     ) -> Result<(), TableError> {
-        if let Some(name) = &options.group {
-            self.group = Some(self.find(name, "--group")?);
-        }
-        self.time = match &options.time {
-            Some(name) => self.find(name, "--time")?,
-            None => usize::from(self.group == Some(0)),
+        self.group = match (&options.group, first) {
+            (Some(name), _) => Some(self.find(name, "--group")?),
+            (None, Some(first)) => first.group,
+            (None, None) => self.find_group(rows, options),
         };
+        self.found_group = options.group.is_none() && self.group.is_some();
+        let leftmost = usize::from(self.group == Some(0));
+        self.time = match (&options.time, first) {
+            (Some(name), _) => self.find(name, "--time")?,
+            (None, Some(first)) => first.time,
+            (None, None) => self.find_time(leftmost),
+        };
+        self.found_time = options.time.is_none() && self.time != leftmost;
         self.set_row_numbers_aside(rows, options, first);
         if self.group == Some(self.time) {
             return Err(self.twice(self.time, "--group", "--time"));
@@ -157,6 +170,57 @@ impl FileTable {
             self.set_blank_aside(rows);
         }
         Ok(())
+    }
+
+    /// The column of the time where nobody says: the leftmost one, unless it has another name and a single one has a name
+    /// that is a time's.
+    fn find_time(&self, leftmost: usize) -> usize {
+        let called = |i: &usize| {
+            self.headers
+                .get(*i)
+                .is_some_and(|h| index::is_called_time(h))
+        };
+        let named = (self.headers.get(leftmost)).is_some_and(|h| !index::unnamed(h));
+        let mut times = (0..self.headers.len()).filter(called);
+        match (times.next(), times.next()) {
+            (Some(only), None) if named && Some(only) != self.group => only,
+            _ => leftmost,
+        }
+    }
+
+    /// A column that nobody asked for and that tells runs apart: it is called so, and within each of its values no time comes
+    /// twice, while the values do.
+    fn find_group(&self, rows: &[Line], options: &ReadOptions) -> Option<usize> {
+        let is_state = |column: &usize| {
+            let mut named = options.state.iter();
+            named.any(|name| self.find(name, "--state").ok() == Some(*column))
+        };
+        let asked = options.time.as_ref().map(|name| self.find(name, "--time"));
+        let asked = asked.transpose().ok()?;
+        let called = |i: &usize| {
+            self.headers
+                .get(*i)
+                .is_some_and(|h| index::is_called_run(h))
+        };
+        let group =
+            (0..self.headers.len()).find(|i| called(i) && asked != Some(*i) && !is_state(i))?;
+        let time = asked.unwrap_or_else(|| self.find_time(usize::from(group == 0)));
+        let mut runs: HashMap<String, HashSet<String>> = HashMap::new();
+        let (mut ranges, mut read) = (Vec::new(), 0);
+        for line in rows {
+            split(&line.text, self.delimiter, &mut ranges);
+            let cell = |i: usize| ranges.get(i).map_or("", |range| text(line, range));
+            if cell(group).is_empty() || cell(time).is_empty() {
+                continue;
+            }
+            read += 1;
+            let times = runs.entry(cell(group).to_string()).or_default();
+            if !times.insert(cell(time).to_string()) {
+                return None;
+            }
+        }
+        // With one state at least, and runs of two rows or more.
+        (self.headers.len() > 2 && 2 * runs.len() <= read).then_some(group)
     }
 
     /// Leaves out a first column that numbers the rows, if a state remains. Unless the user says which

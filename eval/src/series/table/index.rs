@@ -1,6 +1,7 @@
-//! Row numbers that a program wrote beside a table: pandas and R put them, without a header, into the first
-//! column unless they are told not to.
+//! What is no measurement although it stands in a column.
 //!
+//! What tells runs apart is known by its name. Row numbers are what a program wrote beside a table: pandas and R put
+//! them, without a header, into the first column unless they are told not to.
 //! They are no measurement. Nor are they the time if the column next to them is; but where it isn't, rows
 //! taken at regular times are numbered by what is as good as a time.
 
@@ -50,6 +51,31 @@ const TIMES: [&str; 31] = [
     "jour",
 ];
 
+/// First words of headers of what tells runs apart.
+const RUNS: [&str; 16] = [
+    "run",
+    "runs",
+    "trial",
+    "trajectory",
+    "experiment",
+    "replicate",
+    "group",
+    "batch",
+    "flask",
+    "subject",
+    "patient",
+    "individual",
+    "animal",
+    "series",
+    "id",
+    "versuch",
+];
+
+/// Whether a column with this header most likely tells runs apart.
+pub(super) fn is_called_run(header: &str) -> bool {
+    RUNS.contains(&first_word(header).to_lowercase().as_str())
+}
+
 /// Whether the first column has no name of its own.
 pub(super) fn unnamed(header: &str) -> bool {
     header.is_empty() || header == "Unnamed: 0" // pandas, of a table that it read and wrote again
@@ -97,10 +123,15 @@ pub(super) fn is_time<'a>(
     rows > 0 && (is_called_time(header) || (grows && equal && rows >= ENOUGH && step.is_some()))
 }
 
-fn is_called_time(header: &str) -> bool {
-    let mut words = header.split(|c: char| !c.is_alphanumeric());
-    let first = words.find(|word| !word.is_empty()).unwrap_or("");
+/// Whether a column with this header is most likely the time.
+pub(super) fn is_called_time(header: &str) -> bool {
+    let first = first_word(header);
     first == "t" || TIMES.contains(&first.to_lowercase().as_str())
+}
+
+fn first_word(header: &str) -> &str {
+    let mut words = header.split(|c: char| !c.is_alphanumeric());
+    words.find(|word| !word.is_empty()).unwrap_or("")
 }
 
 #[cfg(test)]
