@@ -8,6 +8,7 @@
 //! it leaves over a pattern. `belief` makes probabilities of the weights, `representative` chooses the law to name first, and
 //! `candidate` puts a fit into the units of the data.
 
+pub mod angles;
 mod belief;
 mod candidate;
 pub(crate) mod combine;

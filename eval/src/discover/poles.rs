@@ -80,7 +80,7 @@ fn is_whole(power: &Expr) -> bool {
 }
 
 /// The states of an expression, ascending.
-fn states(of: &Expr) -> Vec<usize> {
+pub(super) fn states(of: &Expr) -> Vec<usize> {
     let mut states: Vec<usize> = Vec::new();
     of.visit(&mut |e| {
         if let Expr::State(i) = e {

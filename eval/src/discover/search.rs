@@ -432,7 +432,7 @@ impl Search {
     pub fn prior(&self, refined: &Refined) -> f64 {
         match self.without.contains(&Part::Prior) {
             true => 0.0,
-            false => log_prior(&refined.skeleton) - refined.poles,
+            false => log_prior(&refined.skeleton) - refined.poles - refined.frequencies,
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::Instant;
 use nalgebra::DMatrix;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
-use crate::discover::poles;
 use crate::discover::rank::{bic, scales, sharpness};
+use crate::discover::{angles, poles};
 use crate::fit::covariance::Inverse;
 use crate::fit::exact::{Exact, exact};
 use crate::fit::integral::Integral;
@@ -77,6 +77,8 @@ pub struct Refined {
     pub sharpness: f64,
     /// Nats that its poles among the states cost.
     pub poles: f64,
+    /// Nats that its sines of what is no angle cost.
+    pub frequencies: f64,
     /// What is exact of the constants, and was not fitted ([`crate::fit::exact`]).
     pub exact: Exact,
     /// Constants and initial states, those included that were made exact: which ones they are the data said.
@@ -291,6 +293,7 @@ fn finished(
     let sharpness = sharpness(problem, &fit.leftover.sse, scales(&shape));
     Some(Finished::Fit(Box::new(Refined {
         poles: poles::cost(problem, system.to_system().rhs()),
+        frequencies: angles::cost(problem, system.to_system().rhs()),
         system,
         skeleton: shape,
         constants: values,

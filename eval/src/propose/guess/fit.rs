@@ -6,8 +6,8 @@ use nalgebra::DMatrix;
 
 use super::{Form, Guess, Known, free, start};
 use crate::discover::Constant;
-use crate::discover::poles;
 use crate::discover::rank::{bic, scales, sharpness};
+use crate::discover::{angles, poles};
 use crate::fit::exact::Exact;
 use crate::fit::parametrised::{Fitted, Parametrised, Spread};
 use crate::fit::refine::{NOISY, Refined};
@@ -212,6 +212,7 @@ impl Guess {
         let free = spread.rank.saturating_sub(states).min(scales(&skeleton));
         Some(Refined {
             poles: poles::cost(problem, system.to_system().rhs()),
+            frequencies: angles::cost(problem, system.to_system().rhs()),
             system,
             skeleton,
             constants: values,
