@@ -135,7 +135,7 @@ impl Source {
         stream(self.seed.wrapping_add(purpose), number)
     }
 
-    /// The rows of a pool from the generator, and how many draws they took.
+    /// The rows of a pool from the generator, and how many draws they took, each as often as its solution is observed.
     fn draw(&self, sampler: &Sampler, number: u64) -> Result<(Vec<Row>, u64), Error> {
         let wanted = self.wanted();
         let mut rows = Vec::with_capacity(wanted);
@@ -143,13 +143,12 @@ impl Source {
         let mut refusals = Refusals::default();
         for block in 0..BLOCKS {
             for sample in sampler.block(number.wrapping_mul(BLOCKS) + block) {
-                draws += 1;
-                let observed = sample
-                    .map_err(|rejection| rejection.name().to_owned())
-                    .and_then(|sample| self.observed(&sample));
-                match observed {
-                    Ok(observed) => rows.extend(observed),
-                    Err(reason) => *refusals.entry(reason).or_default() += 1,
+                draws += self.observations as u64;
+                match sample {
+                    Ok(sample) => self.observe(&sample, &mut rows, &mut refusals),
+                    Err(rejection) => {
+                        *refusals.entry(rejection.name().to_owned()).or_default() += 1;
+                    }
                 }
                 if rows.len() >= wanted {
                     rows.truncate(wanted);
@@ -188,12 +187,16 @@ impl Source {
         Ok((rows, wanted as u64))
     }
 
-    /// A sample that was drawn, as often as it is to be observed; the reason where it is no use.
-    fn observed(&self, sample: &Sample) -> Result<Vec<Row>, String> {
+    /// Appends a sample that was drawn, as often as it is to be observed, where it is of use.
+    fn observe(&self, sample: &Sample, rows: &mut Vec<Row>, refusals: &mut Refusals) {
         let times = self.observations as u64;
-        (0..times)
-            .map(|time| self.row(sample, sample.index.wrapping_mul(times).wrapping_add(time)))
-            .collect()
+        for time in 0..times {
+            let observation = sample.index.wrapping_mul(times).wrapping_add(time);
+            match self.row(sample, observation) {
+                Ok(row) => rows.push(row),
+                Err(reason) => *refusals.entry(reason).or_default() += 1,
+            }
+        }
     }
 
     /// A sample as it is observed, by the draw of that number; the reason where it is no use.

@@ -215,12 +215,12 @@ pub fn discover(
     let later = Instant::now() + Duration::from_secs_f64(limit);
     let guessed = guess::fit_all(&options.guesses, problem, later, &mut warnings);
     let mut ranked = search.ranked();
-    // Somebody thought of a guess, which is more than how short it is says for it: before the data it is as probable as the
-    // best law, so that the data alone decide between the two.
+    // Somebody thought of a guess, which is more than how short it is says for it: before the data it is at least as probable as
+    // the best law.
     let best = ranked.first().map(|(_, best)| search.prior(best));
-    let head_start = |own: f64| best.map_or(0.0, |best| (best - own).max(0.0));
     guess::enter(&guessed, &mut ranked, |refined| {
-        search.weight(refined) + head_start(search.prior(refined))
+        let own = search.prior(refined);
+        search.weight_given(refined, best.map_or(own, |best| best.max(own)))
     });
     let first = ranked
         .first()

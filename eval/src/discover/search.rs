@@ -438,9 +438,14 @@ impl Search {
 
     /// Logarithm of a fit's posterior weight.
     pub fn weight(&self, refined: &Refined) -> f64 {
+        self.weight_given(refined, self.prior(refined))
+    }
+
+    /// The same with another prior.
+    pub fn weight_given(&self, refined: &Refined, prior: f64) -> f64 {
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        self.prior(refined) + self.share * evidence + refined.exact.gain
+        prior + self.share * evidence + refined.exact.gain
             - refined.sharpness
             - UNDETERMINED * vague
     }

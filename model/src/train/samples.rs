@@ -155,7 +155,7 @@ mod tests {
             })
         };
         let pool = one(4);
-        assert_eq!(pool.draws, one(1).draws);
+        assert_eq!(pool.draws, 4 * one(1).draws);
         let batch = &pool.steps[0][0];
         assert_eq!(batch.skeletons.len(), 4);
         let shape = |skeleton: &Skeleton| skeleton.tokens().to_vec();

@@ -157,14 +157,16 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
     for row in cells.chunks_mut(d) {
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
         for (cell, unit) in row.iter_mut().zip(&scaling.states) {
-            let [median, lower, upper] = quantiles(cell, [0.5, tail, 1.0 - tail]);
+            let between = (tail + 0.5) / 2.0;
+            let shares = [0.5, tail, between, 1.0 - between, 1.0 - tail];
+            let [median, lower, low, high, upper] = quantiles(cell, shares);
             // What no draw crosses, the widened band does not, either: a population stays above 0.
             let (least, most) = domain(cell);
             let [lowest, highest] = outermost(cell);
             let values = [
                 median,
-                widened(lower, median, wider, lowest).clamp(least, most),
-                widened(upper, median, wider, highest).clamp(least, most),
+                widened([lower, low, median], wider, lowest).clamp(least, most),
+                widened([upper, high, median], wider, highest).clamp(least, most),
             ];
             for (set, value) in sets.iter_mut().zip(values) {
                 set.push(value * unit);
@@ -178,18 +180,21 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
     band
 }
 
-/// A limit of a band, `wider` times as far from the median; but no further beyond the outermost draw than that is beyond the
-/// limit itself. So a median that runs away takes no limit with it to the other side.
-fn widened(limit: f64, median: f64, wider: f64, outermost: f64) -> f64 {
-    if !limit.is_finite() || limit == median {
+/// Of normal draws the median is at most twice as far from a limit as the quantile halfway between them by probability.
+/// If it is farther than so many times, it runs away.
+const RUNS_AWAY: f64 = 4.0;
+
+/// A limit of a band, `wider` times as far from the median, given the quantile between them. A median that runs away would
+/// take the limit with it to the other side: there the limit is as far beyond the outermost draw as that is beyond the
+/// quantile.
+fn widened([limit, between, median]: [f64; 3], wider: f64, outermost: f64) -> f64 {
+    if !limit.is_finite() {
         return limit;
     }
-    // Not a number where the median is infinite, and then not the nearer one.
-    let far = median + wider * (limit - median);
-    let reach = 2.0 * outermost - limit;
-    match limit < median {
-        true => reach.max(far),
-        false => reach.min(far),
+    let runs_away = (median - limit).abs() > RUNS_AWAY * (between - limit).abs();
+    match runs_away || !median.is_finite() {
+        true => 2.0 * outermost - limit,
+        false => median + wider * (limit - median),
     }
 }
 
@@ -221,16 +226,17 @@ mod tests {
 
     #[test]
     fn a_median_that_runs_away_takes_no_limit_with_it() {
-        // Draws as of a normal distribution: the limits are where they were.
-        assert_eq!(widened(-2.0, 0.0, 1.5, -3.0), -3.0);
-        assert_eq!(widened(2.0, 0.0, 1.5, 3.0), 3.0);
+        // Draws as of a normal distribution: as wide as is asked for, whatever the outermost draw.
+        assert_eq!(widened([-2.0, -0.7, 0.0], 1.5, -2.1), -3.0);
+        assert_eq!(widened([2.0, 0.7, 0.0], 1.5, 2.1), 3.0);
         // Half of the draws are far away, or infinite.
-        assert_eq!(widened(8.0, 1e6, 1.5, 7.0), 6.0);
-        assert_eq!(widened(8.0, f64::INFINITY, 1.5, 7.0), 6.0);
-        assert_eq!(widened(-8.0, f64::NEG_INFINITY, 1.5, -7.0), -6.0);
         let all = f64::INFINITY;
-        assert_eq!(widened(all, 3.0, 1.5, 7.0), all);
-        assert_eq!(widened(all, all, 1.5, 7.0), all);
+        assert_eq!(widened([8.0, 12.0, 1e6], 1.5, 7.0), 6.0);
+        assert_eq!(widened([8.0, 12.0, all], 1.5, 7.0), 6.0);
+        assert_eq!(widened([-8.0, -12.0, -all], 1.5, -7.0), -6.0);
+        assert_eq!(widened([all, 4.0, 3.0], 1.5, 7.0), all);
+        assert_eq!(widened([all, all, all], 1.5, 7.0), all);
+        assert_eq!(widened([3.0, 3.0, 3.0], 1.5, 3.0), 3.0);
         let draws = [(1.0, 0.2), (all, 0.3), (-2.0, 0.5)];
         assert_eq!(outermost(&draws), [-2.0, 1.0]);
     }

@@ -21,6 +21,9 @@ const NODES: usize = 120;
 const DRAWS: usize = 1500;
 const IMPROVED: usize = 16;
 
+/// Draws at which it is seen in which constants the right-hand side is linear: at one alone a rate may have vanished.
+const LOOKS: usize = 8;
+
 /// Times that all groups of linear constants are solved for: products of two of them settle slowly.
 const SWEEPS: usize = 3;
 
@@ -47,10 +50,17 @@ pub(super) fn starts(
     // Always the same numbers: a guess has the same fit in every run.
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut uniform = || random.next_u32() as f64 / u32::MAX as f64;
-    let started = |place: &usize| constants.get(*place).is_some_and(|c| c.start.is_some());
+    let is_open = |place: &usize| {
+        constants.get(*place).is_some_and(|c| {
+            let unbounded = matches!(c.setting, Setting::Free { low, high }
+                if low == f64::NEG_INFINITY && high == f64::INFINITY);
+            unbounded && c.start.is_none()
+        })
+    };
     let free = model.free().iter().enumerate();
-    let open: Vec<usize> = free.filter(|(_, k)| !started(k)).map(|(i, _)| i).collect();
-    let mut linear = None;
+    let open: Vec<usize> = free.filter(|(_, k)| is_open(k)).map(|(i, _)| i).collect();
+    let mut looks = Vec::new();
+    let mut linear = Vec::new();
     let mut drawn: Vec<(f64, Vec<f64>)> = Vec::new();
     for round in 0..DRAWS {
         if model.is_late() && !drawn.is_empty() {
@@ -61,10 +71,11 @@ pub(super) fn starts(
             .map(|c| draw(problem, c, round, &mut uniform))
             .collect();
         let mut target = matching(&values);
-        if linear.is_none() {
-            linear = target.linear(&open);
+        if looks.len() < LOOKS {
+            looks.extend(target.changes(&open));
+            linear = groups(&open, &looks);
         }
-        let cost = target.project(linear.as_deref().unwrap_or_default());
+        let cost = target.project(&linear);
         drawn.push((
             cost.unwrap_or(f64::INFINITY),
             model.constants(target.inner.as_slice(), true).0,
@@ -190,6 +201,32 @@ fn nodes(problem: &Problem, model: &Parametrised) -> Vec<Node> {
     nodes
 }
 
+/// Which derivatives by constants, the inner index, change with which constants.
+type Changes = Vec<Vec<bool>>;
+
+/// Those of the `open` constants in which the right-hand side is linear, in groups within which it is linear in all together:
+/// in no look did the derivative by one of them change with any of them.
+fn groups(open: &[usize], looks: &[Changes]) -> Vec<Vec<usize>> {
+    let is_changed = |j: usize, with: usize| {
+        let mut each = looks.iter();
+        each.any(|look| look.get(with).and_then(|row| row.get(j)) != Some(&false))
+    };
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for k in (0..open.len()).filter(|k| !looks.is_empty() && !is_changed(*k, *k)) {
+        let fits = |group: &&mut Vec<usize>| {
+            let mut others = group.iter();
+            others.all(|j| !is_changed(*j, k) && !is_changed(k, *j))
+        };
+        match groups.iter_mut().find(fits) {
+            Some(group) => group.push(k),
+            None => groups.push(vec![k]),
+        }
+    }
+    let place = |k: &usize| open.get(*k).copied();
+    let places = groups.iter().map(|g| g.iter().filter_map(place).collect());
+    places.collect()
+}
+
 /// Least squares of right-hand sides against slopes.
 struct Matching<'a> {
     model: &'a Parametrised,
@@ -205,32 +242,26 @@ impl Matching<'_> {
         }
     }
 
-    /// Those of the `open` constants, as places among the fitted ones, in which the right-hand side is linear, in groups
-    /// within which it is linear in all together: the derivative by none of them changes with any of them. `None` where it
-    /// can't be evaluated.
-    fn linear(&self, open: &[usize]) -> Option<Vec<Vec<usize>>> {
+    /// Whether the derivative by one of the `open` constants, a row each, changes with another one; where it is 0 there is no
+    /// telling, so that it counts as changed. `None` where the right-hand side can't be evaluated.
+    fn changes(&self, open: &[usize]) -> Option<Changes> {
         let (_, here) = self.evaluate()?;
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for &k in open {
+        let with = |k: &usize| {
             let mut moved = Matching {
                 inner: self.inner.clone(),
                 ..*self
             };
-            moved.inner[k] *= 1.1;
+            moved.inner[*k] *= 2.0;
             let (_, there) = moved.evaluate()?;
-            let is_changed = |j: &usize| {
+            let each = open.iter().map(|j| {
                 let (a, b) = (here.column(*j), there.column(*j));
-                (a - b).amax() > 1e-9 * a.amax()
-            };
-            if is_changed(&k) {
-                continue;
-            }
-            match groups.iter_mut().find(|g| !g.iter().any(is_changed)) {
-                Some(group) => group.push(k),
-                None => groups.push(vec![k]),
-            }
-        }
-        Some(groups)
+                // Not so where it is 0, either.
+                let is_same = (a - b).amax() < 1e-12 * a.amax();
+                !is_same
+            });
+            Some(each.collect())
+        };
+        open.iter().map(with).collect()
     }
 
     /// Solves for one group of `linear` constants after the other, given all else; the cost after that.
@@ -247,6 +278,9 @@ impl Matching<'_> {
     /// Solves for a group of linear constants.
     fn solve(&mut self, linear: &[usize]) -> Option<()> {
         let (residuals, jacobian) = self.evaluate()?;
+        if residuals.is_empty() {
+            return None;
+        }
         let mut columns = jacobian.select_columns(linear);
         // Their sizes differ by the units of the constants.
         let mut sizes = Vec::new();

@@ -1,6 +1,6 @@
 //! What the columns of one file are: the time, the group, the states, or left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
 use nsode_parser::token::MAX_STATES;
@@ -128,19 +128,28 @@ impl FileTable {
         options: &ReadOptions,
         first: Option<&FileTable>,
     ) -> Result<(), TableError> {
+        // What was found in the first file is looked for by its name in the others.
         self.group = match (&options.group, first) {
             (Some(name), _) => Some(self.find(name, "--group")?),
-            (None, Some(first)) => first.group,
+            (None, Some(first)) if first.found_group => first
+                .group
+                .and_then(|group| self.named(&first.title(group))),
+            (None, Some(_)) => None,
             (None, None) => self.find_group(rows, options),
         };
         self.found_group = options.group.is_none() && self.group.is_some();
         let leftmost = usize::from(self.group == Some(0));
-        self.time = match (&options.time, first) {
-            (Some(name), _) => self.find(name, "--time")?,
-            (None, Some(first)) => first.time,
-            (None, None) => self.find_time(leftmost),
+        let found = match (&options.time, first) {
+            (Some(_), _) => None,
+            (None, Some(first)) if first.found_time => self.named(&first.title(first.time)),
+            (None, Some(_)) => None,
+            (None, None) => self.find_time(rows, options, self.group),
         };
-        self.found_time = options.time.is_none() && self.time != leftmost;
+        self.found_time = found.is_some();
+        self.time = match &options.time {
+            Some(name) => self.find(name, "--time")?,
+            None => found.unwrap_or(leftmost),
+        };
         self.set_row_numbers_aside(rows, options, first);
         if self.group == Some(self.time) {
             return Err(self.twice(self.time, "--group", "--time"));
@@ -172,9 +181,15 @@ impl FileTable {
         Ok(())
     }
 
-    /// The column of the time where nobody says: the leftmost one, unless it has another name and a single one has a name
-    /// that is a time's.
-    fn find_time(&self, leftmost: usize) -> usize {
+    /// The column of the time where nobody says and it is not the leftmost one: the only one that is called so, and grows
+    /// where the leftmost one does not, or by equal steps where that does not.
+    fn find_time(
+        &self,
+        rows: &[Line],
+        options: &ReadOptions,
+        group: Option<usize>,
+    ) -> Option<usize> {
+        let leftmost = usize::from(group == Some(0));
         let called = |i: &usize| {
             self.headers
                 .get(*i)
@@ -182,19 +197,30 @@ impl FileTable {
         };
         let named = (self.headers.get(leftmost)).is_some_and(|h| !index::unnamed(h));
         let mut times = (0..self.headers.len()).filter(called);
-        match (times.next(), times.next()) {
-            (Some(only), None) if named && Some(only) != self.group => only,
-            _ => leftmost,
-        }
+        let (only, None) = (times.next()?, times.next()) else {
+            return None;
+        };
+        let grows = |column: usize| {
+            let cells = self.cells(rows, [group.unwrap_or(usize::MAX), column]);
+            index::grows(cells.iter().map(|[run, time]| (*run, *time)), self.decimal)
+        };
+        let is_even = |column: usize| {
+            let cells = self.cells(rows, [group.unwrap_or(usize::MAX), column]);
+            index::is_time(
+                "",
+                cells.iter().map(|[run, time]| (*run, *time)),
+                self.decimal,
+            )
+        };
+        let is_better = || !grows(leftmost) || (is_even(only) && !is_even(leftmost));
+        let is_open = named && only != leftmost && Some(only) != group;
+        let found = is_open && !self.is_asked(only, options) && grows(only) && is_better();
+        found.then_some(only)
     }
 
-    /// A column that nobody asked for and that tells runs apart: it is called so, and within each of its values no time comes
-    /// twice, while the values do.
+    /// A column that nobody asked for and that tells runs apart: it is called so, has one value only or values at which the
+    /// times begin anew, and no time comes twice with one of them.
     fn find_group(&self, rows: &[Line], options: &ReadOptions) -> Option<usize> {
-        let is_state = |column: &usize| {
-            let mut named = options.state.iter();
-            named.any(|name| self.find(name, "--state").ok() == Some(*column))
-        };
         let asked = options.time.as_ref().map(|name| self.find(name, "--time"));
         let asked = asked.transpose().ok()?;
         let called = |i: &usize| {
@@ -202,25 +228,35 @@ impl FileTable {
                 .get(*i)
                 .is_some_and(|h| index::is_called_run(h))
         };
-        let group =
-            (0..self.headers.len()).find(|i| called(i) && asked != Some(*i) && !is_state(i))?;
-        let time = asked.unwrap_or_else(|| self.find_time(usize::from(group == 0)));
-        let mut runs: HashMap<String, HashSet<String>> = HashMap::new();
-        let (mut ranges, mut read) = (Vec::new(), 0);
-        for line in rows {
-            split(&line.text, self.delimiter, &mut ranges);
-            let cell = |i: usize| ranges.get(i).map_or("", |range| text(line, range));
-            if cell(group).is_empty() || cell(time).is_empty() {
-                continue;
-            }
-            read += 1;
-            let times = runs.entry(cell(group).to_string()).or_default();
-            if !times.insert(cell(time).to_string()) {
-                return None;
-            }
-        }
-        // With one state at least, and runs of two rows or more.
-        (self.headers.len() > 2 && 2 * runs.len() <= read).then_some(group)
+        let is_free = |i: &usize| asked != Some(*i) && !self.is_asked(*i, options);
+        let tells_runs_apart = |group: &usize| {
+            let time = asked
+                .or_else(|| self.find_time(rows, options, Some(*group)))
+                .unwrap_or(usize::from(*group == 0));
+            let mut cells = self.cells(rows, [*group, time]);
+            cells.retain(|[run, time]| !run.is_empty() && !time.is_empty());
+            let count = |i: usize| cells.iter().map(|c| c[i]).collect::<HashSet<_>>().len();
+            let (runs, times) = (count(0), count(1));
+            let pairs = cells.iter().collect::<HashSet<_>>().len();
+            // With one state at least, and runs of two rows or more.
+            self.headers.len() > 2
+                && 2 * runs <= cells.len()
+                && pairs == cells.len()
+                && (runs == 1 || times < pairs)
+        };
+        let mut candidates = (0..self.headers.len()).filter(|i| called(i) && is_free(i));
+        candidates.find(tells_runs_apart)
+    }
+
+    /// The column of that title.
+    fn named(&self, title: &str) -> Option<usize> {
+        (0..self.headers.len()).find(|i| self.title(*i) == title)
+    }
+
+    /// Whether a column is named among the states.
+    fn is_asked(&self, column: usize, options: &ReadOptions) -> bool {
+        let mut named = options.state.iter();
+        named.any(|name| self.find(name, "--state").ok() == Some(column))
     }
 
     /// Leaves out a first column that numbers the rows, if a state remains. Unless the user says which
@@ -242,18 +278,14 @@ impl FileTable {
             Some(_) => Some(self.time),
             None => others.first().copied(),
         };
-        let asked = |column| {
-            let found = |name| self.find(name, "--state").ok() == Some(column);
-            options.state.iter().any(|name| found(name))
-        };
         let unnamed = self.headers.first().is_some_and(|h| index::unnamed(h));
         let Some(time) = time.filter(|&time| {
             unnamed
                 && time != 0
                 && self.group != Some(0)
                 && others.iter().any(|&i| i != time)
-                && !asked(0)
-                && !asked(time)
+                && !self.is_asked(0, options)
+                && !self.is_asked(time, options)
         }) else {
             return;
         };
@@ -261,7 +293,7 @@ impl FileTable {
             // All files have the same columns, wherever their numbers begin.
             Some(first) => first.numbered && first.title(first.time) == self.title(time),
             None => {
-                let cells = self.cells(rows, time);
+                let cells = self.cells(rows, [0, self.group.unwrap_or(usize::MAX), time]);
                 index::numbers_rows(cells.iter().map(|[number, ..]| *number))
                     && (options.time.is_some()
                         || index::is_time(
@@ -276,15 +308,19 @@ impl FileTable {
         }
     }
 
-    /// The cells of the first column, of the group's (blank without one) and of `column`.
-    fn cells<'a>(&self, rows: &'a [Line], column: usize) -> Vec<[&'a str; 3]> {
+    /// The cells of these columns, blank where there is none.
+    fn cells<'a, const N: usize>(
+        &self,
+        rows: &'a [Line],
+        columns: [usize; N],
+    ) -> Vec<[&'a str; N]> {
         let mut ranges = Vec::new();
         let mut cells = Vec::with_capacity(rows.len());
         for line in rows {
             split(&line.text, self.delimiter, &mut ranges);
             if !ranges.iter().all(Range::is_empty) {
                 let cell = |i: usize| ranges.get(i).map_or("", |range| text(line, range));
-                cells.push([cell(0), self.group.map_or("", cell), cell(column)]);
+                cells.push(columns.map(cell));
             }
         }
         cells

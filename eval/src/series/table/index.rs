@@ -73,7 +73,11 @@ const RUNS: [&str; 16] = [
 
 /// Whether a column with this header most likely tells runs apart.
 pub(super) fn is_called_run(header: &str) -> bool {
-    RUNS.contains(&first_word(header).to_lowercase().as_str())
+    let mut words = header.split(|c: char| !c.is_alphanumeric());
+    let is_number =
+        |word: &str| ["", "id", "no", "nr", "number"].contains(&word.to_lowercase().as_str());
+    let first = first_word(header);
+    RUNS.contains(&first.to_lowercase().as_str()) && words.all(|w| w == first || is_number(w))
 }
 
 /// Whether the first column has no name of its own.
@@ -127,6 +131,29 @@ pub(super) fn is_time<'a>(
 pub(super) fn is_called_time(header: &str) -> bool {
     let first = first_word(header);
     first == "t" || TIMES.contains(&first.to_lowercase().as_str())
+}
+
+/// Whether the cells of a column grow from the top, each with the group of its row, within the group.
+pub(super) fn grows<'a>(
+    cells: impl Iterator<Item = (&'a str, &'a str)>,
+    mut decimal: Decimal,
+) -> bool {
+    let mut last: HashMap<&str, f64> = HashMap::new();
+    let mut steps = 0;
+    for (group, cell) in cells {
+        let value = match decimal.read(cell) {
+            Cell::Number(value) => value,
+            Cell::Missing => continue,
+            _ => return false,
+        };
+        if let Some(before) = last.insert(group, value) {
+            if value <= before {
+                return false;
+            }
+            steps += 1;
+        }
+    }
+    steps > 0
 }
 
 fn first_word(header: &str) -> &str {
