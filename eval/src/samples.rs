@@ -11,6 +11,12 @@ use crate::propose::proposer::ProposerKind;
 use crate::series::problem::Piece;
 use crate::series::table::Series;
 
+/// A law of right-hand sides separated by `;`, as the search has it.
+pub(crate) fn canonical(law: &str, names: &Names) -> CanonicalSystem {
+    let rhs = law.split(';').map(|text| parse_expr(text, names).unwrap());
+    CanonicalSystem::new(&System::new(rhs.collect()).unwrap()).unwrap()
+}
+
 /// A law, where it starts, and how it is observed.
 pub(crate) struct Sample<'a> {
     /// Right-hand sides, separated by `;`.
@@ -32,11 +38,7 @@ impl Sample<'_> {
             time: "t".into(),
             states: self.states.iter().map(|s| s.to_string()).collect(),
         };
-        let rhs = self
-            .law
-            .split(';')
-            .map(|text| parse_expr(text, &names).unwrap());
-        let system = CanonicalSystem::new(&System::new(rhs.collect()).unwrap()).unwrap();
+        let system = canonical(self.law, &names);
         let tape = Tape::compile(system.to_system().rhs());
         let (start, end, points) = self.times;
         let grid = |n: usize| -> Vec<f64> {

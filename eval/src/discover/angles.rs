@@ -59,9 +59,8 @@ fn is_angle(problem: &Problem, argument: &Expr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::Sample;
-    use nsode_parser::infix::parse_expr;
-    use nsode_parser::{CanonicalSystem, Names, System};
+    use crate::samples::{Sample, canonical};
+    use nsode_parser::Names;
 
     #[test]
     fn frequencies_cost_and_angles_do_not() {
@@ -74,10 +73,7 @@ mod tests {
         };
         let problem = Problem::new(sample.make().0.trajectories).unwrap();
         let cost_of = |text: &str| {
-            let names = Names::default_for(2);
-            let rhs = text.split(';').map(|t| parse_expr(t, &names).unwrap());
-            let law = System::new(rhs.collect()).unwrap();
-            let law = CanonicalSystem::new(&law).unwrap();
+            let law = canonical(text, &Names::default_for(2));
             let law = law.rescaled(problem.scaling()).unwrap().to_system();
             cost(&problem, law.rhs())
         };

@@ -136,9 +136,8 @@ fn crosses(of: &Expr, states: &[usize], signs: &[Option<f64>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::Sample;
-    use nsode_parser::infix::parse_expr;
-    use nsode_parser::{CanonicalSystem, Names, System};
+    use crate::samples::{Sample, canonical};
+    use nsode_parser::Names;
 
     #[test]
     fn denominators_that_vanish_among_positive_states_cost() {
@@ -151,11 +150,7 @@ mod tests {
         };
         let problem = Problem::new(sample.make().0.trajectories).unwrap();
         let cost_of = |text: &str| {
-            let names = Names::default_for(2);
-            let rhs = text.split(';').map(|t| parse_expr(t, &names).unwrap());
-            let law = System::new(rhs.collect()).unwrap();
-            // As the search has it.
-            let law = CanonicalSystem::new(&law).unwrap().to_system();
+            let law = canonical(text, &Names::default_for(2)).to_system();
             cost(&problem, law.rhs())
         };
         for (text, poles) in [

@@ -291,9 +291,10 @@ fn finished(
     };
     let (errors, covariance) = uncertainty(problem, values.len(), shooter, &fit);
     let sharpness = sharpness(problem, &fit.leftover.sse, scales(&shape));
+    let law = system.to_system();
     Some(Finished::Fit(Box::new(Refined {
-        poles: poles::cost(problem, system.to_system().rhs()),
-        frequencies: angles::cost(problem, system.to_system().rhs()),
+        poles: poles::cost(problem, law.rhs()),
+        frequencies: angles::cost(problem, law.rhs()),
         system,
         skeleton: shape,
         constants: values,

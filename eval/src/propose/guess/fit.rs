@@ -210,9 +210,10 @@ impl Guess {
         let finite = covariance.iter().all(|v| v.is_finite());
         let states: usize = fitted.initial.iter().map(Vec::len).sum();
         let free = spread.rank.saturating_sub(states).min(scales(&skeleton));
+        let law = system.to_system();
         Some(Refined {
-            poles: poles::cost(problem, system.to_system().rhs()),
-            frequencies: angles::cost(problem, system.to_system().rhs()),
+            poles: poles::cost(problem, law.rhs()),
+            frequencies: angles::cost(problem, law.rhs()),
             system,
             skeleton,
             constants: values,

@@ -266,7 +266,9 @@ impl Matching<'_> {
 
     /// Solves for one group of `linear` constants after the other, given all else; the cost after that.
     fn project(&mut self, linear: &[Vec<usize>]) -> Option<f64> {
-        for _ in 0..SWEEPS {
+        // One group alone is settled at once.
+        let sweeps = if linear.len() > 1 { SWEEPS } else { 1 };
+        for _ in 0..sweeps {
             for group in linear {
                 self.solve(group)?;
             }

@@ -131,7 +131,7 @@ fn about_file(
             file.title(file.time)
         ));
     }
-    if let (Some(column), true, 0) = (file.group, file.found_group, index) {
+    if let (Some(column), None, 0) = (file.group, &options.group, index) {
         warnings.push(format!(
             "{}: the column was taken for what tells runs apart, as by --group {}. If it is a state, name the states with \
              --state.",

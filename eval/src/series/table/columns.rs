@@ -8,7 +8,7 @@ use nsode_parser::token::MAX_STATES;
 use super::cell::{Decimal, split};
 use super::dialect::{commented_header, delimiter, header, is_header};
 use super::error::Place;
-use super::index;
+use super::index::{self, Steps};
 use super::lines::Line;
 use super::reading::{Counts, DoubtfulCommas};
 use super::{ReadOptions, TableError};
@@ -27,8 +27,6 @@ pub(super) struct FileTable {
     pub group: Option<usize>,
     /// Columns without header and values, which are no states.
     pub blank: Vec<usize>,
-    /// Nobody asked for the group: it goes by its column's name.
-    pub found_group: bool,
     /// Nobody asked for the time: it goes by its column's name, which is not the first.
     pub found_time: bool,
     /// The first column numbers the rows and is left out.
@@ -88,7 +86,6 @@ impl FileTable {
             states: Vec::new(),
             group: None,
             blank: Vec::new(),
-            found_group: false,
             found_time: false,
             numbered: false,
             asked: !options.state.is_empty(),
@@ -131,13 +128,9 @@ impl FileTable {
         // What was found in the first file is looked for by its name in the others.
         self.group = match (&options.group, first) {
             (Some(name), _) => Some(self.find(name, "--group")?),
-            (None, Some(first)) if first.found_group => first
-                .group
-                .and_then(|group| self.named(&first.title(group))),
-            (None, Some(_)) => None,
+            (None, Some(first)) => (first.group).and_then(|group| self.named(&first.title(group))),
             (None, None) => self.find_group(rows, options),
         };
-        self.found_group = options.group.is_none() && self.group.is_some();
         let leftmost = usize::from(self.group == Some(0));
         let found = match (&options.time, first) {
             (Some(_), _) => None,
@@ -190,31 +183,23 @@ impl FileTable {
         group: Option<usize>,
     ) -> Option<usize> {
         let leftmost = usize::from(group == Some(0));
-        let called = |i: &usize| {
-            self.headers
-                .get(*i)
-                .is_some_and(|h| index::is_called_time(h))
-        };
         let named = (self.headers.get(leftmost)).is_some_and(|h| !index::unnamed(h));
-        let mut times = (0..self.headers.len()).filter(called);
+        let mut times = self.called(index::is_called_time);
         let (only, None) = (times.next()?, times.next()) else {
             return None;
         };
-        let grows = |column: usize| {
+        let steps = |column: usize| {
             let cells = self.cells(rows, [group.unwrap_or(usize::MAX), column]);
-            index::grows(cells.iter().map(|[run, time]| (*run, *time)), self.decimal)
+            index::steps(cells.iter().map(|[run, time]| (*run, *time)), self.decimal)
         };
-        let is_even = |column: usize| {
-            let cells = self.cells(rows, [group.unwrap_or(usize::MAX), column]);
-            index::is_time(
-                "",
-                cells.iter().map(|[run, time]| (*run, *time)),
-                self.decimal,
-            )
+        let looks_better = || {
+            let (own, other) = (steps(only), steps(leftmost));
+            let is_clock = |steps: Option<Steps>| steps.is_some_and(Steps::are_a_clock);
+            let grows = |steps: Option<Steps>| steps.is_some_and(|steps| steps.grows);
+            grows(own) && (!grows(other) || (is_clock(own) && !is_clock(other)))
         };
-        let is_better = || !grows(leftmost) || (is_even(only) && !is_even(leftmost));
         let is_open = named && only != leftmost && Some(only) != group;
-        let found = is_open && !self.is_asked(only, options) && grows(only) && is_better();
+        let found = is_open && !self.is_asked(only, options) && looks_better();
         found.then_some(only)
     }
 
@@ -223,11 +208,6 @@ impl FileTable {
     fn find_group(&self, rows: &[Line], options: &ReadOptions) -> Option<usize> {
         let asked = options.time.as_ref().map(|name| self.find(name, "--time"));
         let asked = asked.transpose().ok()?;
-        let called = |i: &usize| {
-            self.headers
-                .get(*i)
-                .is_some_and(|h| index::is_called_run(h))
-        };
         let is_free = |i: &usize| asked != Some(*i) && !self.is_asked(*i, options);
         let tells_runs_apart = |group: &usize| {
             let time = asked
@@ -244,8 +224,16 @@ impl FileTable {
                 && pairs == cells.len()
                 && (runs == 1 || times < pairs)
         };
-        let mut candidates = (0..self.headers.len()).filter(|i| called(i) && is_free(i));
+        let mut candidates = self.called(index::is_called_run).filter(is_free);
         candidates.find(tells_runs_apart)
+    }
+
+    /// The columns whose headers are such.
+    fn called(&self, is_such: fn(&str) -> bool) -> impl Iterator<Item = usize> {
+        let headers = self.headers.iter().enumerate();
+        headers
+            .filter(move |(_, header)| is_such(header))
+            .map(|(column, _)| column)
     }
 
     /// The column of that title.

@@ -1,8 +1,7 @@
 //! What is no measurement although it stands in a column.
 //!
 //! What tells runs apart is known by its name. Row numbers are what a program wrote beside a table: pandas and R put
-//! them, without a header, into the first column unless they are told not to.
-//! They are no measurement. Nor are they the time if the column next to them is; but where it isn't, rows
+//! them, without a header, into the first column unless they are told not to. Nor are they the time if the column next to them is; but where it isn't, rows
 //! taken at regular times are numbered by what is as good as a time.
 
 use std::collections::HashMap;
@@ -100,13 +99,30 @@ pub(super) fn numbers_rows<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     }) && last > first
 }
 
-/// Whether a column is more likely the time than a state, from its header and its cells from the top, each
-/// with the group of its row: it is called so, or grows by equal steps.
-pub(super) fn is_time<'a>(
-    header: &str,
+/// How the numbers of a column go on from row to row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Steps {
+    /// Cells with a number.
+    rows: usize,
+    /// There are steps, and all go up.
+    pub grows: bool,
+    /// All steps are alike but for rounding.
+    equal: bool,
+}
+
+impl Steps {
+    /// Whether the column grows by equal steps, and enough of them.
+    pub(super) fn are_a_clock(self) -> bool {
+        self.grows && self.equal && self.rows >= ENOUGH
+    }
+}
+
+/// The steps of the cells of a column from the top, each with the group of its row, within the groups. `None` where a cell is
+/// neither a number nor missing.
+pub(super) fn steps<'a>(
     cells: impl Iterator<Item = (&'a str, &'a str)>,
     mut decimal: Decimal,
-) -> bool {
+) -> Option<Steps> {
     let mut last: HashMap<&str, f64> = HashMap::new();
     let (mut step, mut rows) = (None, 0);
     let (mut grows, mut equal) = (true, true);
@@ -114,7 +130,7 @@ pub(super) fn is_time<'a>(
         let value = match decimal.read(cell) {
             Cell::Number(value) => value,
             Cell::Missing => continue,
-            _ => return false,
+            _ => return None,
         };
         rows += 1;
         if let Some(before) = last.insert(group, value) {
@@ -124,36 +140,28 @@ pub(super) fn is_time<'a>(
             equal &= (now - step).abs() <= ROUNDING * step.abs();
         }
     }
-    rows > 0 && (is_called_time(header) || (grows && equal && rows >= ENOUGH && step.is_some()))
+    Some(Steps {
+        rows,
+        grows: grows && step.is_some(),
+        equal,
+    })
+}
+
+/// Whether a column is more likely the time than a state, from its header and its cells as [`steps`] has them: it is called
+/// so, or grows by equal steps.
+pub(super) fn is_time<'a>(
+    header: &str,
+    cells: impl Iterator<Item = (&'a str, &'a str)>,
+    decimal: Decimal,
+) -> bool {
+    steps(cells, decimal)
+        .is_some_and(|steps| steps.rows > 0 && (is_called_time(header) || steps.are_a_clock()))
 }
 
 /// Whether a column with this header is most likely the time.
 pub(super) fn is_called_time(header: &str) -> bool {
     let first = first_word(header);
     first == "t" || TIMES.contains(&first.to_lowercase().as_str())
-}
-
-/// Whether the cells of a column grow from the top, each with the group of its row, within the group.
-pub(super) fn grows<'a>(
-    cells: impl Iterator<Item = (&'a str, &'a str)>,
-    mut decimal: Decimal,
-) -> bool {
-    let mut last: HashMap<&str, f64> = HashMap::new();
-    let mut steps = 0;
-    for (group, cell) in cells {
-        let value = match decimal.read(cell) {
-            Cell::Number(value) => value,
-            Cell::Missing => continue,
-            _ => return false,
-        };
-        if let Some(before) = last.insert(group, value) {
-            if value <= before {
-                return false;
-            }
-            steps += 1;
-        }
-    }
-    steps > 0
 }
 
 fn first_word(header: &str) -> &str {
