@@ -10,6 +10,8 @@ use nsode_parser::{Binary, Expr, System, Unary};
 pub struct Equation {
     /// Slots that enter linearly, in ascending order.
     pub linear: Vec<usize>,
+    /// Those of them that multiply an exponential with an activation energy.
+    pub rates: Vec<usize>,
     /// The other slots of this equation, in ascending order.
     pub inner: Vec<usize>,
     /// What each inner slot does, which decides where a search for it starts.
@@ -32,6 +34,8 @@ pub enum Role {
     Exponent,
     /// A factor or shift inside a sine, cosine or tangent.
     Angle,
+    /// What is divided by a state in an exponential: an activation energy, many times what it is divided by.
+    Energy,
     /// Anything else: a rate in an exponential, a half-saturation, a threshold.
     Scale,
 }
@@ -154,6 +158,18 @@ fn equation(rhs: &Expr, owners: &[usize], index: usize) -> Equation {
         .filter(|k| !linear.contains(k))
         .collect();
     let roles = inner.iter().map(|k| role(rhs, *k)).collect();
+    let energies = |e: &Expr| {
+        let mut found = false;
+        e.visit(&mut |leaf| {
+            if let Expr::Parameter(k) = leaf {
+                found |= role(rhs, *k) == Role::Energy;
+            }
+        });
+        found
+    };
+    let rates = linear.iter().zip(&basis);
+    let rates = rates.filter(|(_, slope)| energies(slope)).map(|(k, _)| *k);
+    let rates = rates.collect();
     let rest = rhs.substitute(&|e| match e {
         Expr::Parameter(k) if linear.contains(k) => Some(Expr::Number(0.0)),
         _ => None,
@@ -161,6 +177,7 @@ fn equation(rhs: &Expr, owners: &[usize], index: usize) -> Equation {
     basis.insert(0, without_zero_terms(&rest));
     Equation {
         linear,
+        rates,
         inner,
         roles,
         basis: Tape::compile(&basis),
@@ -189,6 +206,18 @@ fn without_zero_terms(expr: &Expr) -> Expr {
     }
 }
 
+/// Whether `expr` is something over a state alone.
+fn is_over_state(expr: &Expr) -> bool {
+    let is_state = |e: &Expr| matches!(e, Expr::State(_));
+    match expr {
+        Expr::Unary(Unary::Neg, a) => is_over_state(a),
+        Expr::Binary(Binary::Div, _, b) => is_state(b),
+        Expr::Binary(Binary::Mul, a, b) => is_over_state(a) || is_over_state(b),
+        Expr::Binary(Binary::Pow, a, b) => is_state(a) && **b == Expr::Number(-1.0),
+        _ => false,
+    }
+}
+
 /// The role of constant `k`, by the innermost function or power around it.
 fn role(rhs: &Expr, k: usize) -> Role {
     fn search(expr: &Expr, k: usize, around: Role) -> Option<Role> {
@@ -196,6 +225,7 @@ fn role(rhs: &Expr, k: usize) -> Role {
             Expr::Parameter(j) => (*j == k).then_some(around),
             Expr::Unary(Unary::Sin | Unary::Cos | Unary::Tan, a) => search(a, k, Role::Angle),
             Expr::Unary(Unary::Neg, a) => search(a, k, around),
+            Expr::Unary(Unary::Exp, a) if is_over_state(a) => search(a, k, Role::Energy),
             Expr::Unary(_, a) => search(a, k, Role::Scale),
             Expr::Binary(Binary::Pow, a, b) => {
                 search(b, k, Role::Exponent).or_else(|| search(a, k, Role::Scale))

@@ -95,8 +95,11 @@ pub struct Shooter<'a> {
     insists: bool,
 }
 
+#[derive(Clone)]
 struct Target<'a, 'b> {
     shooter: &'a Shooter<'b>,
+    /// Of constants whose logarithms are fitted; 0 for the others.
+    signs: Vec<f64>,
     strength: f64,
     parameters: DVector<f64>,
 }
@@ -233,6 +236,7 @@ impl<'a> Shooter<'a> {
         let parameters = constants.iter().chain(initial.iter().flatten()).copied();
         let mut target = Target {
             shooter: self,
+            signs: Vec::new(),
             strength,
             parameters: DVector::from_iterator(self.parameters(), parameters),
         };
@@ -257,7 +261,25 @@ impl<'a> Shooter<'a> {
         {
             return None;
         }
-        let mut target = self.target(constants, initial, 0.0);
+        let target = self.target(constants, initial, 0.0);
+        let signs = self.signs(constants);
+        if signs.iter().all(|sign| *sign == 0.0) {
+            return self.fitted(target, strengths, evaluations);
+        }
+        let straight = Target {
+            signs,
+            ..target.clone()
+        };
+        self.fitted(straight, strengths, evaluations)
+            .or_else(|| self.fitted(target, strengths, evaluations))
+    }
+
+    fn fitted<'t>(
+        &'t self,
+        mut target: Target<'t, 'a>,
+        strengths: &[f64],
+        evaluations: usize,
+    ) -> Option<Fit> {
         for strength in strengths {
             target.strength = *strength;
             target.evaluate(false)?;
@@ -282,6 +304,20 @@ impl<'a> Shooter<'a> {
             }
         }
         self.finish(&target)
+    }
+
+    /// The signs of rates that go with an activation energy, 0 for all other constants. Their logarithms are fitted: along
+    /// what a rate and its energy do to each other the sum of squares is a valley, which is straight then.
+    fn signs(&self, constants: &[f64]) -> Vec<f64> {
+        let mut signs = vec![0.0; constants.len()];
+        for slot in self.law.equations().iter().flat_map(|e| &e.rates) {
+            if let (Some(sign), Some(value)) = (signs.get_mut(*slot), constants.get(*slot))
+                && *value != 0.0
+            {
+                *sign = value.signum();
+            }
+        }
+        signs
     }
 
     fn minimize<'t>(
@@ -461,11 +497,22 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
 
     fn set_params(&mut self, x: &DVector<f64>) {
         self.parameters.copy_from(x);
+        for (value, sign) in self.parameters.iter_mut().zip(&self.signs) {
+            if *sign != 0.0 {
+                *value = sign * value.exp();
+            }
+        }
         self.keep_exact();
     }
 
     fn params(&self) -> DVector<f64> {
-        self.parameters.clone()
+        let mut inner = self.parameters.clone();
+        for (value, sign) in inner.iter_mut().zip(&self.signs) {
+            if *sign != 0.0 {
+                *value = value.abs().max(f64::MIN_POSITIVE).ln();
+            }
+        }
+        inner
     }
 
     fn residuals(&self) -> Option<DVector<f64>> {
@@ -514,6 +561,11 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
         }
         for (slot, _) in &self.shooter.exact.held {
             jacobian.column_mut(*slot).fill(0.0);
+        }
+        for (k, sign) in self.signs.iter().enumerate() {
+            if *sign != 0.0 {
+                jacobian.column_mut(k).scale_mut(self.parameters[k]);
+            }
         }
         Some(jacobian)
     }

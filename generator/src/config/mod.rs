@@ -241,6 +241,8 @@ pub struct Networks {
     pub populations: f64,
     /// Mass action and saturating reactions, epidemics. Default 2.5.
     pub reactions: f64,
+    /// Reactions whose heat speeds them up. Default 0.8.
+    pub heat: f64,
     /// A fast state and its slow recovery, as FitzHugh–Nagumo. Default 1.
     pub excitable: f64,
     /// Linear terms and few products, as Lorenz and Rössler. Default 2.
@@ -261,6 +263,7 @@ impl Default for Networks {
             oscillator: 2.0,
             populations: 2.0,
             reactions: 2.5,
+            heat: 0.8,
             excitable: 1.0,
             flow: 2.0,
             genes: 1.0,

@@ -69,9 +69,15 @@ pub(super) fn named(
     if !missing.is_empty() {
         let span = around(statements);
         let end = Span::new(span.offset + span.length, 0);
-        let hint = missing
-            .first()
-            .map(|name| format!("add `d{name}/d{} = …`", names.time));
+        let by_comma = |equation: &Equation<'_>| {
+            let mut parts = equation.right.text.split(',').skip(1);
+            parts.any(|part| part.contains('='))
+        };
+        let add = |name: &String| format!("add `d{name}/d{} = …`", names.time);
+        let hint = match equations.iter().any(by_comma) {
+            true => Some("separate equations by `;`, not by `,`".to_string()),
+            false => missing.first().map(add),
+        };
         let kind = ParseErrorKind::MissingEquation { names: missing };
         return Err(ParseError::new(kind, end).with_hint(hint));
     }

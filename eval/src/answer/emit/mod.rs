@@ -18,6 +18,8 @@ mod words;
 use std::fmt;
 use std::str::FromStr;
 
+use nsode_generator::Trajectory;
+
 use crate::answer::present::Presented;
 use crate::answer::report::named::Named;
 use crate::answer::report::{equations, posterior, r2, sources};
@@ -122,9 +124,30 @@ fn origin(series: &Series, candidate: &Candidate) -> Vec<String> {
         posterior(candidate.posterior),
         sources(candidate),
     ));
+    lines.extend(other_starts(series, candidate));
     let rounded = equations(&Presented::of(candidate).rounded(), &series.names);
     lines.extend(rounded.into_iter().map(|line| format!("Rounded: {line}")));
     lines.into_iter().map(|line| clean(&line)).collect()
+}
+
+/// Where the runs after the first one begin, a line each; the first one's start is part of the text.
+fn other_starts(series: &Series, candidate: &Candidate) -> Vec<String> {
+    let runs = series.trajectories.iter().zip(&series.trajectory_labels);
+    let others = runs.zip(candidate.starts()).skip(1);
+    let line = |((path, label), start): ((&Trajectory, &String), &[f64])| {
+        let time = path.times().first().copied().unwrap_or(0.0);
+        let states = words::list(start);
+        format!(
+            "{label} begins at {} = {time:?} with [{states}].",
+            series.names.time
+        )
+    };
+    let mut lines: Vec<String> = others.map(line).collect();
+    if let (false, Some(first)) = (lines.is_empty(), series.trajectory_labels.first()) {
+        lines.insert(0, format!("Y0 is where {first} begins."));
+        lines.push(String::new());
+    }
+    lines
 }
 
 /// `text` without what would end a comment or a string, or be read as an escape.

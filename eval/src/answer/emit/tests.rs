@@ -109,3 +109,27 @@ fn languages_are_read_as_they_are_written() {
         "{error}"
     );
 }
+
+#[test]
+fn starts_of_further_runs_stand_in_the_comment() {
+    let two = Sample {
+        law: "0.5*y*(1 - y/9)",
+        states: &["y"],
+        initial: &[&[2.0], &[3.0]],
+        times: (0.0, 6.0, 20),
+        noise: 0.0,
+    };
+    let (series, candidate) = two.make();
+    for language in [
+        Language::Python,
+        Language::Rust,
+        Language::C,
+        Language::Julia,
+    ] {
+        let text = emit(&series, &candidate, language);
+        assert!(text.contains("Y0 is where series 1 begins."), "{text}");
+        assert!(text.contains("series 2 begins at t = 0.0 with ["), "{text}");
+    }
+    let (series, candidate) = made("0.5*y*(1 - y/9)", &["y"]);
+    assert!(!emit(&series, &candidate, Language::Python).contains("begins at"));
+}

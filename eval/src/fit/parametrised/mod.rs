@@ -51,6 +51,34 @@ pub struct Parametrised {
     is_precise: bool,
     /// When a fit is given up.
     deadline: Option<Instant>,
+    /// Which numbers are fitted by their logarithms.
+    signs: Signs,
+}
+
+/// The signs of free constants and of initial states that are fitted by the logarithms of their sizes; 0 for those that are
+/// fitted as they are, as are those beyond the end.
+#[derive(Clone, Debug, Default)]
+struct Signs {
+    constants: Vec<f64>,
+    initial: Vec<f64>,
+}
+
+impl Signs {
+    /// The value of inner number `place`, whose sign is in `signs`, and its slope there.
+    fn outward(signs: &[f64], place: usize, inner: f64) -> (f64, f64) {
+        match signs.get(place) {
+            Some(sign) if *sign != 0.0 => (sign * inner.exp(), sign * inner.exp()),
+            _ => (inner, 1.0),
+        }
+    }
+
+    /// The inner number of a value.
+    fn inward(signs: &[f64], place: usize, value: f64) -> f64 {
+        match signs.get(place) {
+            Some(sign) if *sign != 0.0 => value.abs().ln(),
+            _ => value,
+        }
+    }
 }
 
 /// Constants and initial states of a fit.
@@ -142,6 +170,7 @@ impl Parametrised {
             free,
             is_precise: false,
             deadline: None,
+            signs: Signs::default(),
         })
     }
 
@@ -156,6 +185,23 @@ impl Parametrised {
     #[must_use]
     pub fn until(mut self, deadline: Instant) -> Parametrised {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same, but constants without bounds and initial states keep the signs that they have here, and the logarithms of
+    /// their sizes are fitted. The valley along which `k` and `E` of `k*exp(-E/T)` go together is straight then, and a state
+    /// that grows over decades depends evenly on where it began.
+    #[must_use]
+    pub fn by_logarithms(mut self, constants: &[f64], initial: &[Vec<f64>]) -> Parametrised {
+        let sign = |value: &f64| if *value == 0.0 { 0.0 } else { value.signum() };
+        let each = self.free.iter().map(|k| match self.settings.get(*k) {
+            Some(setting) if *setting == Setting::FREE => constants.get(*k).map_or(0.0, sign),
+            _ => 0.0,
+        });
+        self.signs = Signs {
+            constants: each.collect(),
+            initial: initial.iter().flatten().map(sign).collect(),
+        };
         self
     }
 
@@ -215,8 +261,13 @@ impl Parametrised {
         };
         let mut constants: Vec<f64> = self.settings.iter().map(fixed).collect();
         let mut slopes = Vec::with_capacity(self.free.len());
-        for (k, inner) in self.free.iter().zip(inner) {
-            let (value, slope) = self.transform(*k, bounded).outward(*inner);
+        for (place, (k, inner)) in self.free.iter().zip(inner).enumerate() {
+            let (value, slope) = match bounded {
+                true => Signs::outward(&self.signs.constants, place, *inner),
+                false => (*inner, 1.0),
+            };
+            let (value, bend) = self.transform(*k, bounded).outward(value);
+            let slope = slope * bend;
             if let Some(place) = constants.get_mut(*k) {
                 *place = value;
             }
@@ -227,9 +278,13 @@ impl Parametrised {
 
     /// Inner numbers of the free ones of `constants`; those themselves if they are not `bounded`.
     pub(crate) fn inner(&self, constants: &[f64], bounded: bool) -> Vec<f64> {
-        let each = self.free.iter().map(|k| {
+        let each = self.free.iter().enumerate().map(|(place, k)| {
             let value = constants.get(*k).copied().unwrap_or(f64::NAN);
-            self.transform(*k, bounded).inward(value)
+            let inner = self.transform(*k, bounded).inward(value);
+            match bounded {
+                true => Signs::inward(&self.signs.constants, place, inner),
+                false => inner,
+            }
         });
         each.collect()
     }
@@ -271,8 +326,10 @@ impl Parametrised {
                 .with_stepbound(10.0)
                 .with_patience(patience.max(2));
             target = solver.minimize(target).0;
-            let initial = target.parameters.iter_mut().skip(self.free.len());
-            target.flow.borrow().raise(initial);
+            if self.signs.initial.is_empty() {
+                let initial = target.parameters.iter_mut().skip(self.free.len());
+                target.flow.borrow().raise(initial);
+            }
             // It may have ended at a step that was not tried.
             if self.is_late() {
                 return None;
@@ -316,7 +373,14 @@ impl Parametrised {
         bounded: bool,
     ) -> Target<'a> {
         let inner = self.inner(constants, bounded);
-        let numbers = inner.iter().chain(initial.iter().flatten()).copied();
+        let signs = if bounded {
+            self.signs.initial.as_slice()
+        } else {
+            &[]
+        };
+        let initial = initial.iter().flatten().enumerate();
+        let initial = initial.map(|(place, u)| Signs::inward(signs, place, *u));
+        let numbers = inner.iter().copied().chain(initial);
         Target {
             model: self,
             problem,

@@ -6,7 +6,7 @@ use levenberg_marquardt::LeastSquaresProblem;
 use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 
-use super::{Fitted, Parametrised};
+use super::{Fitted, Parametrised, Signs};
 use crate::fit::flow::{Flow, Nudge, Run};
 use crate::fit::shooting::LARGEST;
 use crate::series::problem::Problem;
@@ -27,6 +27,29 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// All constants, and the slopes of the free ones by their inner numbers.
+    fn constants(&self) -> (Vec<f64>, Vec<f64>) {
+        let inner = self.parameters.as_slice().iter();
+        let inner: Vec<f64> = inner.take(self.model.free.len()).copied().collect();
+        self.model.constants(&inner, self.bounded)
+    }
+
+    /// Initial states, one run's after the other, and their slopes by their inner numbers.
+    fn initial(&self) -> (Vec<f64>, Vec<f64>) {
+        let signs = match self.bounded {
+            true => self.model.signs.initial.as_slice(),
+            false => &[],
+        };
+        let inner = self
+            .parameters
+            .iter()
+            .skip(self.model.free.len())
+            .enumerate();
+        inner
+            .map(|(place, inner)| Signs::outward(signs, place, *inner))
+            .unzip()
+    }
+
     /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
     pub(super) fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
         let model = self.model;
@@ -36,8 +59,8 @@ impl Target<'_> {
         let width = if sensitive { self.parameters.len() } else { 0 };
         let mut residuals = DVector::zeros(observed);
         let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
-        let (inner, initial) = self.parameters.as_slice().split_at(m);
-        let (constants, slopes) = model.constants(inner, self.bounded);
+        let (constants, slopes) = self.constants();
+        let (initial, bends) = self.initial();
         let slots = model.slots(&constants);
         // Where each slot's column goes, and what it is multiplied by.
         let columns: Vec<(usize, f64)> = model
@@ -78,7 +101,9 @@ impl Target<'_> {
                                 let from = s.get(i * (d + p)..(i + 1) * (d + p)).unwrap_or(&[]);
                                 let (states, by_slot) = from.split_at(d.min(from.len()));
                                 for (j, s) in states.iter().enumerate() {
-                                    jacobian[(next, m + number * d + j)] = w * s;
+                                    let place = number * d + j;
+                                    let bend = bends.get(place).copied().unwrap_or(1.0);
+                                    jacobian[(next, m + place)] = w * s * bend;
                                 }
                                 for (s, (place, slope)) in by_slot.iter().zip(&columns) {
                                     jacobian[(next, *place)] += w * s * slope;
@@ -103,9 +128,10 @@ impl Target<'_> {
     pub(super) fn finish(&self) -> Option<Fitted> {
         let (residuals, mut jacobian) = self.evaluate(true)?;
         let d = self.problem.dimension();
-        let (inner, initial) = self.parameters.as_slice().split_at(self.model.free.len());
-        let (constants, slopes) = self.model.constants(inner, self.bounded);
-        for (mut column, slope) in jacobian.column_iter_mut().zip(&slopes) {
+        let (constants, slopes) = self.constants();
+        let (initial, bends) = self.initial();
+        let slopes = slopes.iter().chain(&bends);
+        for (mut column, slope) in jacobian.column_iter_mut().zip(slopes) {
             if *slope != 0.0 {
                 column /= *slope;
             }

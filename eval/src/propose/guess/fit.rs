@@ -108,32 +108,23 @@ impl Guess {
         }
         let initial: Vec<Vec<f64>> = problem.curves().iter().map(|c| c.at(0).to_vec()).collect();
         let starts = start::starts(problem, &model, &unknown, STARTS);
-        let fits = |best: Option<Fitted>, strengths: &[f64]| {
-            let fit = |start| {
-                let deviations = model.deviations_for(problem, (start, &initial));
-                let fit = model.fit(
-                    problem,
-                    &deviations,
-                    (start, &initial),
-                    strengths,
-                    EVALUATIONS,
-                );
-                let again = |fit: &Fitted, own: &[f64]| {
-                    let start = (fit.constants.as_slice(), fit.initial.as_slice());
-                    model.fit(problem, own, start, &[0.0], EVALUATIONS)
-                };
-                Some(problem.until_steady(fit?, &deviations, |fit| &fit.leftover, again))
+        let fit = |form: &Parametrised, start: (&[f64], &[Vec<f64>]), strengths: &[f64]| {
+            let deviations = form.deviations_for(problem, start);
+            let fit = form.fit(problem, &deviations, start, strengths, EVALUATIONS);
+            let again = |fit: &Fitted, own: &[f64]| {
+                let start = (fit.constants.as_slice(), fit.initial.as_slice());
+                model.fit(problem, own, start, &[0.0], EVALUATIONS)
             };
-            let found = starts
-                .iter()
-                .take_while(|_| !model.is_late())
-                .filter_map(|start: &Vec<f64>| fit(start.as_slice()));
-            best.into_iter().chain(found).reduce(|best, fit| {
-                match fit.leftover.order < best.leftover.order {
-                    true => fit,
-                    false => best,
-                }
-            })
+            Some(problem.until_steady(fit?, &deviations, |fit| &fit.leftover, again))
+        };
+        let better = |best: Fitted, fit: Fitted| match fit.leftover.order < best.leftover.order {
+            true => fit,
+            false => best,
+        };
+        let fits = |best: Option<Fitted>, strengths: &[f64]| {
+            let each = starts.iter().take_while(|_| !model.is_late());
+            let found = each.filter_map(|start| fit(&model, (start, &initial), strengths));
+            best.into_iter().chain(found).reduce(better)
         };
         let mut best = fits(None, &[0.0]);
         let spread = problem.spread();
@@ -143,6 +134,14 @@ impl Guess {
         };
         if !best.as_ref().is_some_and(follows) {
             best = fits(best, &PULLS);
+        }
+        // Most constants of a law that somebody wrote down are positive.
+        let above = start::above_zero(problem, &initial);
+        for start in starts.iter().take_while(|_| !model.is_late()) {
+            let sizes: Vec<f64> = start.iter().map(|value| value.abs()).collect();
+            let straight = model.clone().by_logarithms(&sizes, &above);
+            let found = fit(&straight, (&sizes, &above), &[0.0]);
+            best = best.into_iter().chain(found).reduce(better);
         }
         let mut fit = best?;
         if problem.is_weighed_by_residuals() {

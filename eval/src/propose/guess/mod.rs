@@ -252,6 +252,15 @@ impl Guess {
         CanonicalSystem::new(&system).map_err(|e| e.to_string())
     }
 
+    /// Whether some constant has bounds.
+    fn is_bounded(&self) -> bool {
+        let bounded = |c: &Unknown| match c.setting {
+            Setting::Free { .. } => c.setting != Setting::FREE,
+            Setting::Fixed(_) => false,
+        };
+        self.constants.iter().any(bounded)
+    }
+
     /// Whether its constants can become whatever those of its shape can, or could but for bounds.
     fn is_free(&self) -> bool {
         let fixed = |c: &Unknown| matches!(c.setting, Setting::Fixed(_));
@@ -313,8 +322,8 @@ pub(crate) fn fit_all(
     fitted
 }
 
-/// The shapes of guesses, as proposals of a search: those of guesses that are as free as their shapes are proposed
-/// by the guess, the others are variants of it.
+/// The shapes of guesses, as proposals of a search: those of guesses that are as free as their shapes, and without bounds,
+/// are proposed by the guess, the others are variants of it.
 #[derive(Clone, Debug)]
 pub struct Shapes {
     kind: ProposerKind,
@@ -324,8 +333,9 @@ pub struct Shapes {
 impl Shapes {
     /// Proposers of the shapes; constrained ones only where variants are wanted.
     pub fn of(guesses: &[Guess], variants: bool) -> Vec<Shapes> {
+        let is_free = |guess: &Guess| guess.is_free() && !guess.is_bounded();
         let shapes = |free: bool| {
-            let list = guesses.iter().filter(|guess| guess.is_free() == free);
+            let list = guesses.iter().filter(|guess| is_free(guess) == free);
             list.filter_map(|guess| guess.shape().ok()).collect()
         };
         let mut all = vec![Shapes {

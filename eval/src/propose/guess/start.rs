@@ -21,8 +21,14 @@ const NODES: usize = 120;
 const DRAWS: usize = 1500;
 const IMPROVED: usize = 16;
 
+/// A state whose lowest value is below 0 by less than this share of its largest is as good as never there.
+const NEAR: f64 = 0.05;
+
 /// Draws at which it is seen in which constants the right-hand side is linear: at one alone a rate may have vanished.
 const LOOKS: usize = 8;
+
+/// Improved draws whose costs differ by less than this share came to the same place.
+const SAME: f64 = 1e-3;
 
 /// Times that all groups of linear constants are solved for: products of two of them settle slowly.
 const SWEEPS: usize = 3;
@@ -98,8 +104,26 @@ pub(super) fn starts(
         .filter(|(cost, _)| cost.is_finite())
         .collect();
     improved.sort_by(|a, b| a.0.total_cmp(&b.0));
+    improved.dedup_by(|b, a| b.0 - a.0 < SAME * a.0);
     let improved = improved.into_iter().map(|(_, values)| values);
     given.into_iter().chain(improved).take(most).collect()
+}
+
+/// Initial states for a fit by logarithms: of a state that is hardly ever below 0 the sizes, so that it begins above.
+pub(super) fn above_zero(problem: &Problem, initial: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let hardly_below = |state: usize| {
+        let paths = problem.normalised().iter();
+        let values = paths
+            .flat_map(|path| path.column(state))
+            .filter(|u| u.is_finite());
+        let (least, most) = values.fold((0.0f64, 0.0f64), |(a, b), u| (a.min(u), b.max(u)));
+        -least < NEAR * most
+    };
+    let stays: Vec<bool> = (0..problem.dimension()).map(hardly_below).collect();
+    let value = |(u, stays): (&f64, &bool)| if *stays { u.abs() } else { *u };
+    let runs = initial.iter();
+    runs.map(|run| run.iter().zip(&stays).map(value).collect())
+        .collect()
 }
 
 /// A value for a constant: near the one it starts at, between its bounds, or of a size that is a product of

@@ -91,6 +91,15 @@ fn constants_are_found_without_a_start() {
             &[4.0, 0.2],
         ),
         (
+            // A stirred tank whose reaction heats it: spikes, and k goes with E.
+            "1 - c - 7.2e10*exp(-8750/T)*c; 3.09*(319.6 - T) + 1.5e13*exp(-8750/T)*c",
+            "q*(a - c) - k*exp(-E/T)*c; h*(M - T) + m*exp(-E/T)*c",
+            &["c", "T"],
+            &[0.5, 365.0],
+            3.0,
+            &[1.0, 1.0, 7.2e10, 8750.0, 3.09, 319.6, 1.5e13],
+        ),
+        (
             "3.2e7*exp(-8200/y)*(430 - y)",
             "k*exp(-E/y)*(M - y)",
             &["y"],

@@ -75,11 +75,9 @@ pub(super) fn assemble(
     check(first, &trajectories, short.len())?;
     Ok(Series {
         labels: Names {
-            time: or(header(first.time), &names.time),
-            states: state_headers
-                .iter()
-                .zip(&names.states)
-                .map(|(h, n)| or(h, n))
+            time: labelled(first, first.time, &names.time),
+            states: (first.states.iter().zip(&names.states))
+                .map(|(&column, name)| labelled(first, column, name))
                 .collect(),
         },
         names,
@@ -119,6 +117,21 @@ fn about_file(
         warnings.push(format!(
             "{path}, line {line}: the comment was taken for the header, since it has a name for each \
              column and no other line does. If it is none, write a header below it."
+        ));
+    }
+    if let Some((from, to)) = file.above {
+        let lines = match from == to {
+            true => format!("line {from} was"),
+            false => format!("lines {from} to {to} were"),
+        };
+        warnings.push(format!(
+            "{path}: {lines} left out, having other cells than the table below, whose header follows."
+        ));
+    }
+    if !file.units.is_empty() && index == 0 {
+        warnings.push(format!(
+            "{path}: the row below the header was taken for the units: {}.",
+            listed(&file.units)
         ));
     }
     if file.numbered {
@@ -343,6 +356,16 @@ fn or(text: &str, default: &str) -> String {
     match text {
         "" => default.to_string(),
         text => text.to_string(),
+    }
+}
+
+/// What an axis says of a column: its header with its unit, or else its name in formulas.
+fn labelled(file: &FileTable, column: usize, name: &str) -> String {
+    let label = or(file.headers.get(column).map_or("", String::as_str), name);
+    match file.units.get(column).map_or("", String::as_str) {
+        "" => label,
+        unit if label.contains(['[', '(']) || label == unit => label,
+        unit => format!("{label} [{unit}]"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use nsode_parser::token::MAX_STATES;
 
+use super::above;
 use super::cell::{Decimal, split};
 use super::dialect::{commented_header, delimiter, header, is_header};
 use super::error::Place;
@@ -25,6 +26,10 @@ pub(super) struct FileTable {
     pub states: Vec<usize>,
     /// Column of the group.
     pub group: Option<usize>,
+    /// Unit of each column, from a row below the header; empty where there is none.
+    pub units: Vec<String>,
+    /// First and last line of what stands above the table.
+    pub above: Option<(u64, u64)>,
     /// Columns without header and values, which are no states.
     pub blank: Vec<usize>,
     /// Nobody asked for the time: it goes by its column's name, which is not the first.
@@ -44,16 +49,19 @@ pub(super) struct FileTable {
 }
 
 impl FileTable {
-    /// The roles of the columns, from the first lines and the `comments` above them; and whether the first
-    /// line is a header. `first` is the first file of this reading, whose columns it must have.
+    /// The roles of the columns, from the first lines and the `comments` above them; and how many of the lines that `head`
+    /// then has are no rows. `first` is the first file of this reading, whose columns it must have.
     pub(super) fn new(
         path: &str,
         head: &mut Vec<Line>,
         comments: &[Line],
         options: &ReadOptions,
         first: Option<&FileTable>,
-    ) -> Result<(FileTable, bool), TableError> {
+    ) -> Result<(FileTable, usize), TableError> {
         let delimiter = delimiter(head);
+        let remarks: Vec<Line> = head
+            .drain(..above::preamble(head, delimiter, options))
+            .collect();
         let Some(line) = head.first() else {
             return Err(TableError::Empty { file: path.into() });
         };
@@ -65,6 +73,11 @@ impl FileTable {
         let cells = cells_of(line);
         let next = head.get(1).map(cells_of).unwrap_or_default();
         let in_first = is_header(&strs(&cells), &strs(&next), options);
+        let units = match (in_first, head.get(1), head.get(2)) {
+            (true, Some(row), Some(below)) => above::units(row, below, delimiter),
+            _ => None,
+        };
+        let skipped = usize::from(in_first) + usize::from(units.is_some());
         let unnamed = || (None, vec![String::new(); cells.len()]);
         let commented = || {
             let found = commented_header(comments, delimiter, cells.len());
@@ -85,18 +98,20 @@ impl FileTable {
             time: 0,
             states: Vec::new(),
             group: None,
+            units: units.unwrap_or_default(),
+            above: (remarks.first().zip(remarks.last())).map(|(a, b)| (a.number, b.number)),
             blank: Vec::new(),
             found_time: false,
             numbered: false,
             asked: !options.state.is_empty(),
             commented,
-            first_row: head.get(usize::from(in_first)).cloned().unwrap_or_default(),
+            first_row: head.get(skipped).cloned().unwrap_or_default(),
             delimiter,
             decimal: Decimal::for_delimiter(delimiter),
             commas: DoubtfulCommas::default(),
             counts: Counts::default(),
         };
-        let rows = head.get(usize::from(in_first)..).unwrap_or(&[]);
+        let rows = head.get(skipped..).unwrap_or(&[]);
         table.assign_roles(rows, options, first)?;
         if table.states.is_empty() {
             return Err(TableError::OneColumn {
@@ -116,7 +131,7 @@ impl FileTable {
         if let Some(first) = first {
             table.follow(first)?;
         }
-        Ok((table, in_first))
+        Ok((table, skipped))
     }
 
     fn assign_roles(

@@ -60,7 +60,8 @@ pub(super) fn is_header(cells: &[&str], next: &[&str], options: &ReadOptions) ->
         number.checked_sub(1)
     };
     let group = number(&options.group);
-    let time = number(&options.time).unwrap_or(usize::from(group == Some(0)));
+    let time = number(&options.time).filter(|column| *column < cells.len());
+    let time = time.unwrap_or(usize::from(group == Some(0)));
     // A date as a time is an error to be shown at its place, not a column's name.
     let holds = |i: usize| cells.get(i).filter(|text| !is_date(text)).map(kind);
     let names = |i: &usize| Some(*i) != group && holds(*i) == Some(Cell::Text);

@@ -1,7 +1,7 @@
 //! The rows of one file into [`Rows`].
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,6 +12,9 @@ use super::error::{Hint, Place, Role};
 use super::lines::{Line, Lines};
 use super::rows::{Pushed, Rows};
 use super::{MAX_TRAJECTORIES, ReadOptions, TableError};
+
+/// The path that stands for the standard input.
+const STDIN: &str = "-";
 
 /// Rows by what became of them.
 #[derive(Clone, Copy, Default)]
@@ -41,7 +44,11 @@ pub(super) fn read_file(
     rows: &mut Rows,
 ) -> Result<FileTable, TableError> {
     let name = path.display().to_string();
-    let reader = File::open(path).map_err(|source| TableError::Io {
+    let opened: std::io::Result<Box<dyn Read>> = match name.as_str() {
+        STDIN => Ok(Box::new(std::io::stdin())),
+        _ => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    };
+    let reader = opened.map_err(|source| TableError::Io {
         file: name.clone(),
         source,
     })?;
@@ -51,7 +58,7 @@ pub(super) fn read_file(
     while head.len() < SNIFFED && lines.next_into(&mut line)? {
         head.push(line.clone());
     }
-    let (mut table, header) =
+    let (mut table, skipped) =
         FileTable::new(&name, &mut head, lines.comments_above(), options, first)?;
     rows.begin_file();
     let mut reading = Reading {
@@ -60,7 +67,7 @@ pub(super) fn read_file(
         cells: Vec::new(),
         values: Vec::new(),
     };
-    for line in head.iter().skip(usize::from(header)) {
+    for line in head.iter().skip(skipped) {
         reading.row(line)?;
     }
     while lines.next_into(&mut line)? {

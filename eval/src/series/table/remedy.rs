@@ -9,7 +9,7 @@ pub(super) fn remedy(error: &TableError) -> String {
         TableError::NoFiles => "Name one CSV file or more.".into(),
         TableError::Io { source, .. } => match source.kind() {
             std::io::ErrorKind::NotFound => {
-                "Check the path; it is taken from the current directory.".into()
+                "Check the path; it is taken from the current directory. A table that is piped in is called -.".into()
             }
             std::io::ErrorKind::PermissionDenied => "Check the file's permissions.".into(),
             std::io::ErrorKind::IsADirectory => "Name the CSV files in the directory.".into(),
