@@ -33,6 +33,16 @@ fn sparse(place: &Path, table: &str) -> Command {
 }
 
 #[test]
+fn a_table_may_be_piped_in() {
+    let table = fs::read_to_string(crate::support::root().join("data/examples/yeast.csv")).unwrap();
+    let place = folder();
+    let piped = infer(sparse(place.path(), "-").write_stdin(table.clone()));
+    fs::write(place.path().join("yeast.csv"), table).unwrap();
+    let read = infer(&mut sparse(place.path(), "yeast.csv"));
+    assert_eq!(piped["candidates"], read["candidates"]);
+}
+
+#[test]
 fn yeast_grows_logistically() {
     let mut command = nsode();
     command.args([

@@ -34,7 +34,8 @@ pub enum Role {
     Exponent,
     /// A factor or shift inside a sine, cosine or tangent.
     Angle,
-    /// What is divided by a state in an exponential: an activation energy, many times what it is divided by.
+    /// What is divided by a state in an exponential: an activation energy, many times what it is divided by, and mostly negative,
+    /// since `exp(-E/T)` is `exp(c/x)` in canonical form.
     Energy,
     /// Anything else: a rate in an exponential, a half-saturation, a threshold.
     Scale,
@@ -206,13 +207,15 @@ fn without_zero_terms(expr: &Expr) -> Expr {
     }
 }
 
-/// Whether `expr` is something over a state alone.
+/// Whether `expr` is what no state is in, over a state alone.
 fn is_over_state(expr: &Expr) -> bool {
     let is_state = |e: &Expr| matches!(e, Expr::State(_));
     match expr {
         Expr::Unary(Unary::Neg, a) => is_over_state(a),
-        Expr::Binary(Binary::Div, _, b) => is_state(b),
-        Expr::Binary(Binary::Mul, a, b) => is_over_state(a) || is_over_state(b),
+        Expr::Binary(Binary::Div, a, b) => a.states() == 0 && is_state(b),
+        Expr::Binary(Binary::Mul, a, b) => {
+            (a.states() == 0 && is_over_state(b)) || (b.states() == 0 && is_over_state(a))
+        }
         Expr::Binary(Binary::Pow, a, b) => is_state(a) && **b == Expr::Number(-1.0),
         _ => false,
     }
@@ -235,4 +238,29 @@ fn role(rhs: &Expr, k: usize) -> Role {
         }
     }
     search(rhs, k, Role::Scale).unwrap_or(Role::Scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::canonical;
+    use nsode_parser::Names;
+
+    #[test]
+    fn energies_and_the_rates_that_go_with_them() {
+        for (law, energies, rates) in [
+            ("3*exp(-9/x1)*x2 - x1; 2*x1 - x2", 1, 1),
+            ("3*exp(-0.3*x1)*x2 - x1; 2*x1 - x2", 0, 0),
+            ("3*exp(0.2*x1/x2) - x1; 2*x1 - x2", 0, 0),
+            ("3*exp(-9*(1/x1 - 1/5)) - x1; 2*x1 - x2", 1, 1),
+            ("3*exp(-9/x1)*x2 + 0.2*x2*exp(-4/x1); x1", 2, 2),
+        ] {
+            let (skeleton, _) = canonical(law, &Names::default_for(2)).parts().unwrap();
+            let compiled = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
+            let first = &compiled.equations()[0];
+            let found = first.roles.iter().filter(|role| **role == Role::Energy);
+            assert_eq!(found.count(), energies, "{law}: {:?}", first.roles);
+            assert_eq!(first.rates.len(), rates, "{law}");
+        }
+    }
 }

@@ -389,7 +389,7 @@ fn starts(problem: &Problem, law: &Law, shooter: &Shooter, proposal: &Proposal) 
 }
 
 /// Residuals' standard deviations, one a state, up to which a fit is at the level of the noise.
-fn levels(problem: &Problem) -> Vec<f64> {
+pub(crate) fn levels(problem: &Problem) -> Vec<f64> {
     let each = problem.noise().iter().map(|n| n.deviation);
     let most = each.clone().fold(0.0, f64::max);
     each.map(|deviation| 1.4 * deviation.max(0.3 * most).max(5.0 * FLOOR))

@@ -28,6 +28,11 @@ impl Setting {
         high: f64::INFINITY,
     };
 
+    /// Whether it is fitted within bounds, or beyond one.
+    pub(crate) fn is_bounded(self) -> bool {
+        matches!(self, Setting::Free { .. }) && self != Setting::FREE
+    }
+
     /// The value at the inner, unbounded number, and its slope there.
     pub(crate) fn outward(self, inner: f64) -> (f64, f64) {
         match self {

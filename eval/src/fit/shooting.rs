@@ -44,6 +44,9 @@ const SMALLEST: f64 = 1e-12;
 /// Evidence that a fit may leave for another round: laws that differ by so little are as good as each other.
 const NATS: f64 = 1e-3;
 
+/// A rate that ends at so small a share of its start has vanished.
+const VANISHED: f64 = 1e-4;
+
 /// Solutions computed at one strength of the pull, at most: these fits need not be finished.
 const PULLED_EVALUATIONS: usize = 16;
 
@@ -247,7 +250,7 @@ impl<'a> Shooter<'a> {
     /// Fits from a start. `strengths` is the sequence of pulls; the last one should be 0.
     /// `None` where the start has no solution, there are more parameters than cells, the time is over, or the solution
     /// leaves the data although it is pulled to them, and nobody insists: without the pull it seldom comes back. `evaluations` caps
-    /// the solutions computed without a pull.
+    /// the solutions computed without a pull, in each of two fits where the first one is by logarithms and fails.
     pub fn fit(
         &self,
         constants: &[f64],
@@ -270,8 +273,23 @@ impl<'a> Shooter<'a> {
             signs,
             ..target.clone()
         };
-        self.fitted(straight, strengths, evaluations)
-            .or_else(|| self.fitted(target, strengths, evaluations))
+        let found = self.fitted(straight, strengths, evaluations);
+        // A rate of the wrong sign vanishes instead of changing it; and beside a pull there are enough other fits.
+        let vanished = |fit: &Fit| {
+            let mut each = fit.constants.iter().zip(constants);
+            each.any(|(end, start)| end.abs() < VANISHED * start.abs())
+        };
+        let alone = strengths.iter().all(|strength| *strength == 0.0);
+        if found.as_ref().is_some_and(|fit| !vanished(fit)) || !alone || self.is_late() {
+            return found;
+        }
+        let plain = self.fitted(target, strengths, evaluations).into_iter();
+        plain
+            .chain(found)
+            .reduce(|a, b| match b.leftover.order < a.leftover.order {
+                true => b,
+                false => a,
+            })
     }
 
     fn fitted<'t>(
@@ -568,5 +586,77 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
             }
         }
         Some(jacobian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::exact::Tie;
+    use crate::samples::{Sample, canonical};
+
+    /// Derivatives by what is fitted, logarithms of rates and tied constants among it, against differences of the residuals.
+    #[test]
+    fn derivatives_are_those_of_the_residuals() {
+        let law = "0.9 - x - 25*exp(-4/y)*x; 2 - y + 20*exp(-4/y)*x";
+        let sample = Sample {
+            law,
+            states: &["x", "y"],
+            initial: &[&[0.5, 1.5]],
+            times: (0.0, 2.0, 25),
+            noise: 0.02,
+        };
+        let (series, _) = sample.make();
+        let names = series.names.clone();
+        let problem = Problem::new(series.trajectories).unwrap();
+        let (skeleton, _) = canonical(law, &names).parts().unwrap();
+        let law = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
+        let rates: Vec<usize> = law
+            .equations()
+            .iter()
+            .flat_map(|e| e.rates.clone())
+            .collect();
+        assert_eq!(rates.len(), 2, "{:?}", skeleton.text(&names));
+        let mut shooter = Shooter::new(&problem, &law).precise();
+        shooter.hold(Exact {
+            tied: vec![Tie {
+                slot: rates[1],
+                to: rates[0],
+                factor: -1.3,
+            }],
+            ..Exact::default()
+        });
+        let (_, constants) = canonical(
+            "1 - 1.1*x - 9*exp(-3.5/y)*x; 2.1 - y + 8*exp(-3.6/y)*x",
+            &names,
+        )
+        .parts()
+        .unwrap();
+        let mut target = shooter.target(&constants, &shooter.smoothed_initial(), 0.0);
+        target.signs = shooter.signs(&constants);
+        assert_eq!(target.signs.iter().filter(|sign| **sign != 0.0).count(), 2);
+        let here = target.params();
+        target.set_params(&here);
+        // Rows are condensed, so that it is the slope of the sum of squares that can be compared.
+        let gradient = target
+            .jacobian()
+            .unwrap()
+            .tr_mul(&target.residuals().unwrap());
+        for place in (0..here.len()).filter(|place| *place != rates[1]) {
+            let step = 1e-5 * (1.0 + here[place].abs());
+            let mut at = |step: f64| {
+                let mut there = here.clone();
+                there[place] += step;
+                target.set_params(&there);
+                0.5 * target.residuals().unwrap().norm_squared()
+            };
+            let slope = (at(step) - at(-step)) / (2.0 * step);
+            let off = (slope - gradient[place]).abs();
+            assert!(
+                off < 1e-3 * slope.abs().max(1.0),
+                "{place}: {slope}, {}",
+                gradient[place]
+            );
+        }
     }
 }

@@ -231,7 +231,10 @@ mod tests {
             let mut shapes = BTreeSet::new();
             let mut connected = 0;
             for k in 0..300 {
-                let dimension = 2 + k % 2;
+                let dimension = match rule {
+                    Rule::Rotation => 2 + k % 2,
+                    _ => 2 + k % 3,
+                };
                 let mut slots = Slots::default();
                 let rhs = networks.equations(dimension, &mut slots, &mut rng);
                 assert_eq!(rhs.len(), dimension);

@@ -4,6 +4,7 @@ use nsode_parser::{Expr, Unary};
 use rand::Rng;
 
 use super::{Draw, one, state};
+use crate::draft::Role;
 use crate::families::power;
 
 impl<R: Rng> Draw<'_, R> {
@@ -67,6 +68,7 @@ impl<R: Rng> Draw<'_, R> {
         };
         let rate = self.rate();
         let drag = self.chance(0.3).then(|| self.rate());
+        let spring = fall.is_none().then(|| self.slots.next(Role::Coefficient));
         for (x, v) in [(0, 1), (2, 3)] {
             self.push(x, state(v));
             let pull = match &fall {
@@ -74,8 +76,8 @@ impl<R: Rng> Draw<'_, R> {
                 None => state(x) * square.clone(),
             };
             self.push(v, -(rate.clone() * pull));
-            if fall.is_none() {
-                self.either(v, state(x));
+            if let Some(spring) = &spring {
+                self.push(v, spring.clone() * state(x));
             }
             if let Some(drag) = &drag {
                 self.push(v, -(drag.clone() * state(v)));

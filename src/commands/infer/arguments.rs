@@ -32,7 +32,7 @@ cells and NaN are missing observations. docs/infer.md says more of each option."
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Tables with a column of times and one or more columns of measured values
+    /// Tables with a column of times and one or more columns of measured values; - for one that is piped in
     #[arg(value_name = "FILE.csv", required = true)]
     files: Vec<PathBuf>,
     /// Write JSON, not a table

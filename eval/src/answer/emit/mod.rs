@@ -124,16 +124,19 @@ fn origin(series: &Series, candidate: &Candidate) -> Vec<String> {
         posterior(candidate.posterior),
         sources(candidate),
     ));
-    lines.extend(other_starts(series, candidate));
+    lines.extend(starts(series, candidate));
     let rounded = equations(&Presented::of(candidate).rounded(), &series.names);
     lines.extend(rounded.into_iter().map(|line| format!("Rounded: {line}")));
     lines.into_iter().map(|line| clean(&line)).collect()
 }
 
-/// Where the runs after the first one begin, a line each; the first one's start is part of the text.
-fn other_starts(series: &Series, candidate: &Candidate) -> Vec<String> {
+/// Where each of several runs begins; the text has the first one's start only.
+fn starts(series: &Series, candidate: &Candidate) -> Vec<String> {
+    if series.trajectories.len() < 2 {
+        return Vec::new();
+    }
     let runs = series.trajectories.iter().zip(&series.trajectory_labels);
-    let others = runs.zip(candidate.starts()).skip(1);
+    let runs = runs.zip(candidate.starts());
     let line = |((path, label), start): ((&Trajectory, &String), &[f64])| {
         let time = path.times().first().copied().unwrap_or(0.0);
         let states = words::list(start);
@@ -142,12 +145,8 @@ fn other_starts(series: &Series, candidate: &Candidate) -> Vec<String> {
             series.names.time
         )
     };
-    let mut lines: Vec<String> = others.map(line).collect();
-    if let (false, Some(first)) = (lines.is_empty(), series.trajectory_labels.first()) {
-        lines.insert(0, format!("Y0 is where {first} begins."));
-        lines.push(String::new());
-    }
-    lines
+    let blank = std::iter::once(String::new());
+    runs.map(line).chain(blank).collect()
 }
 
 /// `text` without what would end a comment or a string, or be read as an escape.

@@ -7,6 +7,8 @@
 //! MINPACK's; bounds are kept by [`crate::fit::setting`].
 
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::time::Instant;
@@ -31,6 +33,9 @@ const TOUCHES: f64 = 1e-4;
 
 /// And, beside an only bound, than so many standard errors.
 const CLOSE: f64 = 3.0;
+
+/// A constant that is farther from both of its bounds than this share of their distance is at neither.
+const ASIDE: f64 = 0.01;
 
 /// A constant so many times the bound away from it, or so far from a bound of 0, went to infinity and is not at the bound.
 const AWAY: f64 = 1e6;
@@ -252,9 +257,9 @@ impl Parametrised {
         &self.owners
     }
 
-    /// All constants at inner numbers, one a free constant, or at the free constants themselves if they are not
-    /// `bounded`; with the slopes of the free ones.
-    pub(crate) fn constants(&self, inner: &[f64], bounded: bool) -> (Vec<f64>, Vec<f64>) {
+    /// All constants at inner numbers, one a free constant, or at the free constants themselves if these are not
+    /// `transformed`; with the slopes of the free ones.
+    pub(crate) fn constants(&self, inner: &[f64], transformed: bool) -> (Vec<f64>, Vec<f64>) {
         let fixed = |setting: &Setting| match setting {
             Setting::Fixed(value) => *value,
             Setting::Free { .. } => f64::NAN,
@@ -262,11 +267,11 @@ impl Parametrised {
         let mut constants: Vec<f64> = self.settings.iter().map(fixed).collect();
         let mut slopes = Vec::with_capacity(self.free.len());
         for (place, (k, inner)) in self.free.iter().zip(inner).enumerate() {
-            let (value, slope) = match bounded {
+            let (value, slope) = match transformed {
                 true => Signs::outward(&self.signs.constants, place, *inner),
                 false => (*inner, 1.0),
             };
-            let (value, bend) = self.transform(*k, bounded).outward(value);
+            let (value, bend) = self.transform(*k, transformed).outward(value);
             let slope = slope * bend;
             if let Some(place) = constants.get_mut(*k) {
                 *place = value;
@@ -276,12 +281,12 @@ impl Parametrised {
         (constants, slopes)
     }
 
-    /// Inner numbers of the free ones of `constants`; those themselves if they are not `bounded`.
-    pub(crate) fn inner(&self, constants: &[f64], bounded: bool) -> Vec<f64> {
+    /// Inner numbers of the free ones of `constants`; those themselves if they are not `transformed`.
+    pub(crate) fn inner(&self, constants: &[f64], transformed: bool) -> Vec<f64> {
         let each = self.free.iter().enumerate().map(|(place, k)| {
             let value = constants.get(*k).copied().unwrap_or(f64::NAN);
-            let inner = self.transform(*k, bounded).inward(value);
-            match bounded {
+            let inner = self.transform(*k, transformed).inward(value);
+            match transformed {
                 true => Signs::inward(&self.signs.constants, place, inner),
                 false => inner,
             }
@@ -289,9 +294,18 @@ impl Parametrised {
         each.collect()
     }
 
+    /// The signs of initial states whose numbers are logarithms.
+    fn initial_signs(&self, transformed: bool) -> &[f64] {
+        if transformed {
+            &self.signs.initial
+        } else {
+            &[]
+        }
+    }
+
     /// How free constant `k` and its number go together.
-    fn transform(&self, k: usize, bounded: bool) -> Setting {
-        let setting = self.settings.get(k).filter(|_| bounded);
+    fn transform(&self, k: usize, transformed: bool) -> Setting {
+        let setting = self.settings.get(k).filter(|_| transformed);
         setting.copied().unwrap_or(Setting::FREE)
     }
 
@@ -326,16 +340,24 @@ impl Parametrised {
                 .with_stepbound(10.0)
                 .with_patience(patience.max(2));
             target = solver.minimize(target).0;
-            if self.signs.initial.is_empty() {
-                let initial = target.parameters.iter_mut().skip(self.free.len());
-                target.flow.borrow().raise(initial);
-            }
+            self.raise(&mut target.parameters.as_mut_slice()[self.free.len()..]);
             // It may have ended at a step that was not tried.
             if self.is_late() {
                 return None;
             }
         }
         target.finish()
+    }
+
+    /// Raises the inner numbers of initial states to those of their floors.
+    fn raise(&self, inner: &mut [f64]) {
+        let floors = self.floors.iter().cycle();
+        for (place, (value, floor)) in inner.iter_mut().zip(floors).enumerate() {
+            if floor.is_finite() {
+                let least = Signs::inward(&self.signs.initial, place, *floor);
+                *value = value.max(least);
+            }
+        }
     }
 
     /// Standard deviations that weigh the states' residuals in a fit from a start; by a robust loss, as
@@ -370,14 +392,10 @@ impl Parametrised {
         problem: &'a Problem,
         deviations: &'a [f64],
         (constants, initial): (&[f64], &[Vec<f64>]),
-        bounded: bool,
+        transformed: bool,
     ) -> Target<'a> {
-        let inner = self.inner(constants, bounded);
-        let signs = if bounded {
-            self.signs.initial.as_slice()
-        } else {
-            &[]
-        };
+        let inner = self.inner(constants, transformed);
+        let signs = self.initial_signs(transformed);
         let initial = initial.iter().flatten().enumerate();
         let initial = initial.map(|(place, u)| Signs::inward(signs, place, *u));
         let numbers = inner.iter().copied().chain(initial);
@@ -387,7 +405,7 @@ impl Parametrised {
             deviations,
             flow: RefCell::new(self.flow(problem)),
             strength: 0.0,
-            bounded,
+            transformed,
             parameters: DVector::from_vec(numbers.collect()),
         }
     }
@@ -418,7 +436,10 @@ impl Parametrised {
         // Beside a bound that may be far from 0, a small share of it need not be near.
         let near = range.is_finite() || gap * column.norm() < CLOSE;
         let touches = near && gap < TOUCHES * bound.abs().max(value.abs()).min(range);
-        touches || (gap < AWAY * bound.abs().max(1.0) && gap * column.norm() < AT_BOUND)
+        // What the data do not see is not at a bound for that.
+        let aside = gap > ASIDE * setting.range();
+        let creeps = gap < AWAY * bound.abs().max(1.0) && gap * column.norm() < AT_BOUND;
+        touches || (creeps && !aside)
     }
 
     /// What the fit leaves open: the inverse of `JᵀJ` times `variance`, directions that the data do not see left

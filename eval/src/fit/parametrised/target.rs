@@ -21,8 +21,8 @@ pub(super) struct Target<'a> {
     pub(super) deviations: &'a [f64],
     pub(super) flow: RefCell<Flow<'a>>,
     pub(super) strength: f64,
-    /// Whether the constants' numbers are inner ones, which keep within bounds, or the constants themselves.
-    pub(super) bounded: bool,
+    /// Whether the numbers are inner ones, which keep within bounds or are logarithms, or constants and initial states themselves.
+    pub(super) transformed: bool,
     pub(super) parameters: DVector<f64>,
 }
 
@@ -31,15 +31,12 @@ impl Target<'_> {
     fn constants(&self) -> (Vec<f64>, Vec<f64>) {
         let inner = self.parameters.as_slice().iter();
         let inner: Vec<f64> = inner.take(self.model.free.len()).copied().collect();
-        self.model.constants(&inner, self.bounded)
+        self.model.constants(&inner, self.transformed)
     }
 
     /// Initial states, one run's after the other, and their slopes by their inner numbers.
     fn initial(&self) -> (Vec<f64>, Vec<f64>) {
-        let signs = match self.bounded {
-            true => self.model.signs.initial.as_slice(),
-            false => &[],
-        };
+        let signs = self.model.initial_signs(self.transformed);
         let inner = self
             .parameters
             .iter()

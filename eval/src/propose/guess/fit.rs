@@ -10,7 +10,7 @@ use crate::discover::rank::{bic, scales, sharpness};
 use crate::discover::{angles, poles};
 use crate::fit::exact::Exact;
 use crate::fit::parametrised::{Fitted, Parametrised, Spread};
-use crate::fit::refine::{NOISY, Refined};
+use crate::fit::refine::{NOISY, Refined, levels};
 use crate::fit::setting::Setting;
 use crate::series::explained::r2;
 use crate::series::problem::{Problem, RESOLUTION};
@@ -20,6 +20,9 @@ const PULLS: [f64; 7] = [100.0, 40.0, 16.0, 6.0, 2.5, 1.0, 0.0];
 
 /// Starts that are fitted to the data.
 const STARTS: usize = 4;
+
+/// A fit by logarithms must leave less than this share of what the best one leaves: it does not end at 0, nor at a bound.
+const CLEARLY: f64 = 0.99;
 
 /// Solutions computed in one fit, at most, with their sensitivities counted once.
 const EVALUATIONS: usize = 400;
@@ -135,13 +138,45 @@ impl Guess {
         if !best.as_ref().is_some_and(follows) {
             best = fits(best, &PULLS);
         }
-        // Most constants of a law that somebody wrote down are positive.
+        // Most constants of a law that somebody wrote down are positive. The last digits need time, too.
+        let now = Instant::now();
+        let half = model
+            .clone()
+            .until(now + deadline.saturating_duration_since(now) / 2);
         let above = start::above_zero(problem, &initial);
-        for start in starts.iter().take_while(|_| !model.is_late()) {
-            let sizes: Vec<f64> = start.iter().map(|value| value.abs()).collect();
-            let straight = model.clone().by_logarithms(&sizes, &above);
-            let found = fit(&straight, (&sizes, &above), &[0.0]);
-            best = best.into_iter().chain(found).reduce(better);
+        let settled = |best: &Option<Fitted>, levels: &[f64]| {
+            let found = best.as_ref().map(|fit| fit.deviations(problem));
+            found.is_some_and(|found| {
+                found
+                    .iter()
+                    .zip(levels)
+                    .all(|(found, level)| found <= level)
+            })
+        };
+        let exact = vec![NOISY; problem.dimension()];
+        for (levels, strengths) in [(exact, &[0.0][..]), (levels(problem), &PULLS)] {
+            if settled(&best, &levels) {
+                break;
+            }
+            for start in starts.iter().take_while(|_| !half.is_late()) {
+                let each = start.iter().zip(&settings);
+                let sizes: Vec<f64> = each
+                    .map(|(value, setting)| match *setting == Setting::FREE {
+                        true => value.abs(),
+                        false => *value,
+                    })
+                    .collect();
+                let straight = half.clone().by_logarithms(&sizes, &above);
+                let found = fit(&straight, (&sizes, &above), strengths);
+                best = match (best, found) {
+                    (Some(best), Some(found))
+                        if found.leftover.order > CLEARLY * best.leftover.order =>
+                    {
+                        Some(best)
+                    }
+                    (best, found) => found.or(best),
+                };
+            }
         }
         let mut fit = best?;
         if problem.is_weighed_by_residuals() {

@@ -254,11 +254,7 @@ impl Guess {
 
     /// Whether some constant has bounds.
     fn is_bounded(&self) -> bool {
-        let bounded = |c: &Unknown| match c.setting {
-            Setting::Free { .. } => c.setting != Setting::FREE,
-            Setting::Fixed(_) => false,
-        };
-        self.constants.iter().any(bounded)
+        self.constants.iter().any(|c| c.setting.is_bounded())
     }
 
     /// Whether its constants can become whatever those of its shape can, or could but for bounds.

@@ -27,7 +27,8 @@ const NEAR: f64 = 0.05;
 /// Draws at which it is seen in which constants the right-hand side is linear: at one alone a rate may have vanished.
 const LOOKS: usize = 8;
 
-/// Improved draws whose costs differ by less than this share came to the same place.
+/// Improved draws whose costs differ by less than this share mostly came to the same place: one of them is kept, so that the
+/// few starts are different ones.
 const SAME: f64 = 1e-3;
 
 /// Times that all groups of linear constants are solved for: products of two of them settle slowly.
@@ -57,11 +58,9 @@ pub(super) fn starts(
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut uniform = || random.next_u32() as f64 / u32::MAX as f64;
     let is_open = |place: &usize| {
-        constants.get(*place).is_some_and(|c| {
-            let unbounded = matches!(c.setting, Setting::Free { low, high }
-                if low == f64::NEG_INFINITY && high == f64::INFINITY);
-            unbounded && c.start.is_none()
-        })
+        constants
+            .get(*place)
+            .is_some_and(|c| c.setting == Setting::FREE && c.start.is_none())
     };
     let free = model.free().iter().enumerate();
     let open: Vec<usize> = free.filter(|(_, k)| is_open(k)).map(|(i, _)| i).collect();
@@ -96,15 +95,13 @@ pub(super) fn starts(
         .map(|(_, values)| {
             let solver = LevenbergMarquardt::new().with_patience(30);
             let target = solver.minimize(matching(&values)).0;
-            (
-                target.cost(),
-                model.constants(target.inner.as_slice(), true).0,
-            )
+            let values = model.constants(target.inner.as_slice(), true).0;
+            (target.cost(), values)
         })
         .filter(|(cost, _)| cost.is_finite())
         .collect();
     improved.sort_by(|a, b| a.0.total_cmp(&b.0));
-    improved.dedup_by(|b, a| b.0 - a.0 < SAME * a.0);
+    improved.dedup_by(|(cost, _), (other, _)| *cost - *other < SAME * *other);
     let improved = improved.into_iter().map(|(_, values)| values);
     given.into_iter().chain(improved).take(most).collect()
 }

@@ -29,7 +29,7 @@ pub(super) fn assemble(
     let mut warnings = Vec::new();
     renamed(&names, header(first.time), &state_headers, &mut warnings);
     for (index, file) in files.iter().enumerate() {
-        about_file(file, index, &rows.runs, options, &mut warnings);
+        about_file(file, first, index, &rows.runs, options, &mut warnings);
     }
 
     let (mut unsorted, mut repeated) = (0, 0);
@@ -105,6 +105,7 @@ fn renamed(names: &Names, time: &str, states: &[&str], warnings: &mut Vec<String
 /// Says which rows and columns of `file` are not used.
 fn about_file(
     file: &FileTable,
+    first: &FileTable,
     index: usize,
     runs: &[Run],
     options: &ReadOptions,
@@ -125,12 +126,16 @@ fn about_file(
             false => format!("lines {from} to {to} were"),
         };
         warnings.push(format!(
-            "{path}: {lines} left out, having other cells than the table below, whose header follows."
+            "{path}: {lines} left out, standing above the table."
         ));
     }
-    if !file.units.is_empty() && index == 0 {
+    if !file.units.is_empty() {
+        let others = match file.units == first.units {
+            true => "",
+            false => " They are not those of the first file; all values are taken as they are.",
+        };
         warnings.push(format!(
-            "{path}: the row below the header was taken for the units: {}.",
+            "{path}: the row below the header was taken for the units: {}.{others}",
             listed(&file.units)
         ));
     }
@@ -364,7 +369,7 @@ fn labelled(file: &FileTable, column: usize, name: &str) -> String {
     let label = or(file.headers.get(column).map_or("", String::as_str), name);
     match file.units.get(column).map_or("", String::as_str) {
         "" => label,
-        unit if label.contains(['[', '(']) || label == unit => label,
+        unit if label.ends_with([']', ')']) || label == unit => label,
         unit => format!("{label} [{unit}]"),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::ReadOptions;
 use super::cell::{Cell, Decimal, is_date, split};
+use super::index::is_called_time;
 use super::lines::Line;
 
 /// Lines that the delimiter is decided from.
@@ -93,15 +94,15 @@ fn kind(text: &&str) -> Cell {
 }
 
 /// The header of a table of `columns` columns that stands in one of the `comments` above it, and the
-/// comment's line: `# t,y`. It is the last of those that have a name for each column; the first may lack
-/// one, since `#,t,y` is a header of numbered rows.
+/// comment's line: `# t,y`. It is the last of those that have a name for each column, and one of the time if any has; the
+/// first may lack a name, since `#,t,y` is a header of numbered rows.
 pub(super) fn commented_header(
     comments: &[Line],
     delimiter: char,
     columns: usize,
 ) -> Option<(u64, Vec<String>)> {
     let mut ranges = Vec::new();
-    comments.iter().rev().find_map(|line| {
+    let found = comments.iter().rev().filter_map(|line| {
         let text = line.text.trim_start().trim_start_matches('#');
         split(text, delimiter, &mut ranges);
         let cells = ranges.iter().map(|r| text.get(r.clone()).unwrap_or(""));
@@ -112,7 +113,10 @@ pub(super) fn commented_header(
         });
         (columns >= 2 && cells.len() == columns && named)
             .then(|| (line.number, cells.into_iter().map(header).collect()))
-    })
+    });
+    let found: Vec<(u64, Vec<String>)> = found.collect();
+    let timed = |(_, cells): &&(u64, Vec<String>)| cells.iter().any(|cell| is_called_time(cell));
+    found.iter().find(timed).or(found.first()).cloned()
 }
 
 /// Whether `text` may be a column's name and is not part of a remark that happens to have a comma.
@@ -221,6 +225,10 @@ mod tests {
         assert_eq!(
             found(&["#\"t [h]\",\"a, b\""], 2),
             header(1, &["t [h]", "a, b"])
+        );
+        assert_eq!(
+            found(&["# time,conc", "# s,mol"], 2),
+            header(1, &["time", "conc"])
         );
         // The last one that fits.
         let several = ["# Jena, Germany", "# t, y", "# taken by hand"];

@@ -1,9 +1,9 @@
 //! Measured series from CSV files: what the columns mean, and the trajectories in them.
 //!
 //! [`read`] goes through each file once, line by line, in bounded memory: `lines` cuts the bytes into
-//! lines, `dialect` finds the delimiter and the header, `above` what else stands over the rows, `columns` gives each column its role (`index` knows
-//! row numbers), `reading` goes through the rows, `cell` reads numbers, `rows` collects the rows of each trajectory (thinned beyond [`MAX_ROWS`]), and
-//! `assemble` sorts, averages and checks them. Names for formulas come from `names`. How a message
+//! lines, `dialect` finds the delimiter and the header, `above` what else stands over the rows, `columns`
+//! gives each column its role (`index` knows row numbers), `reading` goes through the rows, `cell` reads
+//! numbers, `rows` collects the rows of each trajectory (thinned beyond [`MAX_ROWS`]), and `assemble` sorts, averages and checks them. Names for formulas come from `names`. How a message
 //! about bad input looks on a terminal is the caller's; its words and its place are in [`TableError`].
 
 mod above;
