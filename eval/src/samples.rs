@@ -8,7 +8,7 @@ use nsode_parser::{CanonicalSystem, Names, System};
 
 use crate::discover::{Candidate, Constant};
 use crate::propose::proposer::ProposerKind;
-use crate::series::problem::Piece;
+use crate::series::problem::{Piece, Problem};
 use crate::series::table::Series;
 
 /// A law of right-hand sides separated by `;`, as the search has it.
@@ -32,6 +32,11 @@ pub(crate) struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// The problem that its series poses.
+    pub(crate) fn problem(&self) -> Problem {
+        Problem::new(self.make().0.trajectories).unwrap()
+    }
+
     /// The series and the law that made it, as if it had been found.
     pub(crate) fn make(&self) -> (Series, Candidate) {
         let names = Names {

@@ -300,7 +300,7 @@ mod tests {
             times: (0.0, 4.0, 60),
             noise: 0.02,
         };
-        let problem = Problem::new(sample.make().0.trajectories).unwrap();
+        let problem = sample.problem();
         // Where it lacks something, and lines do not lead straight there, it is one of them; where it has too much, the first.
         for (wrong, most) in [
             ("x1 - x1*x2; x1*x2 - x2", MOST),
@@ -329,7 +329,7 @@ mod tests {
             times: (0.0, 15.0, 60),
             noise: 0.02,
         };
-        let problem = Problem::new(sample.make().0.trajectories).unwrap();
+        let problem = sample.problem();
         let proposal = Proposal::new(skeleton(law), None);
         let refined = refine(&problem, &proposal, Effort::Whole, None).unwrap();
         let found = neighbours(&problem, &refined, |_| true).unwrap();

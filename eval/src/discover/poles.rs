@@ -148,7 +148,7 @@ mod tests {
             times: (0.0, 3.0, 30),
             noise: 0.0,
         };
-        let problem = Problem::new(sample.make().0.trajectories).unwrap();
+        let problem = sample.problem();
         let cost_of = |text: &str| {
             let law = canonical(text, &Names::default_for(2)).to_system();
             cost(&problem, law.rhs())

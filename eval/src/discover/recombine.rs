@@ -191,7 +191,7 @@ mod tests {
             times: (0.0, 12.0, 80),
             noise: 0.01,
         };
-        Problem::new(sample.make().0.trajectories).unwrap()
+        sample.problem()
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
             times: (0.0, 12.0, 120),
             noise: 0.0,
         };
-        let problem = Problem::new(sample.make().0.trajectories).unwrap();
+        let problem = sample.problem();
         let later = Instant::now() + Duration::from_secs(60);
         // The second equation is right but for its constants, the first one is not.
         let known = [proposal("1 - x1*x2; 1 - x1*x2/(1 + x1^2)")];

@@ -158,19 +158,20 @@ fn equation(rhs: &Expr, owners: &[usize], index: usize) -> Equation {
         .copied()
         .filter(|k| !linear.contains(k))
         .collect();
-    let roles = inner.iter().map(|k| role(rhs, *k)).collect();
-    let energies = |e: &Expr| {
+    let roles: Vec<Role> = inner.iter().map(|k| role(rhs, *k)).collect();
+    let has_energy = |slope: &Expr| {
         let mut found = false;
-        e.visit(&mut |leaf| {
+        slope.visit(&mut |leaf| {
             if let Expr::Parameter(k) = leaf {
-                found |= role(rhs, *k) == Role::Energy;
+                let place = inner.iter().position(|slot| slot == k);
+                found |= place.and_then(|place| roles.get(place)) == Some(&Role::Energy);
             }
         });
         found
     };
     let rates = linear.iter().zip(&basis);
-    let rates = rates.filter(|(_, slope)| energies(slope)).map(|(k, _)| *k);
-    let rates = rates.collect();
+    let rates = rates.filter(|(_, slope)| has_energy(slope));
+    let rates = rates.map(|(k, _)| *k).collect();
     let rest = rhs.substitute(&|e| match e {
         Expr::Parameter(k) if linear.contains(k) => Some(Expr::Number(0.0)),
         _ => None,

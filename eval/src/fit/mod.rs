@@ -15,5 +15,6 @@ pub mod parametrised;
 pub mod refine;
 pub mod setting;
 pub mod shooting;
+mod signs;
 pub mod sizes;
 mod stiff;

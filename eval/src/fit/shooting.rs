@@ -19,6 +19,7 @@ use crate::fit::exact::Exact;
 use crate::fit::floors::floors;
 use crate::fit::flow::{Flow, Nudge, Run};
 use crate::fit::law::Law;
+use crate::fit::signs::Signs;
 use crate::fit::sizes;
 use crate::series::problem::{Leftover, Problem, RESOLUTION};
 
@@ -101,8 +102,8 @@ pub struct Shooter<'a> {
 #[derive(Clone)]
 struct Target<'a, 'b> {
     shooter: &'a Shooter<'b>,
-    /// Of constants whose logarithms are fitted; 0 for the others.
-    signs: Vec<f64>,
+    /// Of the constants whose logarithms are fitted.
+    signs: Signs,
     strength: f64,
     parameters: DVector<f64>,
 }
@@ -239,7 +240,7 @@ impl<'a> Shooter<'a> {
         let parameters = constants.iter().chain(initial.iter().flatten()).copied();
         let mut target = Target {
             shooter: self,
-            signs: Vec::new(),
+            signs: Signs::default(),
             strength,
             parameters: DVector::from_iterator(self.parameters(), parameters),
         };
@@ -266,7 +267,7 @@ impl<'a> Shooter<'a> {
         }
         let target = self.target(constants, initial, 0.0);
         let signs = self.signs(constants);
-        if signs.iter().all(|sign| *sign == 0.0) {
+        if signs.count() == 0 {
             return self.fitted(target, strengths, evaluations);
         }
         let straight = Target {
@@ -326,16 +327,12 @@ impl<'a> Shooter<'a> {
 
     /// The signs of rates that go with an activation energy, 0 for all other constants. Their logarithms are fitted: along
     /// what a rate and its energy do to each other the sum of squares is a valley, which is straight then.
-    fn signs(&self, constants: &[f64]) -> Vec<f64> {
-        let mut signs = vec![0.0; constants.len()];
-        for slot in self.law.equations().iter().flat_map(|e| &e.rates) {
-            if let (Some(sign), Some(value)) = (signs.get_mut(*slot), constants.get(*slot))
-                && *value != 0.0
-            {
-                *sign = value.signum();
-            }
-        }
-        signs
+    fn signs(&self, constants: &[f64]) -> Signs {
+        let rates: Vec<usize> = (self.law.equations().iter())
+            .flat_map(|equation| equation.rates.iter().copied())
+            .collect();
+        let each = constants.iter().enumerate();
+        Signs::of(each.map(|(slot, value)| if rates.contains(&slot) { *value } else { 0.0 }))
     }
 
     fn minimize<'t>(
@@ -515,20 +512,16 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
 
     fn set_params(&mut self, x: &DVector<f64>) {
         self.parameters.copy_from(x);
-        for (value, sign) in self.parameters.iter_mut().zip(&self.signs) {
-            if *sign != 0.0 {
-                *value = sign * value.exp();
-            }
+        for (place, value) in self.parameters.iter_mut().enumerate() {
+            *value = self.signs.outward(place, *value).0;
         }
         self.keep_exact();
     }
 
     fn params(&self) -> DVector<f64> {
         let mut inner = self.parameters.clone();
-        for (value, sign) in inner.iter_mut().zip(&self.signs) {
-            if *sign != 0.0 {
-                *value = value.abs().max(f64::MIN_POSITIVE).ln();
-            }
+        for (place, value) in inner.iter_mut().enumerate() {
+            *value = self.signs.inward(place, *value);
         }
         inner
     }
@@ -580,9 +573,10 @@ impl LeastSquaresProblem<f64, Dyn, Dyn> for Target<'_, '_> {
         for (slot, _) in &self.shooter.exact.held {
             jacobian.column_mut(*slot).fill(0.0);
         }
-        for (k, sign) in self.signs.iter().enumerate() {
-            if *sign != 0.0 {
-                jacobian.column_mut(k).scale_mut(self.parameters[k]);
+        for (place, value) in self.parameters.iter().enumerate() {
+            let slope = self.signs.slope(place, *value);
+            if slope != 1.0 {
+                jacobian.column_mut(place).scale_mut(slope);
             }
         }
         Some(jacobian)
@@ -606,9 +600,8 @@ mod tests {
             times: (0.0, 2.0, 25),
             noise: 0.02,
         };
-        let (series, _) = sample.make();
-        let names = series.names.clone();
-        let problem = Problem::new(series.trajectories).unwrap();
+        let names = sample.make().0.names;
+        let problem = sample.problem();
         let (skeleton, _) = canonical(law, &names).parts().unwrap();
         let law = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
         let rates: Vec<usize> = law
@@ -634,7 +627,7 @@ mod tests {
         .unwrap();
         let mut target = shooter.target(&constants, &shooter.smoothed_initial(), 0.0);
         target.signs = shooter.signs(&constants);
-        assert_eq!(target.signs.iter().filter(|sign| **sign != 0.0).count(), 2);
+        assert_eq!(target.signs.count(), 2);
         let here = target.params();
         target.set_params(&here);
         // Rows are condensed, so that it is the slope of the sum of squares that can be compared.

@@ -22,6 +22,7 @@ use crate::fit::floors::floors;
 use crate::fit::flow::{Flow, Run};
 use crate::fit::law::Law;
 use crate::fit::setting::Setting;
+use crate::fit::signs::Signs;
 use crate::series::problem::{Leftover, Problem, RESOLUTION};
 use target::Target;
 
@@ -56,34 +57,8 @@ pub struct Parametrised {
     is_precise: bool,
     /// When a fit is given up.
     deadline: Option<Instant>,
-    /// Which numbers are fitted by their logarithms.
-    signs: Signs,
-}
-
-/// The signs of free constants and of initial states that are fitted by the logarithms of their sizes; 0 for those that are
-/// fitted as they are, as are those beyond the end.
-#[derive(Clone, Debug, Default)]
-struct Signs {
-    constants: Vec<f64>,
-    initial: Vec<f64>,
-}
-
-impl Signs {
-    /// The value of inner number `place`, whose sign is in `signs`, and its slope there.
-    fn outward(signs: &[f64], place: usize, inner: f64) -> (f64, f64) {
-        match signs.get(place) {
-            Some(sign) if *sign != 0.0 => (sign * inner.exp(), sign * inner.exp()),
-            _ => (inner, 1.0),
-        }
-    }
-
-    /// The inner number of a value.
-    fn inward(signs: &[f64], place: usize, value: f64) -> f64 {
-        match signs.get(place) {
-            Some(sign) if *sign != 0.0 => value.abs().ln(),
-            _ => value,
-        }
-    }
+    /// Which free constants, and which initial states, are fitted by their logarithms.
+    signs: [Signs; 2],
 }
 
 /// Constants and initial states of a fit.
@@ -175,7 +150,7 @@ impl Parametrised {
             free,
             is_precise: false,
             deadline: None,
-            signs: Signs::default(),
+            signs: [Signs::default(), Signs::default()],
         })
     }
 
@@ -198,15 +173,15 @@ impl Parametrised {
     /// that grows over decades depends evenly on where it began.
     #[must_use]
     pub fn by_logarithms(mut self, constants: &[f64], initial: &[Vec<f64>]) -> Parametrised {
-        let sign = |value: &f64| if *value == 0.0 { 0.0 } else { value.signum() };
         let each = self.free.iter().map(|k| match self.settings.get(*k) {
-            Some(setting) if *setting == Setting::FREE => constants.get(*k).map_or(0.0, sign),
-            _ => 0.0,
+            Some(setting) if *setting == Setting::FREE => constants.get(*k).copied(),
+            _ => None,
         });
-        self.signs = Signs {
-            constants: each.collect(),
-            initial: initial.iter().flatten().map(sign).collect(),
-        };
+        let each = each.map(Option::unwrap_or_default);
+        self.signs = [
+            Signs::of(each),
+            Signs::of(initial.iter().flatten().copied()),
+        ];
         self
     }
 
@@ -266,11 +241,9 @@ impl Parametrised {
         };
         let mut constants: Vec<f64> = self.settings.iter().map(fixed).collect();
         let mut slopes = Vec::with_capacity(self.free.len());
+        let [signs, _] = self.signs(transformed);
         for (place, (k, inner)) in self.free.iter().zip(inner).enumerate() {
-            let (value, slope) = match transformed {
-                true => Signs::outward(&self.signs.constants, place, *inner),
-                false => (*inner, 1.0),
-            };
+            let (value, slope) = signs.outward(place, *inner);
             let (value, bend) = self.transform(*k, transformed).outward(value);
             let slope = slope * bend;
             if let Some(place) = constants.get_mut(*k) {
@@ -283,23 +256,20 @@ impl Parametrised {
 
     /// Inner numbers of the free ones of `constants`; those themselves if they are not `transformed`.
     pub(crate) fn inner(&self, constants: &[f64], transformed: bool) -> Vec<f64> {
+        let [signs, _] = self.signs(transformed);
         let each = self.free.iter().enumerate().map(|(place, k)| {
             let value = constants.get(*k).copied().unwrap_or(f64::NAN);
             let inner = self.transform(*k, transformed).inward(value);
-            match transformed {
-                true => Signs::inward(&self.signs.constants, place, inner),
-                false => inner,
-            }
+            signs.inward(place, inner)
         });
         each.collect()
     }
 
-    /// The signs of initial states whose numbers are logarithms.
-    fn initial_signs(&self, transformed: bool) -> &[f64] {
-        if transformed {
-            &self.signs.initial
-        } else {
-            &[]
+    /// The signs of free constants and initial states whose numbers are logarithms.
+    fn signs(&self, transformed: bool) -> [&Signs; 2] {
+        match transformed {
+            true => self.signs.each_ref(),
+            false => [Signs::NONE; 2],
         }
     }
 
@@ -351,11 +321,11 @@ impl Parametrised {
 
     /// Raises the inner numbers of initial states to those of their floors.
     fn raise(&self, inner: &mut [f64]) {
+        let [_, signs] = &self.signs;
         let floors = self.floors.iter().cycle();
         for (place, (value, floor)) in inner.iter_mut().zip(floors).enumerate() {
             if floor.is_finite() {
-                let least = Signs::inward(&self.signs.initial, place, *floor);
-                *value = value.max(least);
+                *value = value.max(signs.inward(place, *floor));
             }
         }
     }
@@ -395,9 +365,9 @@ impl Parametrised {
         transformed: bool,
     ) -> Target<'a> {
         let inner = self.inner(constants, transformed);
-        let signs = self.initial_signs(transformed);
+        let [_, signs] = self.signs(transformed);
         let initial = initial.iter().flatten().enumerate();
-        let initial = initial.map(|(place, u)| Signs::inward(signs, place, *u));
+        let initial = initial.map(|(place, u)| signs.inward(place, *u));
         let numbers = inner.iter().copied().chain(initial);
         Target {
             model: self,

@@ -6,7 +6,7 @@ use levenberg_marquardt::LeastSquaresProblem;
 use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 
-use super::{Fitted, Parametrised, Signs};
+use super::{Fitted, Parametrised};
 use crate::fit::flow::{Flow, Nudge, Run};
 use crate::fit::shooting::LARGEST;
 use crate::series::problem::Problem;
@@ -36,14 +36,14 @@ impl Target<'_> {
 
     /// Initial states, one run's after the other, and their slopes by their inner numbers.
     fn initial(&self) -> (Vec<f64>, Vec<f64>) {
-        let signs = self.model.initial_signs(self.transformed);
+        let [_, signs] = self.model.signs(self.transformed);
         let inner = self
             .parameters
             .iter()
             .skip(self.model.free.len())
             .enumerate();
         inner
-            .map(|(place, inner)| Signs::outward(signs, place, *inner))
+            .map(|(place, inner)| signs.outward(place, *inner))
             .unzip()
     }
 

@@ -14,8 +14,7 @@ fn derivatives_are_those_of_the_residuals() {
         times: (0.0, 2.0, 12),
         noise: 0.02,
     };
-    let (series, _) = sample.make();
-    let problem = Problem::new(series.trajectories).unwrap();
+    let problem = sample.problem();
     let names = Names {
         time: "t".into(),
         states: vec!["x".into(), "y".into()],
@@ -78,8 +77,7 @@ fn initial_states_keep_to_their_floors() {
         times: (0.0, 8.0, 30),
         noise: 0.0,
     };
-    let (series, _) = sample.make();
-    let problem = Problem::new(series.trajectories).unwrap();
+    let problem = sample.problem();
     let (system, _) =
         nsode_parser::infix::parse_law("a - b*sqrt(y)", &Names::default_for(1)).unwrap();
     let model = Parametrised::new(&problem, system.rhs(), vec![Setting::FREE; 2]).unwrap();

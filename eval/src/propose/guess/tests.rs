@@ -31,6 +31,16 @@ fn observed(law: &str, names: &Names, initial: &[f64], end: f64, noise: f64) -> 
     Problem::new(vec![Trajectory::new(rhs.len(), times, states).unwrap()]).unwrap()
 }
 
+/// `guess` with these constraints.
+fn constrained(guess: &Guess, fixes: &[&str], bounds: &[&str]) -> Result<Guess, GuessError> {
+    let fixes: Vec<Fix> = fixes.iter().map(|f| f.parse().unwrap()).collect();
+    let bounds: Vec<Bounds> = bounds.iter().map(|f| f.parse().unwrap()).collect();
+    let mut guesses = [guess.clone()];
+    Guess::constrain(&mut guesses, &fixes, &bounds)?;
+    let [guess] = guesses;
+    Ok(guess)
+}
+
 /// The fitted constants by name.
 fn fitted(guess: &Guess, problem: &Problem) -> Vec<(Option<String>, f64, Option<f64>)> {
     let guessed = guess.fit(problem, later()).unwrap();
@@ -127,10 +137,9 @@ fn constants_are_found_without_a_start() {
 fn what_the_data_do_not_see_is_at_no_bound() {
     let names = names(&["y"]);
     let problem = observed("-0.8*y", &names, &[4.0], 5.0, 0.01);
-    let mut guesses = [Guess::parse("-a*y + k*exp(-9000/(y + 2))", &names).unwrap()];
-    let bounds: Bounds = "k=1e8:1e11".parse().unwrap();
-    Guess::constrain(&mut guesses, &[], &[bounds]).unwrap();
-    let guessed = guesses[0].fit(&problem, later()).unwrap();
+    let guess = Guess::parse("-a*y + k*exp(-9000/(y + 2))", &names).unwrap();
+    let guess = constrained(&guess, &[], &["k=1e8:1e11"]).unwrap();
+    let guessed = guess.fit(&problem, later()).unwrap();
     let rate = &guessed.form.constants[1];
     assert!(!rate.at_bound && rate.constant.stderr.is_none(), "{rate:?}");
 }
@@ -140,10 +149,9 @@ fn what_the_data_do_not_see_is_at_no_bound() {
 fn bounds_below_zero_hold_in_every_start() {
     let names = names(&["y"]);
     let problem = observed("-0.8*y + 3e5*exp(-40/y)", &names, &[4.0], 5.0, 0.0);
-    let mut guesses = [Guess::parse("a*y + k*exp(-E/y)", &names).unwrap()];
-    let bounds: Bounds = "a=-5:-0.1".parse().unwrap();
-    Guess::constrain(&mut guesses, &[], &[bounds]).unwrap();
-    let found = fitted(&guesses[0], &problem);
+    let guess = Guess::parse("a*y + k*exp(-E/y)", &names).unwrap();
+    let guess = constrained(&guess, &[], &["a=-5:-0.1"]).unwrap();
+    let found = fitted(&guess, &problem);
     assert!((found[0].1 + 0.8).abs() < 1e-3, "{found:?}");
 }
 
@@ -180,11 +188,7 @@ fn fixed_constants_stay_and_bounds_hold() {
     let problem = observed("0.8*y*(1 - y/74)", &names, &[7.0], 10.0, 0.01);
     let guess = Guess::parse("r*y*(1 - y/K)", &names).unwrap();
     let constrained = |fixes: &[&str], bounds: &[&str]| {
-        let fixes: Vec<Fix> = fixes.iter().map(|f| f.parse().unwrap()).collect();
-        let bounds: Vec<Bounds> = bounds.iter().map(|f| f.parse().unwrap()).collect();
-        let mut guesses = [guess.clone()];
-        Guess::constrain(&mut guesses, &fixes, &bounds)
-            .map(|()| guesses[0].fit(&problem, later()).unwrap())
+        constrained(&guess, fixes, bounds).map(|guess| guess.fit(&problem, later()).unwrap())
     };
     let both = constrained(&["r=0.9"], &[]).unwrap();
     assert!(both.form.constants[0].fixed);
@@ -215,6 +219,13 @@ fn fixed_constants_stay_and_bounds_hold() {
             assert!((value - 74.0).abs() < 1.0 && k.constant.stderr.unwrap() < 1.0);
         }
     }
+    // Of rates that are all negative, the highest is nearest to the data.
+    let falling = constrained(&["K=74"], &["r=-1:-0.5"]).unwrap();
+    let r = &falling.form.constants[0];
+    assert!(
+        r.at_bound && (-1.0..=-0.5).contains(&r.constant.value),
+        "{r:?}"
+    );
     // Exponential growth is nearer to the data than any limit below them.
     let endless = constrained(&[], &["K=:60"]).unwrap();
     let k = &endless.form.constants[1];

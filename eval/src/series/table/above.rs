@@ -1,7 +1,7 @@
 //! What stands above the rows beside a header: lines of an instrument, and a row of units.
 
 use super::ReadOptions;
-use super::cell::{Cell, Decimal, is_date, split};
+use super::cell::{Cell, Decimal, cells, is_date};
 use super::dialect::is_header;
 use super::index::is_called_time;
 use super::lines::Line;
@@ -16,7 +16,10 @@ const FEWEST: usize = 3;
 /// many, if a header follows, or numbers alone below words without a delimiter; and if none of them holds more than one number,
 /// or a name that an option asks for.
 pub(super) fn preamble(lines: &[Line], delimiter: char, options: &ReadOptions) -> usize {
-    let rows: Vec<Vec<&str>> = lines.iter().map(|line| cells(line, delimiter)).collect();
+    let rows: Vec<Vec<&str>> = lines
+        .iter()
+        .map(|line| cells(&line.text, delimiter))
+        .collect();
     let width = rows.last().map_or(0, Vec::len);
     let odd = rows.iter().rposition(|row| row.len() != width);
     let mut above = odd.map_or(0, |last| last + 1);
@@ -64,7 +67,7 @@ fn is_asked(text: &str, options: &ReadOptions) -> bool {
 /// The units in `row`, the first line below a header, if that is what it holds: text that does not come again in the line
 /// below, which holds numbers.
 pub(super) fn units(row: &Line, below: &Line, delimiter: char) -> Option<Vec<String>> {
-    let (row, below) = (cells(row, delimiter), cells(below, delimiter));
+    let (row, below) = (cells(&row.text, delimiter), cells(&below.text, delimiter));
     let fit = row.len() == below.len() && row.iter().all(|text| text.is_empty() || is_unit(text));
     let said = row.iter().any(|text| !text.is_empty());
     let again = |(text, below): (&&str, &&str)| !text.is_empty() && text == below;
@@ -103,12 +106,4 @@ fn numbers(row: &[&str]) -> usize {
 
 fn kind(text: &str) -> Cell {
     Decimal::Open.read(text)
-}
-
-fn cells(line: &Line, delimiter: char) -> Vec<&str> {
-    let mut ranges = Vec::new();
-    split(&line.text, delimiter, &mut ranges);
-    let each = ranges.into_iter();
-    each.map(|range| line.text.get(range).unwrap_or("").trim())
-        .collect()
 }

@@ -174,6 +174,14 @@ pub(super) fn split(line: &str, delimiter: char, cells: &mut Vec<Range<usize>>) 
     cells.push(trimmed(line, start..bytes.len()));
 }
 
+/// The cells of `line`, trimmed and without their quotation marks.
+pub(super) fn cells(line: &str, delimiter: char) -> Vec<&str> {
+    let mut ranges = Vec::new();
+    split(line, delimiter, &mut ranges);
+    let each = ranges.into_iter();
+    each.map(|range| line.get(range).unwrap_or("")).collect()
+}
+
 /// `range` without white space at its ends, and without a pair of quotation marks around it.
 fn trimmed(line: &str, range: Range<usize>) -> Range<usize> {
     let inner = |range: Range<usize>| {
@@ -194,12 +202,6 @@ fn trimmed(line: &str, range: Range<usize>) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn cells(line: &str, delimiter: char) -> Vec<&str> {
-        let mut ranges = Vec::new();
-        split(line, delimiter, &mut ranges);
-        ranges.into_iter().map(|r| &line[r]).collect()
-    }
 
     #[test]
     fn splitting() {

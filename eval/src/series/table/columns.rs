@@ -6,7 +6,7 @@ use std::ops::Range;
 use nsode_parser::token::MAX_STATES;
 
 use super::above;
-use super::cell::{Decimal, split};
+use super::cell::{Decimal, cells, split};
 use super::dialect::{commented_header, delimiter, header, is_header};
 use super::error::Place;
 use super::index::{self, Steps};
@@ -65,14 +65,9 @@ impl FileTable {
         let Some(line) = head.first() else {
             return Err(TableError::Empty { file: path.into() });
         };
-        let cells_of = |line: &Line| -> Vec<String> {
-            let mut ranges = Vec::new();
-            split(&line.text, delimiter, &mut ranges);
-            ranges.iter().map(|r| text(line, r).to_string()).collect()
-        };
-        let cells = cells_of(line);
-        let next = head.get(1).map(cells_of).unwrap_or_default();
-        let in_first = is_header(&strs(&cells), &strs(&next), options);
+        let next = head.get(1).map(|next| cells(&next.text, delimiter));
+        let cells = cells(&line.text, delimiter);
+        let in_first = is_header(&cells, &next.unwrap_or_default(), options);
         let units = match (in_first, head.get(1), head.get(2)) {
             (true, Some(row), Some(below)) => above::units(row, below, delimiter),
             _ => None,
@@ -435,8 +430,4 @@ impl FileTable {
 /// The text of a cell.
 pub(super) fn text<'a>(line: &'a Line, range: &Range<usize>) -> &'a str {
     line.text.get(range.clone()).unwrap_or("")
-}
-
-fn strs(texts: &[String]) -> Vec<&str> {
-    texts.iter().map(String::as_str).collect()
 }

@@ -3,7 +3,7 @@
 //! All of it is decided from the first lines alone, so that a file is read once and may be a pipe.
 
 use super::ReadOptions;
-use super::cell::{Cell, Decimal, is_date, split};
+use super::cell::{Cell, Decimal, cells, is_date, split};
 use super::index::is_called_time;
 use super::lines::Line;
 
@@ -101,12 +101,9 @@ pub(super) fn commented_header(
     delimiter: char,
     columns: usize,
 ) -> Option<(u64, Vec<String>)> {
-    let mut ranges = Vec::new();
     let found = comments.iter().rev().filter_map(|line| {
         let text = line.text.trim_start().trim_start_matches('#');
-        split(text, delimiter, &mut ranges);
-        let cells = ranges.iter().map(|r| text.get(r.clone()).unwrap_or(""));
-        let cells: Vec<&str> = cells.collect();
+        let cells = cells(text, delimiter);
         let named = cells.iter().enumerate().all(|(i, cell)| {
             is_name(cell) && !cells.iter().take(i).any(|other| other == cell)
                 || (i == 0 && cell.is_empty())
