@@ -15,7 +15,7 @@ mod progress;
 mod sources;
 mod stop;
 
-use std::process::ExitCode;
+use std::io::Write;
 use std::time::Instant;
 
 use clap::Parser;
@@ -64,20 +64,30 @@ impl Outcome {
 /// Exit code of wrong usage, wrong input, or an output that can't be written.
 const FAILED: u8 = 2;
 
-fn main() -> ExitCode {
+fn main() {
     let started = Instant::now();
-    let cli = Cli::parse();
-    logs::start(cli.verbose);
-    stop::listen();
-    match run(cli, started) {
-        Ok(outcome) => ExitCode::from(outcome.code()),
-        // Whoever reads has read enough, as `head` does: not a failure.
-        Err(Fault::BrokenPipe) => ExitCode::SUCCESS,
-        Err(fault) => {
-            fault.show();
-            ExitCode::from(FAILED)
+    let code = match Cli::try_parse() {
+        Ok(cli) => {
+            logs::start(cli.verbose);
+            stop::listen();
+            match run(cli, started) {
+                Ok(outcome) => outcome.code(),
+                // Whoever reads has read enough, as `head` does: not a failure.
+                Err(Fault::BrokenPipe) => 0,
+                Err(fault) => {
+                    fault.show();
+                    FAILED
+                }
+            }
         }
-    }
+        Err(said) => {
+            // Help, too; where it cannot be written there is nobody to tell.
+            let _ = said.print();
+            u8::try_from(said.exit_code()).unwrap_or(FAILED)
+        }
+    };
+    let _ = std::io::stdout().flush();
+    stop::end(code)
 }
 
 fn run(cli: Cli, started: Instant) -> Result<Outcome, Fault> {

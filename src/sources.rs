@@ -1,7 +1,7 @@
 //! Who is asked for laws: `--proposers`, `--candidates`, `--checkpoint` and `--device`, as several verbs have
 //! them, checked and made into proposers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -209,16 +209,17 @@ impl Sources {
         }
     }
 
-    /// Loads a network, if one is asked about systems of so many states.
+    /// Begins to load a network, if one is asked about systems of so many states; [`await_weights`] tells how that ended.
     ///
     /// # Errors
     /// What is wrong with its checkpoint.
-    pub fn load(&self, states: usize) -> Result<Option<Arc<Predictor>>, Fault> {
+    pub fn begin(&self, states: usize) -> Result<Option<Arc<Predictor>>, Fault> {
         match &self.network {
             Network::At {
                 directory, device, ..
             } => {
-                let network = load(&locate::checkpoint(directory, states), *device)?;
+                let directory = locate::checkpoint(directory, states);
+                let network = Predictor::begin(&directory, *device).map_err(unusable)?;
                 Ok(Some(Arc::new(network)))
             }
             _ => Ok(None),
@@ -259,8 +260,16 @@ impl Sources {
     }
 }
 
-fn load(directory: &Path, device: Device) -> Result<Predictor, Fault> {
-    Predictor::load(directory, device).map_err(|error| match error {
+/// Waits for the weights of a network that began to load.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn await_weights(network: Option<&Predictor>) -> Result<(), Fault> {
+    network.map_or(Ok(()), |network| network.ready().map_err(unusable))
+}
+
+fn unusable(error: ModelError) -> Fault {
+    match error {
         ModelError::Checkpoint {
             file,
             problem: CheckpointProblem::Missing,
@@ -271,5 +280,5 @@ fn load(directory: &Path, device: Device) -> Result<Predictor, Fault> {
              scalar and systems, or go on without one with --proposers sparse.",
         ),
         error => error.into(),
-    })
+    }
 }

@@ -19,7 +19,7 @@ pub fn listen() {
     let outcome = ctrlc::set_handler(|| {
         let again = BY_USER.swap(true, Ordering::SeqCst);
         if again || !LOOKED_AT.load(Ordering::SeqCst) {
-            end();
+            end(EXIT_CODE);
         }
         FLAG.store(true, Ordering::SeqCst);
         let _ = writeln!(
@@ -58,9 +58,9 @@ pub fn by_user() -> bool {
     BY_USER.load(Ordering::SeqCst)
 }
 
-/// Ends the program at once, whatever other threads are doing.
-fn end() -> ! {
+/// Ends the program at once, whatever other threads are doing. What was printed and not flushed is lost.
+pub fn end(code: u8) -> ! {
     // SAFETY: `_exit` has no preconditions and does not return. `std::process::exit` would run the exit
-    // handlers of libtorch while its threads compute with what those free.
-    unsafe { libc::_exit(EXIT_CODE.into()) }
+    // handlers of libtorch, for a tenth of a second, and while its threads may compute with what those free.
+    unsafe { libc::_exit(code.into()) }
 }

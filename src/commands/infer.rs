@@ -8,6 +8,7 @@ mod arguments;
 mod beliefs;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use nsode_eval::answer::emit::emit;
@@ -17,7 +18,8 @@ use nsode_eval::answer::plot::plot;
 use nsode_eval::answer::report::{self, Layout, RunInfo, json, table};
 use nsode_eval::propose::guess::Shapes;
 use nsode_eval::series::table::{Series, read};
-use nsode_eval::{Candidate, Options, Problem, Proposer, discover};
+use nsode_eval::{Candidate, Options, Problem, discover};
+use nsode_model::predictor::Predictor;
 
 pub use arguments::{Arguments, Config};
 
@@ -25,7 +27,7 @@ use crate::Outcome;
 use crate::fault::Fault;
 use crate::output::{Target, stdout};
 use crate::progress::{Spinner, warn};
-use crate::sources::{Network, Sources};
+use crate::sources::{Network, Sources, await_weights};
 
 /// Reads, searches, and writes what was found.
 ///
@@ -49,12 +51,13 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         ..RunInfo::default()
     };
     let guesses = beliefs::guesses(&config.user, &series.names)?;
+    let network = network(&config, series.names.dimension(), &mut info)?;
     let problem = Problem::with_loss(series.trajectories.clone(), config.loss)
         .map_err(|error| unusable(&series, &config.files, &error))?;
     let problem = beliefs::with_noise(&config.user, problem, &series)?;
     check_horizon(&series, config.horizon)?;
-    spinner.say("loading the network");
-    let mut proposers = proposers(&config, &problem, &mut info)?;
+    let filter = &config.options.filter;
+    let mut proposers = config.sources.proposers(network.clone(), filter);
     for shapes in Shapes::of(&guesses, config.options.local) {
         proposers.push(Box::new(shapes));
     }
@@ -66,7 +69,9 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         top: shown.max(Options::default().top),
         ..config.options.clone()
     };
-    let found = discover(&problem, &proposers, &options)?;
+    let found = discover(&problem, &proposers, &options);
+    await_weights(network.as_deref())?;
+    let found = found?;
     info.warnings.extend(narrow(&problem, &series.names));
     // Those that are shown come first.
     let each = found.candidates.into_iter().enumerate();
@@ -213,15 +218,14 @@ fn look_ahead(
     Ok(())
 }
 
-/// Everybody who is asked for laws.
-fn proposers(
+/// The network that is asked about systems of `here` states; its weights may still be on their way.
+fn network(
     config: &Config,
-    problem: &Problem,
+    here: usize,
     info: &mut RunInfo,
-) -> Result<Vec<Box<dyn Proposer>>, Fault> {
+) -> Result<Option<Arc<Predictor>>, Fault> {
     let sources: &Sources = &config.sources;
-    let here = problem.dimension();
-    let mut network = sources.load(here)?;
+    let mut network = sources.begin(here)?;
     let checkpoint = sources.checkpoint(here).unwrap_or_default();
     match (&sources.network, &network) {
         (Network::Missing, _) => info.warnings.push(
@@ -254,7 +258,7 @@ fn proposers(
         }
         _ => {}
     }
-    Ok(sources.proposers(network, &config.options.filter))
+    Ok(network)
 }
 
 /// Why a law can't be sought in a table that could be read.

@@ -120,7 +120,7 @@ fn parameters(rhs: &Expr) -> usize {
 /// Fits an equation to the smoothed curves.
 pub(super) fn judge(problem: &Problem, one: &Proposed) -> Option<Judged> {
     let equation = Equation::new(&one.rhs, one.slots);
-    let mut integral = Integral::of(problem, &equation, one.state);
+    let integral = Integral::of(problem, &equation, one.state);
     let found = integral.search(one.slots, one.constants.as_deref(), 1);
     let found = found.into_iter().next()?;
     let (cells, weights) = problem.weighed(one.state);

@@ -43,7 +43,7 @@ use crate::series::problem::Problem;
 use belief::Belief;
 use candidate::restored;
 pub use candidate::{Candidate, Constant};
-use origins::{Gathered, Proposals, ask, ask_again, gather};
+use origins::{Gathered, Origins, Proposals, ask, ask_again, gather};
 use search::{SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
@@ -129,7 +129,16 @@ pub fn discover(
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
     let judged = begin + Duration::from_secs_f64(JUDGING * limit);
-    let mut lists = ask(problem, proposers, &mut warnings)?;
+    let mut search = Search::new(problem, end, options);
+    search.allow(if options.local { SEEDING } else { VARYING });
+    let mut origins = Origins::new();
+    let meanwhile = |lists: &Proposals| {
+        if problem.dimension() == 1 {
+            let early = gather(problem, lists.clone(), options, judged);
+            search.refine_early(problem, early, &mut origins);
+        }
+    };
+    let mut lists = ask(problem, proposers, &mut warnings, meanwhile)?;
     let mut gathered = gather(problem, lists.clone(), options, judged);
     let cut = separation::in_pieces(problem, &gathered.proposals);
     let problem = cut.as_ref().unwrap_or(problem);
@@ -140,9 +149,11 @@ pub fn discover(
         gathered = judge_again(problem, proposers, &mut lists, options, judged);
         gathered.late |= late;
     }
-    let mut origins = gathered.origins;
-    let mut search = Search::new(problem, end, options);
-    search.allow(if options.local { SEEDING } else { VARYING });
+    // Who proposed is known now; of what fits turned out to be, since they were made.
+    let early = std::mem::replace(&mut origins, gathered.origins);
+    for (skeleton, sources) in early {
+        origins.entry(skeleton).or_insert(sources);
+    }
     let mut late = gathered.late;
     let sharpens = options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem);
     let first = if sharpens { FIRST } else { 0 };

@@ -1,6 +1,8 @@
 //! Who proposed which skeleton.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 
 use nsode_parser::Skeleton;
@@ -31,7 +33,7 @@ pub(super) struct Gathered {
 /// What each proposer proposed, best first.
 pub(super) type Proposals = Vec<(ProposerKind, Vec<Proposal>)>;
 
-/// Asks every proposer.
+/// Asks every proposer. A network computes on a thread of its own: `meanwhile` works with what the others proposed.
 ///
 /// # Errors
 /// The error of a proposer, if all fail; a warning of those that do if others don't.
@@ -39,18 +41,35 @@ pub(super) fn ask(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
     warnings: &mut Vec<String>,
+    meanwhile: impl FnOnce(&Proposals),
 ) -> Result<Proposals, Error> {
     let mut lists = Vec::new();
     let mut failure = None;
-    for proposer in proposers {
-        match proposer.propose(problem) {
-            Ok(proposals) => lists.push((proposer.kind(), proposals)),
-            Err(error) => {
-                warnings.push(error.to_string());
-                failure = Some(error);
-            }
+    let mut heard = |kind, answer, lists: &mut Proposals| match answer {
+        Ok(proposals) => lists.push((kind, proposals)),
+        Err(error) => {
+            warnings.push(Error::to_string(&error));
+            failure = Some(error);
         }
-    }
+    };
+    let (networks, others): (Vec<_>, Vec<_>) = proposers
+        .iter()
+        .partition(|proposer| proposer.kind() == ProposerKind::Transformer);
+    thread::scope(|scope| {
+        let propose = |network| move || Proposer::propose(network, problem);
+        let each = networks.iter().map(|network| network.as_ref());
+        let asked: Vec<_> = each.map(|network| scope.spawn(propose(network))).collect();
+        let mut own = Proposals::new();
+        for proposer in others {
+            heard(proposer.kind(), proposer.propose(problem), &mut own);
+        }
+        meanwhile(&own);
+        for answer in asked {
+            let answer = answer.join().unwrap_or_else(|panic| resume_unwind(panic));
+            heard(ProposerKind::Transformer, answer, &mut lists);
+        }
+        lists.append(&mut own);
+    });
     match failure {
         Some(error) if lists.is_empty() => Err(error),
         _ => Ok(lists),

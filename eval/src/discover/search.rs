@@ -19,9 +19,10 @@ use crate::series::problem::Problem;
 
 use super::Options;
 
-/// Candidates refined between looks at the clock. Fixed, so that results do not depend on the number of
-/// threads.
+/// Candidates of systems refined between looks at what was found. Fixed, so that results do not depend on the number
+/// of threads. Fits of one state do not depend on what was found, and are done in larger batches, which keep all threads busy.
 const BATCH: usize = 16;
+const BATCH_OF_ONE_STATE: usize = 48;
 
 /// Best fits that are finished with full accuracy.
 const POLISHED: usize = 40;
@@ -32,6 +33,9 @@ const POSSIBLE: f64 = 12.0;
 
 /// Seeds of laws of one state that are fitted whatever the first of them are like.
 const FEWEST_SEEDS: usize = 240;
+
+/// As many of them, at most, are fitted while the network still proposes: they would be among the first in any case.
+const EARLY: usize = 96;
 
 /// An exact law is the one that is sought if it has at most so many constants an equation: with more of them, another
 /// law can come as close, and the true one may be among the proposals that are left. None comes as close as residuals can be told,
@@ -68,6 +72,14 @@ const SLICE: usize = 48;
 pub(super) const SEEDING: f64 = 0.6;
 pub(super) const VARYING: f64 = 0.85;
 
+/// Candidates that are refined between looks.
+fn batch(problem: &Problem) -> usize {
+    match problem.dimension() {
+        1 => BATCH_OF_ONE_STATE,
+        _ => BATCH,
+    }
+}
+
 /// Whether it is worth finding out whether a law is exact.
 fn is_nearly_exact(problem: &Problem, law: &Refined) -> bool {
     problem.deviations(&law.sse).iter().all(|d| *d < NEARLY)
@@ -103,11 +115,15 @@ pub(super) struct Search {
     pub done: HashMap<Skeleton, Refined>,
     /// Skeletons whose fit was tried, with success or without.
     pub attempted: HashSet<Skeleton>,
+    /// What was fitted while the network still proposed, and from which constants.
+    early: HashMap<Skeleton, Option<Vec<f64>>>,
     /// Laws whose neighbours were fitted, and those neighbours.
     visited: HashSet<Skeleton>,
     approached: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
+    /// Whether a law was exact when it was last looked, for the seeds that are left.
+    settled: bool,
     /// Whether fits are not given up before their end, for want of anything that follows the data.
     pub insists: bool,
     /// Whether variants and neighbours are tried.
@@ -117,7 +133,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// A search that begins now, after everybody has proposed, and takes until `end`.
+    /// A search that begins now and takes until `end`.
     pub fn new(problem: &Problem, end: Instant, options: &Options) -> Search {
         let begin = Instant::now();
         Search {
@@ -125,6 +141,7 @@ impl Search {
             limit: end.saturating_duration_since(begin),
             deadline: end,
             filter: options.filter.clone(),
+            settled: false,
             insists: false,
             local: options.local,
             without: options.without.clone(),
@@ -132,6 +149,7 @@ impl Search {
             share: 1.0,
             done: HashMap::new(),
             attempted: HashSet::new(),
+            early: HashMap::new(),
             visited: HashSet::new(),
             approached: HashSet::new(),
             late: false,
@@ -143,13 +161,14 @@ impl Search {
     pub fn refine_all(&mut self, problem: &Problem, proposals: &[Proposal], origins: &mut Origins) {
         let admitted = proposals.iter().filter(|s| self.filter.admits(&s.skeleton));
         let admitted: Vec<&Proposal> = admitted.collect();
-        for batch in admitted.chunks(BATCH) {
+        for batch in admitted.chunks(batch(problem)) {
             if Instant::now() >= self.deadline {
                 self.late = true;
                 return;
             }
             let effort = match self.explains(problem) {
                 _ if self.without.contains(&Part::Refinement) => Effort::None,
+                _ if self.settled => Effort::Brief,
                 true if self.attempted.len() < RESCUED => Effort::Whole,
                 true => Effort::Starts,
                 false if self.insists => Effort::Insisting,
@@ -192,6 +211,29 @@ impl Search {
             .min(Instant::now() + self.limit.mul_f64(share))
     }
 
+    /// Fits the first proposals of those that need no network, which still computes.
+    pub fn refine_early(&mut self, problem: &Problem, gathered: Gathered, origins: &mut Origins) {
+        let mut early = gathered.proposals;
+        early.truncate(EARLY);
+        *origins = gathered.origins;
+        for batch in early.chunks(batch(problem)) {
+            self.refine_all(problem, batch, origins);
+            let each = batch.iter();
+            let each = each.map(|p| (p.skeleton.clone(), p.constants.clone()));
+            self.early.extend(each);
+            self.settled = self.is_exact(problem);
+        }
+    }
+
+    /// Whether a proposal was not fitted early, or may come to more from its own constants than it did.
+    fn is_open(&self, problem: &Problem, proposal: &Proposal) -> bool {
+        let other = |early: &Option<Vec<f64>>| *early != proposal.constants;
+        let known = || self.done.get(&proposal.skeleton);
+        let reached = || known().is_some_and(|fit| fit.reaches_noise(problem));
+        let early = self.early.get(&proposal.skeleton);
+        early.is_none_or(|early| other(early) && !reached())
+    }
+
     /// Fits the proposals in their order until they or the time are over, or more of them would bring nothing: the best
     /// law leaves nothing to explain, or nothing but noise.
     pub fn refine_until_enough(
@@ -206,21 +248,25 @@ impl Search {
             false => FEWEST_SEEDS,
         };
         let (first, others) = proposals.split_at(fewest.min(proposals.len()));
-        for slice in std::iter::once(first).chain(others.chunks(SLICE)) {
-            for batch in slice.chunks(BATCH) {
+        'slices: for slice in std::iter::once(first).chain(others.chunks(SLICE)) {
+            let open = slice.iter().filter(|p| self.is_open(problem, p));
+            let open: Vec<Proposal> = open.cloned().collect();
+            for batch in open.chunks(batch(problem)) {
                 self.refine_all(problem, batch, origins);
                 if system && self.local {
                     self.visit_neighbours(problem, origins);
                     self.prune(problem, origins);
                 }
-                if self.late || (system && self.is_exact(problem)) {
-                    return;
+                self.settled = self.is_exact(problem);
+                if self.late || (system && self.settled) {
+                    break 'slices;
                 }
             }
             if self.is_enough(problem) {
-                return;
+                break;
             }
         }
+        self.settled = false;
     }
 
     /// Fits the first of what was gathered along other curves, as far as it is new.

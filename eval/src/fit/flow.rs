@@ -17,6 +17,9 @@ use crate::series::problem::Curve;
 /// Every so many steps it is seen whether the law is stiff.
 const SAMPLED: usize = 20;
 
+/// Logarithm of the error below which the step before counts as this good.
+const SMOOTH: f64 = -9.210_340_371_976_184;
+
 /// Steps of the implicit method for one that the explicit method may take: they cost more, and what needs so many is
 /// not stiff.
 const IMPLICIT_SHARE: usize = 2;
@@ -208,7 +211,7 @@ impl<'a> Flow<'a> {
             .fold(0.0, f64::max);
         let span = end - start;
         let mut h = (0.05 / (ratio + 1e-3)).min(0.05 * span);
-        let mut before_error: f64 = 1e-4;
+        let mut before = SMOOTH;
         let mut stiffness = Stiffness::default();
         for taken in 0..self.max_steps {
             if index >= times.len() {
@@ -277,9 +280,9 @@ impl<'a> Flow<'a> {
             }
             // Hairer's PI controller.
             let error = error.max(1e-10);
-            let factor = 0.9 * error.powf(-0.17) * before_error.powf(0.04);
-            before_error = error.max(1e-4);
-            h *= factor.clamp(0.2, 8.0);
+            let log = error.ln();
+            h *= (0.9 * (0.04 * before - 0.17 * log).exp()).clamp(0.2, 8.0);
+            before = log.max(SMOOTH);
             let left = (self.max_steps - taken) as f64;
             let sampled = taken % SAMPLED == 0 && nudge.is_none();
             if sampled && end - t > left * h && stiffness.found(self.relative) {

@@ -11,7 +11,7 @@ use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 
 use crate::fit::law::{Equation, Law, Role};
-use crate::series::problem::Problem;
+use crate::series::problem::{Curve, Problem};
 
 /// Most combinations of inner constants that are looked at for one equation.
 const COMBINATIONS: usize = 96;
@@ -21,10 +21,43 @@ const FAILED: f64 = 1e6;
 
 /// One equation's integral form over all trajectories.
 pub struct Integral<'a> {
-    problem: &'a Problem,
-    state: usize,
     equation: &'a Equation,
-    scratch: Vec<f64>,
+    paths: Vec<Path<'a>>,
+}
+
+/// What the integral form reads of a trajectory.
+struct Path<'a> {
+    curve: &'a Curve,
+    /// The curve's values, a column a state.
+    states: Vec<Vec<f64>>,
+    /// Rows in which the equation's state was observed.
+    rows: Vec<usize>,
+    /// Their values, and the weights of these.
+    values: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl<'a> Path<'a> {
+    /// Of trajectory `number`, for the equation of state `state`.
+    fn of(problem: &'a Problem, number: usize, state: usize) -> Option<Path<'a>> {
+        let d = problem.dimension();
+        let (path, curve) = (
+            problem.screened().get(number)?,
+            problem.curves().get(number)?,
+        );
+        let column = |i: usize| curve.values.iter().skip(i).step_by(d).copied().collect();
+        let weights = problem.weights(number).iter().skip(state).step_by(d);
+        let cells = path.column(state).zip(weights).enumerate();
+        let observed = cells.filter(|(_, (y, w))| **w > 0.0 && !y.is_nan());
+        let (rows, (values, weights)) = observed.map(|(row, (y, w))| (row, (y, *w))).unzip();
+        Some(Path {
+            curve,
+            states: (0..d).map(column).collect(),
+            rows,
+            values,
+            weights,
+        })
+    }
 }
 
 /// Constants of one equation with the projected residuals that they leave.
@@ -95,71 +128,50 @@ impl<'a> Integral<'a> {
 
     /// The integral form of `equation` as that of state number `state`.
     pub fn of(problem: &'a Problem, equation: &'a Equation, state: usize) -> Integral<'a> {
+        let numbers = 0..problem.curves().len();
         Integral {
-            problem,
-            state,
             equation,
-            scratch: equation.basis.scratch(),
+            paths: numbers
+                .filter_map(|number| Path::of(problem, number, state))
+                .collect(),
         }
     }
 
     /// Rows of observed cells, weighted and centred: the observation minus the rest's integral, then one
     /// column a linear constant.
-    fn rows(&mut self, constants: &[f64]) -> Vec<f64> {
+    fn rows(&self, constants: &[f64]) -> DMatrix<f64> {
         let columns = self.equation.linear.len() + 1;
-        let d = self.problem.dimension();
-        let mut all = Vec::new();
-        for (path, (number, curve)) in self
-            .problem
-            .screened()
-            .iter()
-            .zip(self.problem.curves().iter().enumerate())
-        {
-            let mut values = vec![0.0; curve.times.len() * columns];
-            for ((node, t), out) in curve
-                .times
-                .iter()
-                .enumerate()
-                .zip(values.chunks_exact_mut(columns))
-            {
-                self.equation
-                    .basis
-                    .eval(*t, curve.at(node), constants, &mut self.scratch, out);
+        let cells = self.paths.iter().map(|path| path.rows.len()).sum();
+        let mut all = DMatrix::zeros(cells, columns);
+        let mut first = 0;
+        for path in &self.paths {
+            let (times, count) = (&path.curve.times, path.rows.len());
+            let values = self.equation.basis.table(times, &path.states, constants);
+            for (c, values) in values.chunks_exact(times.len().max(1)).enumerate() {
+                let integrals = cumulative(times, values, 1, path.curve.per_interval);
+                let cells = path.rows.iter().zip(&path.values);
+                let mut column: Vec<f64> = cells
+                    .map(|(row, y)| {
+                        let integral = integrals.get(*row).copied().unwrap_or(f64::NAN);
+                        if c == 0 { y - integral } else { integral }
+                    })
+                    .collect();
+                centre(&mut column, 1, &path.weights);
+                all.view_mut((first, c), (count, 1))
+                    .copy_from_slice(&column);
             }
-            let integrals = cumulative(&curve.times, &values, columns, curve.per_interval);
-            let first = all.len();
-            let mut weights = Vec::new();
-            let cells = path.column(self.state);
-            let paths = self
-                .problem
-                .weights(number)
-                .iter()
-                .skip(self.state)
-                .step_by(d);
-            for ((y, w), row) in cells.zip(paths).zip(integrals.chunks_exact(columns)) {
-                if *w > 0.0 && !y.is_nan() {
-                    weights.push(*w);
-                    all.extend_from_slice(row);
-                    if let Some(cell) = all.iter_mut().rev().nth(columns - 1) {
-                        *cell = y - *cell;
-                    }
-                }
-            }
-            if let Some(rows) = all.get_mut(first..) {
-                centre(rows, columns, &weights);
-            }
+            first += count;
         }
         all
     }
 
     /// Solves for the linear constants, given the inner ones; returns the residuals.
-    pub fn project(&mut self, constants: &mut [f64]) -> Option<DVector<f64>> {
+    pub fn project(&self, constants: &mut [f64]) -> Option<DVector<f64>> {
         let count = self.equation.linear.len();
         let rows = self.rows(constants);
         if !rows.iter().all(|v| v.is_finite()) {
             return None;
         }
-        let rows = DMatrix::from_row_slice(rows.len() / (count + 1), count + 1, &rows);
         let target = rows.column(0).into_owned();
         if count == 0 {
             return Some(target);
@@ -172,7 +184,7 @@ impl<'a> Integral<'a> {
         Some(target - basis * solution)
     }
 
-    fn matched(&mut self, mut constants: Vec<f64>) -> Option<Matched> {
+    fn matched(&self, mut constants: Vec<f64>) -> Option<Matched> {
         let residuals = self.project(&mut constants)?;
         let (sse, cells) = (residuals.norm_squared(), residuals.len());
         sse.is_finite().then_some(Matched {
@@ -184,7 +196,7 @@ impl<'a> Integral<'a> {
 
     /// The best matches of this equation, best first, at most `keep`; the inner constants of `start` are one
     /// more place to begin.
-    pub fn search(&mut self, slots: usize, start: Option<&[f64]>, keep: usize) -> Vec<Matched> {
+    pub fn search(&self, slots: usize, start: Option<&[f64]>, keep: usize) -> Vec<Matched> {
         let inner = self.equation.inner.clone();
         let blank = vec![0.0; slots];
         if inner.is_empty() {
@@ -224,14 +236,14 @@ impl<'a> Integral<'a> {
     }
 
     /// Levenberg–Marquardt over the inner constants.
-    fn improve(&mut self, start: Matched) -> Matched {
+    fn improve(&self, start: Matched) -> Matched {
         let inner = self.equation.inner.clone();
         let at: Vec<f64> = inner
             .iter()
             .filter_map(|k| start.constants.get(*k).copied())
             .collect();
         let projected = Projected {
-            integral: std::cell::RefCell::new(self),
+            integral: self,
             cells: start.cells,
             inner,
             template: start.constants.clone(),
@@ -327,7 +339,7 @@ fn combinations(roles: &[Role], most: usize) -> Vec<Vec<f64>> {
 
 /// The projected residuals as a least-squares problem in the inner constants.
 struct Projected<'a, 'b> {
-    integral: std::cell::RefCell<&'a mut Integral<'b>>,
+    integral: &'a Integral<'b>,
     cells: usize,
     inner: Vec<usize>,
     template: Vec<f64>,
@@ -346,7 +358,7 @@ impl Projected<'_, '_> {
     }
 
     fn evaluate(&self, at: &DVector<f64>) -> Option<DVector<f64>> {
-        self.integral.borrow_mut().project(&mut self.constants(at))
+        self.integral.project(&mut self.constants(at))
     }
 }
 
@@ -411,7 +423,7 @@ mod tests {
         let canonical = CanonicalSystem::new(&system).unwrap();
         let (skeleton, _) = canonical.parts().unwrap();
         let law = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
-        let mut integral = Integral::new(&problem, &law, 1).unwrap();
+        let integral = Integral::new(&problem, &law, 1).unwrap();
         let found = integral.search(skeleton.slots(), None, 3);
         assert!(found[0].sse < 1e-3, "{found:?}");
     }

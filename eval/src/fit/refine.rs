@@ -29,6 +29,9 @@ const PULLED_OF_SYSTEMS: usize = 1;
 /// Solutions computed in one fit, at most.
 const EVALUATIONS: usize = 60;
 
+/// The same where another law is exact: one that is exact, too, is close from the start.
+const BRIEF: usize = 12;
+
 /// Solutions computed in the last fit, at most: it begins at the end.
 const POLISHES: usize = 40;
 
@@ -151,6 +154,8 @@ pub enum Effort {
     /// Nothing is fitted: constants stay as they were proposed, or as they follow from the integral form. To
     /// measure what fitting is worth.
     None,
+    /// Starts only, and not for long: another law is exact.
+    Brief,
     /// Starts only: for systems of which a law is known that explains the data, most of the time goes otherwise
     /// into those that never will.
     Starts,
@@ -332,7 +337,7 @@ fn usable<'a>(law: &Law, proposed: Option<&'a [f64]>) -> Option<&'a [f64]> {
 fn matches(problem: &Problem, law: &Law, proposal: Option<&[f64]>) -> Vec<Vec<f64>> {
     let mut matches = Vec::new();
     for state in 0..law.dimension() {
-        if let Some(mut integral) = Integral::new(problem, law, state) {
+        if let Some(integral) = Integral::new(problem, law, state) {
             matches.push(integral.search(law.constants(), proposal, 2));
         }
     }
@@ -432,6 +437,10 @@ fn best_fit(
                 .zip(&levels)
                 .all(|(found, level)| found < level)
     };
+    let most = match effort {
+        Effort::Brief => BRIEF,
+        _ => EVALUATIONS,
+    };
     let mut best: Option<Fit> = None;
     let better = |best: &mut Option<Fit>, fit: Option<Fit>| {
         if let Some(fit) = fit
@@ -446,7 +455,7 @@ fn best_fit(
         if cost.is_finite()
             && let Some(start) = starts.get(*i)
         {
-            better(&mut best, attempt(problem, shooter, start, &[0.0]));
+            better(&mut best, attempt(problem, shooter, start, &[0.0], most));
         }
         if best.as_ref().is_some_and(good) {
             break;
@@ -458,6 +467,7 @@ fn best_fit(
         return best_fit(problem, law, shooter, &anew, effort);
     }
     let lost = match &best {
+        _ if effort == Effort::Brief => false,
         None => true,
         Some(fit) => problem.dimension() > 1 && effort != Effort::Starts && !good(fit),
     };
@@ -465,12 +475,12 @@ fn best_fit(
         if best.is_none() || effort == Effort::Insisting {
             shooter.insist();
         }
-        let most = match problem.dimension() {
+        let pulled = match problem.dimension() {
             1 => starts.len(),
             _ => PULLED_OF_SYSTEMS,
         };
-        for start in starts.iter().take(most) {
-            better(&mut best, attempt(problem, shooter, start, &PULLS));
+        for start in starts.iter().take(pulled) {
+            better(&mut best, attempt(problem, shooter, start, &PULLS, most));
             if best.as_ref().is_some_and(follows) {
                 break;
             }
@@ -483,7 +493,7 @@ fn best_fit(
     }
     shooter.weigh(problem.last_deviations(&fit.leftover.sse));
     shooter
-        .fit(&fit.constants, &fit.initial, &[0.0], EVALUATIONS / 2)
+        .fit(&fit.constants, &fit.initial, &[0.0], most / 2)
         .or(Some(fit))
 }
 
@@ -493,10 +503,11 @@ fn attempt(
     shooter: &mut Shooter,
     start: &Start,
     strengths: &[f64],
+    evaluations: usize,
 ) -> Option<Fit> {
     shooter.weigh_for(&start.constants, &start.initial);
-    let fit = shooter.fit(&start.constants, &start.initial, strengths, EVALUATIONS)?;
-    Some(steady(problem, shooter, fit, EVALUATIONS / 2))
+    let fit = shooter.fit(&start.constants, &start.initial, strengths, evaluations)?;
+    Some(steady(problem, shooter, fit, evaluations / 2))
 }
 
 /// The fit repeated until it is weighed by its own residuals, where it is one by a robust loss.

@@ -21,7 +21,7 @@ mod tests;
 mod weights;
 
 pub(crate) use state::{MOST, RunRecord, State, load_state, save_state};
-pub(crate) use weights::{load, load_values, save};
+pub(crate) use weights::{Described, save};
 
 use crate::Error;
 use crate::config::ModelConfig;

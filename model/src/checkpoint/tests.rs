@@ -41,7 +41,7 @@ fn saved(stored: Stored) -> tempfile::TempDir {
 }
 
 fn problem(dir: &Path) -> (String, CheckpointProblem) {
-    match load(dir, Device::Cpu) {
+    match Described::open(dir).and_then(|found| found.load(Device::Cpu)) {
         Err(Error::Checkpoint {
             file,
             problem,
@@ -69,9 +69,11 @@ fn there_and_back() {
     let values = weights(&config());
     for (stored, tolerance) in [(Stored::F32, 0.0), (Stored::Bf16, 1.0 / 256.0)] {
         let dir = saved(stored);
-        let loaded = load(dir.path(), Device::Cpu).unwrap();
-        assert_eq!((loaded.network.config(), loaded.step), (&config(), 42));
-        let found = loaded.network.parameters().values().unwrap();
+        let described = Described::open(dir.path()).unwrap();
+        assert_eq!((described.config(), described.step()), (&config(), 42));
+        let (network, _) = described.load(Device::Cpu).unwrap();
+        assert_eq!(network.config(), &config());
+        let found = network.parameters().values().unwrap();
         assert_eq!(found.len(), values.len());
         for (found, expected) in found.iter().zip(&values) {
             assert!((found - expected).abs() <= tolerance * expected.abs());

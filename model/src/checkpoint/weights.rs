@@ -1,6 +1,6 @@
 //! A network for use: `config.json`, which says what it is, and `model.safetensors`, its weights.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -49,56 +49,71 @@ struct WeightsRecord {
     sha256: String,
 }
 
-/// A network read from disk.
-pub(crate) struct Loaded {
-    /// Its tokens.
-    pub(crate) vocabulary: Vocabulary,
-    /// The network, for use and not for training; its products in [`devices::fast_kind`].
-    pub(crate) network: Network,
+/// A network on disk of which `config.json` was read: what it is, before its weights.
+pub(crate) struct Described {
+    directory: PathBuf,
+    manifest: Manifest,
+    config: Valid<ModelConfig>,
+    vocabulary: Vocabulary,
+}
+
+impl Described {
+    /// Reads what the network in `dir` is.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for what is wrong with `config.json`, and where there are no weights beside it.
+    pub(crate) fn open(dir: &Path) -> Result<Described, Error> {
+        let (manifest, config, vocabulary) = read_manifest(dir)?;
+        let weights = dir.join(WEIGHTS);
+        if !weights.exists() {
+            return Err(wrong(&weights, COPY)(CheckpointProblem::Missing));
+        }
+        Ok(Described {
+            directory: dir.to_owned(),
+            manifest,
+            config,
+            vocabulary,
+        })
+    }
+
+    /// Its shape.
+    pub(crate) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
     /// Step at which it was written.
-    pub(crate) step: u64,
+    pub(crate) fn step(&self) -> u64 {
+        self.manifest.step
+    }
+
     /// SHA-256 of its weights' file, in hexadecimal.
-    pub(crate) sha256: String,
-}
+    pub(crate) fn sha256(&self) -> &str {
+        &self.manifest.weights.sha256
+    }
 
-/// Reads the network in `dir`.
-///
-/// # Errors
-/// [`Error::Checkpoint`] for whatever is wrong with the directory, [`Error::NoCuda`], [`Error::Torch`].
-pub(crate) fn load(dir: &Path, device: Device) -> Result<Loaded, Error> {
-    let (manifest, config, vocabulary) = read_manifest(dir)?;
-    let values = values(dir, &manifest, &config, &vocabulary)?;
-    let kind = devices::fast_kind(device);
-    let device = device.open()?;
-    let network = Network::new(config, vocabulary.size(), &values, device, kind, false)?;
-    Ok(Loaded {
-        vocabulary,
-        network,
-        step: manifest.step,
-        sha256: manifest.weights.sha256,
-    })
-}
+    /// Its weights, flat.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for what is wrong with them.
+    pub(crate) fn values(&self) -> Result<Vec<f32>, Error> {
+        let file = self.directory.join(WEIGHTS);
+        let bytes = read(&file, COPY)?;
+        let layout = Network::layout(&self.config, self.vocabulary.size());
+        read_weights(&bytes, &self.manifest.weights, &layout).map_err(wrong(&file, COPY))
+    }
 
-/// Reads the weights in `dir`, flat, and the shape that they are of.
-///
-/// # Errors
-/// [`Error::Checkpoint`] for whatever is wrong with the directory.
-pub(crate) fn load_values(dir: &Path) -> Result<(ModelConfig, Vec<f32>), Error> {
-    let (manifest, config, vocabulary) = read_manifest(dir)?;
-    let values = values(dir, &manifest, &config, &vocabulary)?;
-    Ok((manifest.model, values))
-}
-
-fn values(
-    dir: &Path,
-    manifest: &Manifest,
-    config: &ModelConfig,
-    vocabulary: &Vocabulary,
-) -> Result<Vec<f32>, Error> {
-    let file = dir.join(WEIGHTS);
-    let bytes = read(&file, COPY)?;
-    let layout = Network::layout(config, vocabulary.size());
-    read_weights(&bytes, &manifest.weights, &layout).map_err(wrong(&file, COPY))
+    /// The network, for use and not for training, its products in [`devices::fast_kind`]; and its tokens.
+    ///
+    /// # Errors
+    /// As [`Described::values`], [`Error::NoCuda`], [`Error::Torch`].
+    pub(crate) fn load(self, device: Device) -> Result<(Network, Vocabulary), Error> {
+        let values = self.values()?;
+        let kind = devices::fast_kind(device);
+        let device = device.open()?;
+        let size = self.vocabulary.size();
+        let network = Network::new(self.config, size, &values, device, kind, false)?;
+        Ok((network, self.vocabulary))
+    }
 }
 
 fn read_manifest(dir: &Path) -> Result<(Manifest, Valid<ModelConfig>, Vocabulary), Error> {

@@ -18,6 +18,7 @@ use nsode_parser::skeleton::Skeleton;
 
 use self::served::Served;
 use self::worker::Worker;
+use crate::checkpoint::Described;
 pub use crate::decode::Proposal;
 pub use crate::decode::constants::Completed;
 pub use crate::decode::search::Strategy;
@@ -52,29 +53,53 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Starts the thread, which gets its network from `load`.
-    fn start(
-        load: impl FnOnce() -> Result<Served, Error> + Send + 'static,
-    ) -> Result<Predictor, Error> {
-        let worker = Worker::start(load)?;
-        let (description, max_dimension) = worker.call(|served| {
-            let most = served.network.config().max_dimension;
-            Ok((served.description.clone(), most))
-        })?;
-        Ok(Predictor {
-            worker,
-            description,
-            max_dimension,
-        })
-    }
-
     /// Loads the checkpoint in a directory.
     ///
     /// # Errors
     /// What is wrong with the checkpoint or the device, as an [`Error`].
     pub fn load(directory: &Path, device: Device) -> Result<Predictor, Error> {
-        let directory = directory.to_owned();
-        Predictor::start(move || Served::load(&directory, device))
+        let predictor = Predictor::begin(directory, device)?;
+        predictor.ready()?;
+        Ok(predictor)
+    }
+
+    /// Begins to load the checkpoint in a directory. Its weights come later: what is asked of them waits, and fails with
+    /// [`Error::Thread`] if they do not come, for the reason that [`Predictor::ready`] says.
+    ///
+    /// # Errors
+    /// What is wrong with the checkpoint's description, as an [`Error`].
+    pub fn begin(directory: &Path, device: Device) -> Result<Predictor, Error> {
+        let described = Described::open(directory)?;
+        let config = described.config();
+        let description = format!(
+            "transformer, width {}, {}+{} layers, step {}, weights {}",
+            config.d_model,
+            config.encoder_layers,
+            config.decoder_layers,
+            described.step(),
+            described.sha256().get(..12).unwrap_or_default(),
+        );
+        let max_dimension = config.max_dimension;
+        let load = move || {
+            let (network, vocabulary) = described.load(device)?;
+            Ok(Served {
+                network,
+                vocabulary,
+            })
+        };
+        Ok(Predictor {
+            worker: Worker::start(load)?,
+            description,
+            max_dimension,
+        })
+    }
+
+    /// Waits for the weights.
+    ///
+    /// # Errors
+    /// Why they did not come, the first time that it is asked; [`Error::Thread`] from then on.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.worker.ready()
     }
 
     /// Laws for one system, observed in one or several runs: a beam of this width. All in the units in

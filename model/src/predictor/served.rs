@@ -1,12 +1,11 @@
 //! The trained network itself, and how it proposes: which runs are read, how many problems are decoded
 //! at once, and from what the search spells to laws.
 
-use std::path::Path;
-
 use nsode_generator::Trajectory;
 use nsode_parser::skeleton::Skeleton;
 
 use super::ProposeOptions;
+use crate::Error;
 use crate::decode::Proposal;
 use crate::decode::constants::{Completed, complete};
 use crate::decode::ensemble::Ensemble;
@@ -15,7 +14,6 @@ use crate::decode::search::{Search, spell};
 use crate::inputs::{self, EncoderBatch};
 use crate::network::Network;
 use crate::vocabulary::Vocabulary;
-use crate::{Device, Error, checkpoint};
 
 /// Runs of one system that are read; of more, those are taken whose states range the widest.
 const MAX_RUNS: usize = 4;
@@ -26,29 +24,9 @@ const MAX_ROWS: usize = 1024;
 pub(super) struct Served {
     pub(super) network: Network,
     pub(super) vocabulary: Vocabulary,
-    pub(super) description: String,
 }
 
 impl Served {
-    /// Reads a checkpoint; the description names what a report has to tell apart.
-    pub(super) fn load(directory: &Path, device: Device) -> Result<Served, Error> {
-        let loaded = checkpoint::load(directory, device)?;
-        let config = loaded.network.config();
-        let description = format!(
-            "transformer, width {}, {}+{} layers, step {}, weights {}",
-            config.d_model,
-            config.encoder_layers,
-            config.decoder_layers,
-            loaded.step,
-            loaded.sha256.get(..12).unwrap_or(&loaded.sha256),
-        );
-        Ok(Served {
-            network: loaded.network,
-            vocabulary: loaded.vocabulary,
-            description,
-        })
-    }
-
     /// See [`super::Predictor::propose_batch`].
     pub(super) fn propose(
         &self,

@@ -32,7 +32,8 @@ fn config(d_model: usize, layers: [usize; 2], max_tokens: usize) -> ModelConfig 
 /// A network with random weights, all of them larger than at the start of a training, so that its
 /// distributions are far from uniform.
 fn random(config: ModelConfig, seed: u64) -> Predictor {
-    Predictor::start(move || {
+    let max_dimension = config.max_dimension;
+    let worker = Worker::start(move || {
         let vocabulary = Vocabulary::new(
             Bins::new(config.bins, 0.02, 300.0).expect("valid"),
             config.constants,
@@ -50,10 +51,15 @@ fn random(config: ModelConfig, seed: u64) -> Predictor {
         Ok(Served {
             network,
             vocabulary,
-            description: "random".to_owned(),
         })
     })
-    .expect("a network")
+    .expect("a thread");
+    worker.ready().expect("a network");
+    Predictor {
+        worker,
+        description: "random".to_owned(),
+        max_dimension,
+    }
 }
 
 /// A normalised run of damped oscillations, a different one for each `phase`.
@@ -244,10 +250,12 @@ fn a_panic_is_an_error_and_the_thread_lives_on() {
 
 #[test]
 fn a_load_that_fails_or_panics_is_an_error() {
-    let error = Predictor::start(|| Err(Error::Observations("no".to_owned())));
-    assert!(matches!(error, Err(Error::Observations(_))));
-    let error = Predictor::start(|| panic!("bad weights"));
-    assert!(matches!(error, Err(Error::Panicked { .. })));
+    let worker = Worker::start(|| Err(Error::Observations("no".to_owned()))).expect("a thread");
+    assert!(matches!(worker.call(|_| Ok(())), Err(Error::Thread(_))));
+    assert!(matches!(worker.ready(), Err(Error::Observations(_))));
+    assert!(matches!(worker.ready(), Err(Error::Thread(_))));
+    let worker = Worker::start(|| panic!("bad weights")).expect("a thread");
+    assert!(matches!(worker.ready(), Err(Error::Panicked { .. })));
 }
 
 #[test]

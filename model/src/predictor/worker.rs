@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use super::served::Served;
@@ -20,13 +20,15 @@ pub(super) struct Worker {
     /// `None` only while it is dropped.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Says once whether there is a network; `None` after somebody has heard.
+    started: Mutex<Option<mpsc::Receiver<Result<(), Error>>>>,
 }
 
 impl Worker {
-    /// Starts the thread, which gets its network from `load`, and waits for that.
+    /// Starts the thread, which gets its network from `load`, and does not wait for that.
     ///
     /// # Errors
-    /// What `load` fails with, [`Error::Panicked`] where it panics, [`Error::Thread`].
+    /// [`Error::Thread`].
     pub(super) fn start(
         load: impl FnOnce() -> Result<Served, Error> + Send + 'static,
     ) -> Result<Worker, Error> {
@@ -52,11 +54,23 @@ impl Worker {
                 }
             })
             .map_err(|_| Error::Thread(THREAD))?;
-        started.recv().map_err(|_| Error::Thread(THREAD))??;
         Ok(Worker {
             jobs: Some(jobs),
             thread: Some(thread),
+            started: Mutex::new(Some(started)),
         })
+    }
+
+    /// Waits until there is a network.
+    ///
+    /// # Errors
+    /// What `load` failed with, [`Error::Panicked`] where it panicked, to the first who asks; [`Error::Thread`].
+    pub(super) fn ready(&self) -> Result<(), Error> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        match started.take() {
+            Some(started) => started.recv().map_err(|_| Error::Thread(THREAD))?,
+            None => self.call(|_| Ok(())),
+        }
     }
 
     /// Answers `ask` on the thread, after what others have asked before.

@@ -134,7 +134,8 @@ pub(super) fn origin(
 /// The weights in `directory`, of the configured shape or grown to it, and what is to be said of that. What its rates
 /// were scaled from is no matter.
 fn weights(config: &TrainConfig, directory: &Path) -> Result<(Vec<f32>, &'static str), Error> {
-    let (model, values) = checkpoint::load_values(directory)?;
+    let described = checkpoint::Described::open(directory)?;
+    let (model, values) = (described.config().clone(), described.values()?);
     let shape = |model: &ModelConfig| {
         let bare = ModelConfig {
             base: None,

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::arguments::{Config, Task};
 use crate::fault::Fault;
 use crate::progress::warn;
-use crate::sources::{Network, Sources};
+use crate::sources::{Network, Sources, await_weights};
 
 /// Answers that are there already, by case.
 pub type Answers = HashMap<String, answers::Written>;
@@ -170,7 +170,8 @@ fn by_states(
     for states in dimensions(config) {
         let checkpoint = sources.checkpoint(states);
         if !loaded.contains_key(&checkpoint) {
-            let network = sources.load(states)?;
+            let network = sources.begin(states)?;
+            await_weights(network.as_deref())?;
             loaded.insert(checkpoint.clone(), network);
         }
         let network = loaded.get(&checkpoint).cloned().flatten();
