@@ -234,6 +234,27 @@ fn a_known_noise_sets_the_errors() {
     }
 }
 
+/// Growth over seven decades in noise of 1 % of the value: the smallest values tell as much as the largest.
+#[test]
+fn a_known_relative_noise_holds_at_all_sizes() {
+    let place = folder();
+    let file = place.path().join("grown.csv");
+    let mut command = nsode();
+    command.args(["simulate", "1.6*y*(1 - y/1e6)", "--y0", "0.3"]);
+    command.args(["--t", "0:10:80", "--noise", "0.01", "--seed", "1", "--out"]);
+    run(command.arg(&file), 0);
+    let mut command = nsode();
+    command.arg("infer").arg(&file).args(["--json", "--guess"]);
+    command.args(["r*y*(1 - y/K)", "--proposers", "guess"]);
+    let document = infer(command.args(["--relative-sigma", "0.01"]));
+    let r = constant(&document["candidates"][0], "r");
+    let (value, error) = (&r["value"], &r["stderr"]);
+    let (value, error) = (value.as_f64().unwrap(), error.as_f64().unwrap());
+    assert!(error < 1e-3, "{document}");
+    assert!((value - 1.6).abs() < 4.0 * error, "{document}");
+    assert!(document["none"].as_f64().unwrap() < 0.1, "{document}");
+}
+
 /// Logistic growth, `y' = 1.2*y*(1 - y/50)`, with noise and three gross errors.
 fn spoilt(place: &Path) -> String {
     let mut command = nsode();
@@ -268,7 +289,7 @@ fn gross_errors_are_told_of_and_a_robust_loss_bears_them() {
         let notes = strings(&document["notes"]);
         notes
             .into_iter()
-            .find(|note| note.contains("robust standard deviations"))
+            .find(|note| note.contains("standard deviations"))
     };
     let squares = fit(&[]);
     assert!(!near(&squares), "{squares}");

@@ -26,17 +26,20 @@ pub struct Outlier {
     pub row: usize,
     /// The state, from 0.
     pub state: usize,
-    /// How far it is, in robust standard deviations of the state's residuals; above 0.
+    /// How far it is, in standard deviations of the noise, where it is known, else in robust ones of the state's residuals;
+    /// above 0.
     pub deviations: f64,
 }
 
 /// The outliers of a law, the farthest first.
 pub fn outliers(problem: &Problem, law: &Posterior) -> Vec<Outlier> {
-    far(&law.residuals(problem), problem.dimension())
+    let known = problem.knows_noise().then(|| problem.noise());
+    far(&law.residuals(problem), problem.dimension(), known)
 }
 
-/// Those of values of a solution with the residuals beside them, normalised; one list a trajectory, row-major.
-fn far(residuals: &[Vec<(f64, f64)>], dimension: usize) -> Vec<Outlier> {
+/// Those of values of a solution with the residuals beside them, normalised; one list a trajectory, row-major. Residuals
+/// are measured by the noise, if it is known.
+fn far(residuals: &[Vec<(f64, f64)>], dimension: usize, known: Option<&[Noise]>) -> Vec<Outlier> {
     let mut found = Vec::new();
     for state in 0..dimension {
         let lists = residuals.iter().map(|list| {
@@ -49,11 +52,14 @@ fn far(residuals: &[Vec<(f64, f64)>], dimension: usize) -> Vec<Outlier> {
         let lists: Vec<Vec<(usize, (f64, f64))>> = lists.collect();
         // Noise in proportion to the value is no outlier where values are large.
         let all: Vec<(f64, f64)> = lists.iter().flatten().map(|(_, pair)| *pair).collect();
-        let usual = noise(&all, Loss::Student);
-        let least = Noise {
-            deviation: usual.deviation.max(NOISY),
-            ..usual
-        };
+        let known = known.and_then(|known| known.get(state)).copied();
+        let least = known.unwrap_or_else(|| {
+            let usual = noise(&all, Loss::Student);
+            Noise {
+                deviation: usual.deviation.max(NOISY),
+                ..usual
+            }
+        });
         let lists = lists.into_iter().map(|list| {
             let relative = |(row, (u, r)): (usize, (f64, f64))| {
                 (row, r / (least.deviation * least.shape(u).sqrt()))
@@ -97,8 +103,12 @@ pub fn note(problem: &Problem, names: &Names, law: &Posterior) -> Option<String>
         1 => ("one value is".to_string(), "it hardly counts"),
         n => (format!("{n} values are"), "they hardly count"),
     };
+    let measure = match problem.knows_noise() {
+        true => "standard deviations of the given noise",
+        false => "robust standard deviations",
+    };
     let far = format!(
-        "{count} more than {FAR} robust standard deviations from the best law: {}",
+        "{count} more than {FAR} {measure} from the best law: {}",
         places.join(", ")
     );
     Some(match problem.loss() {
@@ -144,7 +154,7 @@ mod tests {
             list[cell] = size;
         }
         list[13] = f64::NAN;
-        let found = far(&[list.into_iter().map(|r| (0.5, r)).collect()], 2);
+        let found = far(&[list.into_iter().map(|r| (0.5, r)).collect()], 2, None);
         let places: Vec<(usize, usize)> = found.iter().map(|o| (o.row, o.state)).collect();
         assert_eq!(places, [(20, 0), (5, 0)]);
         assert!(found[0].deviations > found[1].deviations);
@@ -154,8 +164,8 @@ mod tests {
     fn the_last_digits_of_clean_data_have_no_outliers() {
         let mut list = vec![(0.5, 1e-9); 30];
         list[7].1 = 1e-4;
-        assert_eq!(far(&[list], 1), []);
-        assert_eq!(far(&[], 1), []);
+        assert_eq!(far(&[list], 1, None), []);
+        assert_eq!(far(&[], 1, None), []);
     }
 
     #[test]
@@ -164,8 +174,11 @@ mod tests {
         let mut list: Vec<(f64, f64)> = (0..80)
             .map(|i| (0.9_f64.powi(i), 0.1 * jitter(i) * 0.9_f64.powi(i)))
             .collect();
-        assert_eq!(far(std::slice::from_ref(&list), 1), []);
+        assert_eq!(far(std::slice::from_ref(&list), 1, None), []);
         list[60].1 = 0.2;
-        assert_eq!(far(&[list], 1).len(), 1);
+        assert_eq!(far(std::slice::from_ref(&list), 1, None).len(), 1);
+        // Of noise that is known to be as large, it is one as others are.
+        let known = Noise::known(1.0, 0.0, 1.0);
+        assert_eq!(far(&[list], 1, Some(&[known])), []);
     }
 }

@@ -64,6 +64,8 @@ pub struct Flow<'a> {
     pub relative: f64,
     /// Absolute tolerance.
     pub absolute: f64,
+    /// What [`Flow::set_tolerance`] sets the absolute tolerance to at most.
+    pub near_zero: f64,
     /// Largest |u| before a run counts as diverged; data have 1.
     pub limit: f64,
     /// Most steps a run; of the implicit method, half as many.
@@ -139,6 +141,7 @@ impl<'a> Flow<'a> {
             law,
             relative: 1e-6,
             absolute: 1e-7,
+            near_zero: f64::INFINITY,
             limit: 20.0,
             max_steps: 2000,
             floors: vec![f64::NEG_INFINITY; d],
@@ -154,10 +157,11 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Sets both tolerances of the states' error a step: a tenth of the relative one is absolute, as data have size 1.
+    /// Sets both tolerances of the states' error a step: a tenth of the relative one is absolute, as data have size 1, or less
+    /// where small values count as much as large ones.
     pub fn set_tolerance(&mut self, relative: f64) {
         self.relative = relative;
-        self.absolute = 0.1 * relative;
+        self.absolute = (0.1 * relative).min(self.near_zero);
     }
 
     /// Sets initial states, one run's after the other, that are below their floors to these, from where they may rise again.

@@ -113,6 +113,7 @@ impl<'a> Shooter<'a> {
     pub fn new(problem: &'a Problem, law: &'a Law) -> Shooter<'a> {
         let mut flow = Flow::new(law);
         flow.floors = floors(problem, law);
+        flow.near_zero = problem.bearable_near_zero();
         let most = problem
             .noise()
             .iter()

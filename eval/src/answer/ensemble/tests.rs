@@ -148,7 +148,11 @@ fn known_noise_sets_the_width() {
     let problem = Problem::new(vec![path.clone()]).unwrap();
     let width = |sigma: f64| {
         let scale = problem.scaling().states[0];
-        let noise = vec![crate::series::problem::Noise::known(sigma / scale, 0.0)];
+        let noise = vec![crate::series::problem::Noise::known(
+            sigma / scale,
+            0.0,
+            1.0,
+        )];
         let problem = problem.with_known_noise(noise);
         let candidates = fitted(&problem, "r*y*(1 - y/K)");
         let stderr = candidates[0].form.as_ref().unwrap().constants[1]

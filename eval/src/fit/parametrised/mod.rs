@@ -195,6 +195,7 @@ impl Parametrised {
     fn flow(&self, problem: &Problem) -> Flow<'_> {
         let mut flow = Flow::new(&self.law);
         flow.floors.clone_from(&self.floors);
+        flow.near_zero = problem.bearable_near_zero();
         if self.is_precise {
             flow.set_tolerance(1e-2 * RESOLUTION);
             flow.max_steps *= 4;

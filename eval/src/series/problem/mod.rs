@@ -27,6 +27,9 @@ pub(crate) use noise::noise;
 pub(crate) use pieces::FEWEST_ROWS;
 pub use pieces::Piece;
 
+/// Errors near 0 that are asked of solutions, at least.
+const LEAST_NEAR_ZERO: f64 = 1e-13;
+
 /// The smallest standard deviation, in normalised units, that weighs anything before a law is known.
 pub const FLOOR: f64 = 2e-5;
 
@@ -284,6 +287,17 @@ impl Problem {
     /// The noise of each state.
     pub fn noise(&self) -> &[Noise] {
         &self.noise
+    }
+
+    /// Error of a solution near 0 that does not show beside the noise there, in normalised units; without bound where the noise
+    /// is not known.
+    pub fn bearable_near_zero(&self) -> f64 {
+        if !self.known {
+            return f64::INFINITY;
+        }
+        let noise = self.noise.iter();
+        let near_zero = noise.map(|n| n.deviation * n.additive.sqrt());
+        (0.01 * near_zero.fold(f64::INFINITY, f64::min)).max(LEAST_NEAR_ZERO)
     }
 
     /// Weights of a trajectory's cells, row-major: inverse relative standard deviations, 0 where missing.

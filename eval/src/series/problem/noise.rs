@@ -13,15 +13,21 @@ pub struct Noise {
     pub additive: f64,
 }
 
+/// Additive shares between which noise that is purely relative has one all the same: values of 0 would weigh without bound,
+/// and solutions are not computed to more digits.
+const LEAST_SHARES: (f64, f64) = (1e-16, 1e-6);
+
 impl Noise {
     /// Noise with an additive part of standard deviation `absolute`, in normalised units, and one of `relative`
-    /// times the value. One of the two is above 0.
-    pub fn known(absolute: f64, relative: f64) -> Noise {
+    /// times the value. One of the two is above 0. `smallest` is the smallest |u| but 0 that was observed, which must not
+    /// lose its weight.
+    pub fn known(absolute: f64, relative: f64, smallest: f64) -> Noise {
         let variance = absolute * absolute + relative * relative;
+        let (least, most) = LEAST_SHARES;
+        let share = (0.01 * smallest * smallest).clamp(least, most);
         Noise {
             deviation: variance.sqrt(),
-            // Values of 0 have some weight left to be found by.
-            additive: (absolute * absolute / variance).max(1e-6),
+            additive: (absolute * absolute / variance).max(share),
         }
     }
 
