@@ -7,7 +7,7 @@ use nsode_parser::{Expr, Token};
 
 use crate::discover::combine::Trust;
 use crate::discover::prior::description;
-use crate::fit::integral::Integral;
+use crate::fit::integral::{Integral, Thoroughness};
 use crate::fit::law::Equation;
 use crate::propose::proposer::Proposal;
 use crate::series::problem::Problem;
@@ -121,7 +121,7 @@ fn parameters(rhs: &Expr) -> usize {
 pub(super) fn judge(problem: &Problem, one: &Proposed) -> Option<Judged> {
     let equation = Equation::new(&one.rhs, one.slots);
     let integral = Integral::of(problem, &equation, one.state);
-    let found = integral.search(one.slots, one.constants.as_deref(), 1);
+    let found = integral.search(one.slots, one.constants.as_deref(), Thoroughness::ONE);
     let found = found.into_iter().next()?;
     let (cells, weights) = problem.weighed(one.state);
     let (cells, observed) = (cells as f64, problem.observed() as f64);

@@ -13,11 +13,40 @@ use nalgebra::{DMatrix, DVector, Dyn};
 use crate::fit::law::{Equation, Law, Role};
 use crate::series::problem::{Curve, Problem};
 
-/// Most combinations of inner constants that are looked at for one equation.
-const COMBINATIONS: usize = 96;
-
 /// Residual of every cell where the equation has no value, in normalised units.
 const FAILED: f64 = 1e6;
+
+/// How long constants of one equation are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thoroughness {
+    /// Combinations of inner constants that are looked at, at most.
+    combinations: usize,
+    /// The best of them that are improved.
+    improved: usize,
+    /// The best of these that are kept.
+    kept: usize,
+}
+
+impl Thoroughness {
+    /// Two starts for a fit.
+    pub const USUAL: Thoroughness = Thoroughness {
+        combinations: 96,
+        improved: 3,
+        kept: 2,
+    };
+    /// What the equation leaves over at best.
+    pub const ONE: Thoroughness = Thoroughness {
+        kept: 1,
+        improved: 2,
+        ..Thoroughness::USUAL
+    };
+    /// One start, where another law is exact.
+    pub const BRIEF: Thoroughness = Thoroughness {
+        combinations: 24,
+        improved: 1,
+        kept: 1,
+    };
+}
 
 /// One equation's integral form over all trajectories.
 pub struct Integral<'a> {
@@ -194,9 +223,13 @@ impl<'a> Integral<'a> {
         })
     }
 
-    /// The best matches of this equation, best first, at most `keep`; the inner constants of `start` are one
-    /// more place to begin.
-    pub fn search(&self, slots: usize, start: Option<&[f64]>, keep: usize) -> Vec<Matched> {
+    /// The best matches of this equation, best first; the inner constants of `start` are one more place to begin.
+    pub fn search(
+        &self,
+        slots: usize,
+        start: Option<&[f64]>,
+        thoroughness: Thoroughness,
+    ) -> Vec<Matched> {
         let inner = self.equation.inner.clone();
         let blank = vec![0.0; slots];
         if inner.is_empty() {
@@ -204,10 +237,9 @@ impl<'a> Integral<'a> {
         }
         let mut starts: Vec<Vec<f64>> = start.map(<[f64]>::to_vec).into_iter().collect();
         // Whoever gives a start knows where to look; without one the whole table is tried.
-        let most = if start.is_some() {
-            COMBINATIONS / 4
-        } else {
-            COMBINATIONS
+        let most = match start {
+            Some(_) => thoroughness.combinations / 4,
+            None => thoroughness.combinations,
         };
         for values in combinations(&self.equation.roles, most) {
             let mut start = blank.clone();
@@ -224,14 +256,14 @@ impl<'a> Integral<'a> {
             .collect();
         found.sort_by(|a, b| a.sse.total_cmp(&b.sse));
         let mut improved: Vec<Matched> = Vec::new();
-        for start in found.into_iter().take(keep + 1) {
+        for start in found.into_iter().take(thoroughness.improved) {
             let better = self.improve(start);
             if improved.iter().all(|other| !close(other, &better)) {
                 improved.push(better);
             }
         }
         improved.sort_by(|a, b| a.sse.total_cmp(&b.sse));
-        improved.truncate(keep);
+        improved.truncate(thoroughness.kept);
         improved
     }
 
@@ -424,7 +456,7 @@ mod tests {
         let (skeleton, _) = canonical.parts().unwrap();
         let law = Law::new(&skeleton.template(), skeleton.slots()).unwrap();
         let integral = Integral::new(&problem, &law, 1).unwrap();
-        let found = integral.search(skeleton.slots(), None, 3);
+        let found = integral.search(skeleton.slots(), None, Thoroughness::USUAL);
         assert!(found[0].sse < 1e-3, "{found:?}");
     }
 }

@@ -13,7 +13,7 @@ use crate::discover::rank::{bic, scales, sharpness};
 use crate::discover::{angles, poles};
 use crate::fit::covariance::Inverse;
 use crate::fit::exact::{Exact, exact};
-use crate::fit::integral::Integral;
+use crate::fit::integral::{Integral, Thoroughness};
 use crate::fit::law::Law;
 use crate::fit::shooting::{Fit, Shooter};
 use crate::propose::proposer::Proposal;
@@ -324,7 +324,11 @@ pub(crate) fn first_start(
     law: &Law,
     proposed: Option<&[f64]>,
 ) -> Option<Vec<f64>> {
-    let matched = || matches(problem, law, None).into_iter().next();
+    let matched = || {
+        matches(problem, law, None, Thoroughness::USUAL)
+            .into_iter()
+            .next()
+    };
     usable(law, proposed).map(<[f64]>::to_vec).or_else(matched)
 }
 
@@ -334,11 +338,16 @@ fn usable<'a>(law: &Law, proposed: Option<&'a [f64]>) -> Option<&'a [f64]> {
 }
 
 /// Constants with which the integral form matches the data, best first: each equation's, combined by rank.
-fn matches(problem: &Problem, law: &Law, proposal: Option<&[f64]>) -> Vec<Vec<f64>> {
+fn matches(
+    problem: &Problem,
+    law: &Law,
+    proposal: Option<&[f64]>,
+    thoroughness: Thoroughness,
+) -> Vec<Vec<f64>> {
     let mut matches = Vec::new();
     for state in 0..law.dimension() {
         if let Some(integral) = Integral::new(problem, law, state) {
-            matches.push(integral.search(law.constants(), proposal, 2));
+            matches.push(integral.search(law.constants(), proposal, thoroughness));
         }
     }
     let most = matches.iter().map(Vec::len).max().unwrap_or(0);
@@ -368,7 +377,13 @@ struct Start {
 
 /// The proposal's own start if it is where another fit ended; or else the integral form's matches, and the constants of the
 /// proposal, from where the smoothed curves begin.
-fn starts(problem: &Problem, law: &Law, shooter: &Shooter, proposal: &Proposal) -> Vec<Start> {
+fn starts(
+    problem: &Problem,
+    law: &Law,
+    shooter: &Shooter,
+    proposal: &Proposal,
+    effort: Effort,
+) -> Vec<Start> {
     let smoothed = shooter.smoothed_initial();
     if !smoothed.iter().flatten().all(|u| u.is_finite()) {
         return Vec::new();
@@ -384,7 +399,11 @@ fn starts(problem: &Problem, law: &Law, shooter: &Shooter, proposal: &Proposal) 
             initial: initial.clone(),
         }];
     }
-    let all = matches(problem, law, own).into_iter();
+    let thoroughness = match effort {
+        Effort::Brief => Thoroughness::BRIEF,
+        _ => Thoroughness::USUAL,
+    };
+    let all = matches(problem, law, own, thoroughness).into_iter();
     all.chain(own.map(<[f64]>::to_vec))
         .map(|constants| Start {
             constants,
@@ -412,7 +431,7 @@ fn best_fit(
         let start = first_start(problem, law, proposal.constants.as_deref())?;
         return shooter.fit(&start, &shooter.smoothed_initial(), &[], 0);
     }
-    let starts = starts(problem, law, shooter, proposal);
+    let starts = starts(problem, law, shooter, proposal, effort);
     let mut order: Vec<(f64, usize)> = starts
         .iter()
         .enumerate()
