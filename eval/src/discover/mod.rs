@@ -1,6 +1,7 @@
 //! Propose, refine, rank: from trajectories to laws in the units of the data.
 //!
-//! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`; `recombine` puts systems together
+//! The order of things is [`discover`]'s, here. Who proposed what is kept in `origins`, which has the network asked on a thread
+//! of its own while the first fits are made; `recombine` puts systems together
 //! from equations that `equation` judges apart and that take over one another's terms in `words`. The fits and their
 //! weights are in `search`; `separation` cuts runs that no solution can follow; `sharpen` draws the smoothed curves again along
 //! a law that nearly follows clean data; `variants` makes simpler relatives of the best,
