@@ -287,9 +287,9 @@ fn gross_errors_are_told_of_and_a_robust_loss_bears_them() {
     };
     let note = |document: &Value| {
         let notes = strings(&document["notes"]);
-        notes
-            .into_iter()
-            .find(|note| note.contains("standard deviations"))
+        notes.into_iter().find(|note| {
+            note.contains("robust standard deviations") || note.contains("given noise")
+        })
     };
     let squares = fit(&[]);
     assert!(!near(&squares), "{squares}");

@@ -8,7 +8,7 @@ use crate::fit::refine::NOISY;
 use crate::series::loss::Loss;
 use crate::series::problem::{Noise, Problem, noise};
 
-/// Robust standard deviations from which a residual is no noise.
+/// Standard deviations, robust ones where the noise is not known, from which a residual is no noise.
 const FAR: f64 = 6.0;
 
 /// A residual is one of a pattern, no gross error, if one beside it has its sign and this share of its size.

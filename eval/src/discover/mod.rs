@@ -45,7 +45,7 @@ use belief::Belief;
 use candidate::restored;
 pub use candidate::{Candidate, Constant};
 use origins::{Gathered, Origins, Proposals, ask, ask_again, gather};
-use search::{SEEDING, Search, VARYING};
+use search::{EARLY_SEEDING, SEEDING, Search, VARYING};
 
 /// An R² below this is no explanation.
 pub(crate) const EXPLAINED: f64 = 0.5;
@@ -131,9 +131,10 @@ pub fn discover(
     let mut warnings = Vec::new();
     let judged = begin + Duration::from_secs_f64(JUDGING * limit);
     let mut search = Search::new(problem, end, options);
-    search.allow(if options.local { SEEDING } else { VARYING });
+    search.allow(EARLY_SEEDING);
     let mut origins = Origins::new();
     let meanwhile = |lists: &Proposals| {
+        // Of one state: runs of more may yet be cut in pieces.
         if problem.dimension() == 1 {
             let early = gather(problem, lists.clone(), options, judged);
             search.refine_early(problem, early, &mut origins);
@@ -151,10 +152,15 @@ pub fn discover(
         gathered.late |= late;
     }
     // Who proposed is known now; of what fits turned out to be, since they were made.
-    let early = std::mem::replace(&mut origins, gathered.origins);
-    for (skeleton, sources) in early {
+    let before = std::mem::replace(&mut origins, gathered.origins);
+    for (skeleton, sources) in before {
         origins.entry(skeleton).or_insert(sources);
     }
+    if problem.dimension() > 1 {
+        // Nothing was fitted yet; shares of the time are of what is left.
+        search = Search::new(problem, end, options);
+    }
+    search.allow(if options.local { SEEDING } else { VARYING });
     let mut late = gathered.late;
     let sharpens = options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem);
     let first = if sharpens { FIRST } else { 0 };

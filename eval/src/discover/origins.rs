@@ -33,18 +33,19 @@ pub(super) struct Gathered {
 /// What each proposer proposed, best first.
 pub(super) type Proposals = Vec<(ProposerKind, Vec<Proposal>)>;
 
-/// Asks every proposer. A network computes on a thread of its own: `meanwhile` works with what the others proposed.
+/// Asks every proposer. A network computes on a thread of its own: `meanwhile` works with what the others proposed. Lists of
+/// networks come first.
 ///
 /// # Errors
-/// The error of a proposer, if all fail; a warning of those that do if others don't.
+/// The error of a proposer, if all fail; a warning of those that do if others don't. That of a network that is not there,
+/// in any case.
 pub(super) fn ask(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
     warnings: &mut Vec<String>,
     meanwhile: impl FnOnce(&Proposals),
 ) -> Result<Proposals, Error> {
-    let mut lists = Vec::new();
-    let mut failure = None;
+    let (mut lists, mut failure, mut missing) = (Vec::new(), None, false);
     let mut heard = |kind, answer, lists: &mut Proposals| match answer {
         Ok(proposals) => lists.push((kind, proposals)),
         Err(error) => {
@@ -63,7 +64,11 @@ pub(super) fn ask(
         for proposer in others {
             heard(proposer.kind(), proposer.propose(problem), &mut own);
         }
-        meanwhile(&own);
+        // What loads takes no longer than the others' proposals.
+        missing = !networks.iter().all(|network| network.is_ready());
+        if !missing {
+            meanwhile(&own);
+        }
         for answer in asked {
             let answer = answer.join().unwrap_or_else(|panic| resume_unwind(panic));
             heard(ProposerKind::Transformer, answer, &mut lists);
@@ -71,7 +76,7 @@ pub(super) fn ask(
         lists.append(&mut own);
     });
     match failure {
-        Some(error) if lists.is_empty() => Err(error),
+        Some(error) if lists.is_empty() || missing => Err(error),
         _ => Ok(lists),
     }
 }

@@ -20,7 +20,8 @@ use crate::series::problem::Problem;
 use super::Options;
 
 /// Candidates of systems refined between looks at what was found. Fixed, so that results do not depend on the number
-/// of threads. Fits of one state do not depend on what was found, and are done in larger batches, which keep all threads busy.
+/// of threads. Fits of one state depend on nothing but whether a law is exact, and are done in larger batches, which keep
+/// all threads busy.
 const BATCH: usize = 16;
 const BATCH_OF_ONE_STATE: usize = 48;
 
@@ -69,6 +70,7 @@ const FOLLOWS: f64 = 0.9;
 const SLICE: usize = 48;
 
 /// Shares of the time at which what comes next has its turn: after the proposals variants, after these the last digits.
+pub(super) const EARLY_SEEDING: f64 = 0.3;
 pub(super) const SEEDING: f64 = 0.6;
 pub(super) const VARYING: f64 = 0.85;
 
@@ -122,7 +124,7 @@ pub(super) struct Search {
     approached: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
-    /// Whether a law was exact when it was last looked, for the seeds that are left.
+    /// Whether a law of one state was exact when it was last looked: from the early fits on, until the seeds are fitted.
     settled: bool,
     /// Whether fits are not given up before their end, for want of anything that follows the data.
     pub insists: bool,
@@ -218,6 +220,11 @@ impl Search {
         *origins = gathered.origins;
         for batch in early.chunks(batch(problem)) {
             self.refine_all(problem, batch, origins);
+            if self.late {
+                // The others have their turn all the same.
+                self.late = self.is_over();
+                return;
+            }
             let each = batch.iter();
             let each = each.map(|p| (p.skeleton.clone(), p.constants.clone()));
             self.early.extend(each);
@@ -227,11 +234,11 @@ impl Search {
 
     /// Whether a proposal was not fitted early, or may come to more from its own constants than it did.
     fn is_open(&self, problem: &Problem, proposal: &Proposal) -> bool {
-        let other = |early: &Option<Vec<f64>>| *early != proposal.constants;
-        let known = || self.done.get(&proposal.skeleton);
-        let reached = || known().is_some_and(|fit| fit.reaches_noise(problem));
-        let early = self.early.get(&proposal.skeleton);
-        early.is_none_or(|early| other(early) && !reached())
+        let Some(start) = self.early.get(&proposal.skeleton) else {
+            return true;
+        };
+        let known = self.done.get(&proposal.skeleton);
+        *start != proposal.constants && !known.is_some_and(|fit| fit.reaches_noise(problem))
     }
 
     /// Fits the proposals in their order until they or the time are over, or more of them would bring nothing: the best

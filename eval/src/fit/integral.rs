@@ -77,7 +77,9 @@ impl<'a> Path<'a> {
         let column = |i: usize| curve.values.iter().skip(i).step_by(d).copied().collect();
         let weights = problem.weights(number).iter().skip(state).step_by(d);
         let cells = path.column(state).zip(weights).enumerate();
-        let observed = cells.filter(|(_, (y, w))| **w > 0.0 && !y.is_nan());
+        let nodes = curve.times.len();
+        let observed = cells
+            .filter(|(row, (y, w))| row * curve.per_interval < nodes && **w > 0.0 && !y.is_nan());
         let (rows, (values, weights)) = observed.map(|(row, (y, w))| (row, (y, *w))).unzip();
         Some(Path {
             curve,

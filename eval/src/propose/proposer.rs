@@ -188,6 +188,12 @@ pub trait Proposer: Send + Sync {
     /// Who this is.
     fn kind(&self) -> ProposerKind;
 
+    /// Waits until it is known whether it can propose at all. Where it cannot, nothing is searched: who was asked for was asked
+    /// for with a reason.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// Candidates for `problem`, best first; possibly none.
     ///
     /// # Errors

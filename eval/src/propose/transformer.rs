@@ -44,6 +44,10 @@ impl Proposer for Transformer {
         ProposerKind::Transformer
     }
 
+    fn is_ready(&self) -> bool {
+        self.predictor.is_ready()
+    }
+
     /// None for systems of more states than the network was trained on: that is no failure.
     fn propose(&self, problem: &Problem) -> Result<Vec<Proposal>, Error> {
         if problem.dimension() > self.predictor.max_dimension() {

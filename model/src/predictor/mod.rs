@@ -94,6 +94,11 @@ impl Predictor {
         })
     }
 
+    /// Waits until it is known whether the weights come; why they do not is [`Predictor::ready`]'s to say.
+    pub fn is_ready(&self) -> bool {
+        self.worker.is_ready()
+    }
+
     /// Waits for the weights.
     ///
     /// # Errors

@@ -251,6 +251,7 @@ fn a_panic_is_an_error_and_the_thread_lives_on() {
 #[test]
 fn a_load_that_fails_or_panics_is_an_error() {
     let worker = Worker::start(|| Err(Error::Observations("no".to_owned()))).expect("a thread");
+    assert!(!worker.is_ready());
     assert!(matches!(worker.call(|_| Ok(())), Err(Error::Thread(_))));
     assert!(matches!(worker.ready(), Err(Error::Observations(_))));
     assert!(matches!(worker.ready(), Err(Error::Thread(_))));

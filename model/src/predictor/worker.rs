@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use super::served::Served;
@@ -20,8 +20,18 @@ pub(super) struct Worker {
     /// `None` only while it is dropped.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
-    /// Says once whether there is a network; `None` after somebody has heard.
-    started: Mutex<Option<mpsc::Receiver<Result<(), Error>>>>,
+    started: Mutex<Started>,
+}
+
+/// What is known of the network.
+#[derive(Debug)]
+enum Started {
+    /// Nothing: the thread will say.
+    Waiting(mpsc::Receiver<Result<(), Error>>),
+    /// It is there.
+    Ready,
+    /// It is not, for a reason that is told once.
+    Failed(Option<Error>),
 }
 
 impl Worker {
@@ -57,8 +67,26 @@ impl Worker {
         Ok(Worker {
             jobs: Some(jobs),
             thread: Some(thread),
-            started: Mutex::new(Some(started)),
+            started: Mutex::new(Started::Waiting(started)),
         })
+    }
+
+    /// What is known after the thread has said it.
+    fn heard(&self) -> MutexGuard<'_, Started> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Started::Waiting(report) = &*started {
+            *started = match report.recv() {
+                Ok(Ok(())) => Started::Ready,
+                Ok(Err(error)) => Started::Failed(Some(error)),
+                Err(_) => Started::Failed(None),
+            };
+        }
+        started
+    }
+
+    /// Waits until it is known whether there is a network.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(*self.heard(), Started::Ready)
     }
 
     /// Waits until there is a network.
@@ -66,10 +94,9 @@ impl Worker {
     /// # Errors
     /// What `load` failed with, [`Error::Panicked`] where it panicked, to the first who asks; [`Error::Thread`].
     pub(super) fn ready(&self) -> Result<(), Error> {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        match started.take() {
-            Some(started) => started.recv().map_err(|_| Error::Thread(THREAD))?,
-            None => self.call(|_| Ok(())),
+        match &mut *self.heard() {
+            Started::Failed(reason) => Err(reason.take().unwrap_or(Error::Thread(THREAD))),
+            _ => Ok(()),
         }
     }
 

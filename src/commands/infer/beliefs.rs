@@ -73,10 +73,9 @@ pub fn with_noise(user: &Beliefs, problem: Problem, series: &Series) -> Result<P
         .enumerate()
         .map(|(i, unit)| {
             let given = user.sigma.get(i).or(user.sigma.first());
-            let runs = problem.normalised().iter();
-            let sizes = runs.flat_map(|run| run.column(i)).map(f64::abs);
-            let smallest = sizes.filter(|u| *u > 0.0).fold(1.0, f64::min);
-            Noise::known(given.copied().unwrap_or(0.0) / unit, relative, smallest)
+            // Small values are no better known than they are written.
+            let absolute = (given.copied().unwrap_or(0.0) / unit).hypot(problem.rounded(i));
+            Noise::known(absolute, relative, problem.smallest(i))
         });
     Ok(problem.with_known_noise(noise.collect()))
 }

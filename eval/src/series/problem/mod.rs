@@ -289,6 +289,25 @@ impl Problem {
         &self.noise
     }
 
+    /// The smallest |u| of a state that noise in proportion to the value still tells from others, normalised; 1 for a state that
+    /// is 0 somewhere, or changes its sign: there such noise says nothing.
+    pub fn smallest(&self, state: usize) -> f64 {
+        let cells = self.normalised.iter().flat_map(|run| run.column(state));
+        let cells: Vec<f64> = cells.filter(|u| !u.is_nan()).collect();
+        let one_sign = cells.iter().all(|u| *u > 0.0) || cells.iter().all(|u| *u < 0.0);
+        match one_sign {
+            true => cells.iter().fold(1.0, |least, u| u.abs().min(least)),
+            false => 1.0,
+        }
+    }
+
+    /// Standard deviation of the rounding of a state's values, normalised; the largest of its cells.
+    pub fn rounded(&self, state: usize) -> f64 {
+        let runs = self.rounding.iter();
+        let cells = runs.flat_map(|run| run.iter().skip(state).step_by(self.dimension));
+        cells.copied().fold(0.0, f64::max).sqrt()
+    }
+
     /// Error of a solution near 0 that does not show beside the noise there, in normalised units; without bound where the noise
     /// is not known.
     pub fn bearable_near_zero(&self) -> f64 {

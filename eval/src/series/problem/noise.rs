@@ -19,8 +19,8 @@ const LEAST_SHARES: (f64, f64) = (1e-16, 1e-6);
 
 impl Noise {
     /// Noise with an additive part of standard deviation `absolute`, in normalised units, and one of `relative`
-    /// times the value. One of the two is above 0. `smallest` is the smallest |u| but 0 that was observed, which must not
-    /// lose its weight.
+    /// times the value. One of the two is above 0. `smallest` is the smallest |u| that must not lose its weight
+    /// ([`super::Problem::smallest`]).
     pub fn known(absolute: f64, relative: f64, smallest: f64) -> Noise {
         let variance = absolute * absolute + relative * relative;
         let (least, most) = LEAST_SHARES;
@@ -101,4 +101,35 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss) -> f64 {
         .filter(|(c, _)| *c < additive - 4.0)
         .fold((f64::INFINITY, 1.0), |a, b| if b.0 < a.0 { b } else { a })
         .1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::problem::Problem;
+    use nsode_generator::Trajectory;
+
+    /// A problem of one state with these values.
+    fn problem(values: &[f64]) -> Problem {
+        let times = (0..values.len()).map(|i| i as f64).collect();
+        Problem::new(vec![Trajectory::new(1, times, values.to_vec()).unwrap()]).unwrap()
+    }
+
+    #[test]
+    fn relative_noise_is_that_of_the_smallest_value_unless_values_pass_zero() {
+        let decay: Vec<f64> = (0..30).map(|i| 10_f64.powf(-0.1 * f64::from(i))).collect();
+        let smallest = problem(&decay).smallest(0);
+        assert!((smallest / decay[29] - 1.0).abs() < 1e-9);
+        let known = Noise::known(0.0, 0.02, smallest);
+        let relative = (known.deviation * known.shape(smallest).sqrt()) / smallest;
+        assert!((relative / 0.02 - 1.0).abs() < 0.01, "{relative}");
+        let mut ended = decay.clone();
+        ended[29] = 0.0;
+        let mut swung = decay;
+        swung[29] = -1e-9;
+        for values in [ended, swung] {
+            let smallest = problem(&values).smallest(0);
+            assert_eq!(Noise::known(0.0, 0.02, smallest).additive, 1e-6);
+        }
+    }
 }
