@@ -46,10 +46,10 @@ pub(super) fn ask(
     meanwhile: impl FnOnce(&Proposals),
 ) -> Result<Proposals, Error> {
     let (mut lists, mut failure, mut missing) = (Vec::new(), None, false);
-    let mut heard = |kind, answer, lists: &mut Proposals| match answer {
+    let mut heard = |kind, answer: Result<_, Error>, lists: &mut Proposals| match answer {
         Ok(proposals) => lists.push((kind, proposals)),
         Err(error) => {
-            warnings.push(Error::to_string(&error));
+            warnings.push(error.to_string());
             failure = Some(error);
         }
     };
@@ -57,9 +57,10 @@ pub(super) fn ask(
         .iter()
         .partition(|proposer| proposer.kind() == ProposerKind::Transformer);
     thread::scope(|scope| {
-        let propose = |network| move || Proposer::propose(network, problem);
-        let each = networks.iter().map(|network| network.as_ref());
-        let asked: Vec<_> = each.map(|network| scope.spawn(propose(network))).collect();
+        let each = networks.iter();
+        let asked: Vec<_> = each
+            .map(|network| scope.spawn(move || network.propose(problem)))
+            .collect();
         let mut own = Proposals::new();
         for proposer in others {
             heard(proposer.kind(), proposer.propose(problem), &mut own);

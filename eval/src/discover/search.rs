@@ -124,7 +124,7 @@ pub(super) struct Search {
     approached: HashSet<Skeleton>,
     /// Whether the deadline came before the end.
     pub late: bool,
-    /// Whether a law of one state was exact when it was last looked: from the early fits on, until the seeds are fitted.
+    /// Whether a law was exact when it was last looked: from the early fits on, until the seeds are fitted.
     settled: bool,
     /// Whether fits are not given up before their end, for want of anything that follows the data.
     pub insists: bool,
@@ -376,7 +376,7 @@ impl Search {
             let pattern = residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
             return pattern.is_some_and(|lead| lead < 0.0);
         }
-        self.is_exact(problem)
+        self.settled
     }
 
     /// Whether the best law is exact with few constants, or perfect with more, and has a value wherever the states may be.
