@@ -141,14 +141,6 @@ impl Sources {
                 "Write a law with infer's --guess, such as --guess \"r*y*(1 - y/K)\".",
             ));
         }
-        let alone =
-            |choice: &Choice| matches!(choice.kind, ProposerKind::Told | ProposerKind::Local);
-        if find(ProposerKind::Told).is_some() && !choices.iter().all(alone) {
-            return Err(Fault::new(
-                "--proposers told: nobody else needs to propose anything",
-                "Write told alone, or told,local.",
-            ));
-        }
         let others = guessed
             || find(ProposerKind::Sparse).is_some()
             || find(ProposerKind::Told).is_some()

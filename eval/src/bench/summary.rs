@@ -1,4 +1,4 @@
-//! What records come to: shares with intervals, for each who answered, suite and condition.
+//! What records come to: shares with intervals, for each who answered, suite, condition and number of states.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::{Figure, Record};
 use crate::metric::bootstrap::{interval, quantile};
 use crate::metric::calibration;
 
-/// Records of one system under test on one suite under one condition.
+/// Records of one system under test, on the systems of so many states of one suite, under one condition.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
     /// Who answered.
@@ -19,6 +19,8 @@ pub struct Group {
     pub suite: String,
     /// The condition.
     pub condition: String,
+    /// Number of states of the suite's systems.
+    pub states: usize,
     /// Number of records.
     pub cases: usize,
     /// Number of the suite's systems among them.
@@ -61,12 +63,22 @@ impl Group {
     }
 }
 
+/// What the records of a group have in common: who answered, suite, condition, number of states.
+type Key<'a> = (&'a str, &'a str, &'a str, usize);
+
 /// The groups of some records, in the order in which they occur.
 pub fn summarise(records: &[Record]) -> Vec<Group> {
-    let mut order: Vec<(&str, &str, &str)> = Vec::new();
-    let mut groups: HashMap<(&str, &str, &str), Vec<&Record>> = HashMap::new();
+    let mut order: Vec<Key> = Vec::new();
+    let mut groups: HashMap<Key, Vec<&Record>> = HashMap::new();
     for record in records {
-        let key = (&*record.system, &*record.suite, &*record.condition);
+        let Record {
+            system,
+            suite,
+            condition,
+            dimension,
+            ..
+        } = record;
+        let key: Key = (system, suite, condition, *dimension);
         let group = groups.entry(key).or_default();
         if group.is_empty() {
             order.push(key);
@@ -77,7 +89,7 @@ pub fn summarise(records: &[Record]) -> Vec<Group> {
     order.into_iter().filter_map(group).collect()
 }
 
-fn group((system, suite, condition): (&str, &str, &str), records: &[&Record]) -> Group {
+fn group((system, suite, condition, states): Key, records: &[&Record]) -> Group {
     let sorted = |values: &mut dyn Iterator<Item = f64>| {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
@@ -93,6 +105,7 @@ fn group((system, suite, condition): (&str, &str, &str), records: &[&Record]) ->
         system: system.to_string(),
         suite: suite.to_string(),
         condition: condition.to_string(),
+        states,
         cases: records.len(),
         problems: clusters(records, |_| Some(1.0)).len(),
         shares: Figure::ALL
@@ -152,7 +165,7 @@ const SHOWN: [Figure; 7] = [
 ];
 
 fn header() -> Vec<String> {
-    let mut header: Vec<String> = ["system", "suite", "condition", "cases"]
+    let mut header: Vec<String> = ["system", "suite", "condition", "states", "cases"]
         .map(String::from)
         .to_vec();
     header.extend(SHOWN.map(|figure| figure.name().to_string()));
@@ -166,6 +179,7 @@ fn row(group: &Group) -> Vec<String> {
         group.system.clone(),
         group.suite.clone(),
         group.condition.clone(),
+        group.states.to_string(),
         group.cases.to_string(),
     ];
     cells.extend(SHOWN.map(|figure| group.share(figure).map_or_else(none, percent)));

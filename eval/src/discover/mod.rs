@@ -255,14 +255,7 @@ pub fn discover(
     warnings.extend(best.and_then(doubt));
     let belief = Belief::new(problem, &ranked);
     let laws: Vec<&Refined> = ranked.iter().map(|(_, refined)| *refined).collect();
-    let mut order = representative::order(problem, &laws, &belief.laws);
-    // What is shown below the first law is in the order that a reader expects.
-    let shown = order.len().min(options.top);
-    if let Some(others) = order.get_mut(1..shown) {
-        let probability = |number: &usize| belief.laws.get(*number).copied().unwrap_or(0.0);
-        others.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
-    }
-    let candidates = order
+    let candidates = representative::order(problem, &laws, &belief.laws)
         .into_iter()
         .enumerate()
         .filter_map(|(rank, number)| {

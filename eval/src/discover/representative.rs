@@ -20,34 +20,30 @@ const COMPARED: usize = 100;
 /// Places along the smoothed data at which right-hand sides are compared.
 const PLACES: usize = 50;
 
-/// Positions in `laws`, which are in order of their `probabilities`, the best to name first.
+/// Positions in `laws`, which are in order of their `probabilities`: the law to name first, then all others as they are.
 pub(super) fn order(problem: &Problem, laws: &[&Refined], probabilities: &[f64]) -> Vec<usize> {
-    let compared = laws.len().min(COMPARED);
-    let slopes: Vec<Vec<f64>> = laws
-        .iter()
-        .take(compared)
-        .map(|law| slopes(problem, law))
-        .collect();
+    let compared = laws.iter().take(COMPARED);
+    let slopes: Vec<Vec<f64>> = compared.map(|law| slopes(problem, law)).collect();
+    let first = central(problem.dimension(), &slopes, probabilities);
+    let others = (0..laws.len()).filter(|i| Some(*i) != first);
+    first.into_iter().chain(others).collect()
+}
+
+/// Position of the right-hand side that scores best, the more probable one of equals.
+fn central(dimension: usize, slopes: &[Vec<f64>], probabilities: &[f64]) -> Option<usize> {
     let top = probabilities.iter().copied().fold(0.0, f64::max);
-    let mut scores: Vec<(f64, usize)> = slopes
-        .iter()
-        .zip(probabilities)
-        .enumerate()
-        .map(|(i, (own, probability))| {
-            let others = slopes.iter().zip(probabilities);
-            let agreement: f64 = others
-                .map(|(other, p)| p * (-distance(problem.dimension(), own, other) / NEAR).exp())
-                .sum();
-            (
-                AGREEMENT * agreement + (1.0 - AGREEMENT) * probability / top,
-                i,
-            )
-        })
-        .collect();
-    // Stable, so that equal laws stay in order of their probabilities.
-    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let first = scores.into_iter().map(|(_, i)| i);
-    first.chain(compared..laws.len()).collect()
+    let mut best: Option<(f64, usize)> = None;
+    for (i, (own, probability)) in slopes.iter().zip(probabilities).enumerate() {
+        let others = slopes.iter().zip(probabilities);
+        let agreement: f64 = others
+            .map(|(other, p)| p * (-distance(dimension, own, other) / NEAR).exp())
+            .sum();
+        let score = AGREEMENT * agreement + (1.0 - AGREEMENT) * probability / top;
+        if best.is_none_or(|(known, _)| score > known) {
+            best = Some((score, i));
+        }
+    }
+    best.map(|(_, i)| i)
 }
 
 /// Right-hand sides along the smoothed data, row-major.
@@ -97,6 +93,18 @@ fn distance(dimension: usize, a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_law_that_many_agree_with_is_named_before_a_more_probable_one() {
+        // A probable law of a shape of its own, and ten that are alike.
+        let mut slopes = vec![vec![1.0, -1.0]];
+        slopes.extend((0..10).map(|_| vec![1.0, 1.0]));
+        let mut probabilities = vec![0.15];
+        probabilities.extend([0.05; 10]);
+        assert_eq!(central(1, &slopes, &probabilities), Some(1));
+        assert_eq!(central(1, &slopes[..2], &probabilities[..2]), Some(0));
+        assert_eq!(central(1, &[], &[]), None);
+    }
 
     #[test]
     fn distances_are_shares_of_the_larger_side() {

@@ -109,7 +109,7 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                 );
             }
             for _ in 0..(*jobs).min(left) {
-                let proposers = by_states(config, sources)?;
+                let mut proposers = by_states(config, sources)?;
                 let options = Options {
                     top: config.top,
                     seconds: config.seconds,
@@ -123,16 +123,19 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                     .map_err(|error| BenchError::Thread(error.to_string()))?;
                 let told = sources.told();
                 askers.push(Box::new(move |case, observed| {
-                    let mut own: Vec<Box<dyn Proposer>> = Vec::new();
+                    let law = &case.system.law;
+                    let proposers = proposers.entry(law.dimension()).or_default();
                     if told {
-                        match Told::new(&case.system.law) {
-                            Some(told) => own.push(Box::new(told)),
+                        match Told::new(law) {
+                            Some(told) => proposers.push(Box::new(told)),
                             None => return failed("the law has no canonical form".to_string()),
                         }
                     }
-                    let usual = proposers.get(&case.system.law.dimension());
-                    let proposers = usual.filter(|_| !told).unwrap_or(&own);
-                    pool.install(|| ask(observed, config.loss, proposers, &options))
+                    let answer = pool.install(|| ask(observed, config.loss, proposers, &options));
+                    if told {
+                        proposers.pop();
+                    }
+                    answer
                 }));
             }
         }

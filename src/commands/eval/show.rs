@@ -105,7 +105,10 @@ pub fn side_by_side(runs: &[PathBuf], as_json: bool, out: Option<&Path>) -> Resu
     }
     groups.sort_by_key(|group| {
         let mut keys = order.iter();
-        keys.position(|(suite, condition)| *suite == group.suite && *condition == group.condition)
+        let place = keys.position(|(suite, condition)| {
+            *suite == group.suite && *condition == group.condition
+        });
+        (place, group.states)
     });
     let text = match as_json {
         true => json!({"schema": 1, "groups": groups}).to_string() + "\n",
