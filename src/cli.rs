@@ -11,7 +11,7 @@ use crate::commands::{eval, generate, infer, simulate, train};
     version,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Exit codes: 0 answer, 1 no law found or worse than the baseline, 2 wrong usage or input, 130 interrupted.\n\n\
+    after_help = "Exit codes: 0 answer, 1 no law found, worse than the baseline, or a damaged corpus, 2 wrong usage or input, 130 interrupted.\n\n\
                   Examples:\n  nsode infer data/examples/yeast.csv"
 )]
 pub struct Cli {

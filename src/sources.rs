@@ -18,10 +18,10 @@ use crate::cli::DeviceArgument;
 use crate::fault::Fault;
 use crate::locate;
 
-/// The options that name proposers and the network, as they are typed.
 /// Laws of a proposer, at most: a beam of so many takes some ten seconds and a gigabyte.
 const MOST_CANDIDATES: usize = 2000;
 
+/// The options that name proposers and the network, as they are typed.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
     /// Who proposes laws: transformer, sparse (regression), frequent (common formulas, whatever the data), local

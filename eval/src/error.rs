@@ -49,7 +49,7 @@ pub enum Error {
     /// The data could not be put into normalised units.
     #[error(transparent)]
     Trajectory(#[from] nsode_generator::Error),
-    /// A proposer failed. The others' proposals are still used.
+    /// A proposer failed. The others' proposals are still used, unless it was not even ready.
     #[error("{proposer} could not propose: {message}")]
     Proposer {
         /// The proposer's name.

@@ -78,7 +78,7 @@ impl Sample<'_> {
         });
         let candidate = Candidate {
             exact: 0,
-            complexity: skeleton.tokens().len() + skeleton.slots(),
+            complexity: skeleton.complexity(),
             skeleton,
             constants: values
                 .iter()
@@ -97,7 +97,6 @@ impl Sample<'_> {
             initial: self.initial.iter().map(|y0| y0.to_vec()).collect(),
             pieces: Piece::whole(&series.trajectories),
             fitted: self.initial.iter().map(|y0| solve(y0, 200)).collect(),
-            log_prior: -3.0,
             form: None,
             system,
         };

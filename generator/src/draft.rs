@@ -47,11 +47,8 @@ impl Draft {
         if constants.len() < self.roles.len() || constants.iter().any(|c| !c.is_finite()) {
             return None;
         }
-        let number = |leaf: &Expr| match leaf {
-            Expr::Parameter(k) => constants.get(*k).map(|&c| Expr::Number(c)),
-            _ => None,
-        };
-        System::new(self.rhs.iter().map(|e| e.substitute(&number)).collect()).ok()
+        let rhs = self.rhs.iter().map(|e| e.with_parameters(constants));
+        System::new(rhs.collect()).ok()
     }
 
     /// How the states influence each other.

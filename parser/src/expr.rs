@@ -247,6 +247,14 @@ impl Expr {
             leaf => leaf.clone(),
         })
     }
+
+    /// The same tree with `values[k]` in place of each [`Expr::Parameter`] `k` that has one.
+    pub fn with_parameters(&self, values: &[f64]) -> Expr {
+        self.substitute(&|leaf| match leaf {
+            Expr::Parameter(k) => values.get(*k).map(|value| Expr::Number(*value)),
+            _ => None,
+        })
+    }
 }
 
 impl From<f64> for Expr {

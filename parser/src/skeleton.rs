@@ -186,6 +186,11 @@ impl Skeleton {
         self.slots
     }
 
+    /// Tokens and constants: how long the law is.
+    pub fn complexity(&self) -> usize {
+        self.tokens().len() + self.slots()
+    }
+
     /// Number of constants of the right-hand side, or term of one, that these tokens are; `None` if they are neither.
     pub fn slots_of(tokens: &[Token]) -> Option<usize> {
         alone(tokens).as_ref().map(slots)
@@ -223,16 +228,9 @@ impl Skeleton {
         if let Some(slot) = constants.iter().position(|value| !value.is_finite()) {
             return Err(PrefixError::NotFinite { slot });
         }
-        let number = |leaf: &Expr| match leaf {
-            Expr::Parameter(k) => constants.get(*k).map(|value| Expr::Number(*value)),
-            _ => None,
-        };
         let template = self.template();
-        let rhs = template
-            .rhs()
-            .iter()
-            .map(|expr| expr.substitute(&number))
-            .collect();
+        let rhs = template.rhs().iter();
+        let rhs = rhs.map(|expr| expr.with_parameters(constants)).collect();
         Ok(CanonicalSystem::new(&System::from_valid(rhs))?)
     }
 

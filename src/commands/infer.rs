@@ -50,12 +50,13 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         loss: config.loss,
         ..RunInfo::default()
     };
+    check_horizon(&series, config.horizon)?;
     let guesses = beliefs::guesses(&config.user, &series.names)?;
-    let network = network(&config, series.names.dimension(), &mut info)?;
     let problem = Problem::with_loss(series.trajectories.clone(), config.loss)
         .map_err(|error| unusable(&series, &config.files, &error))?;
     let problem = beliefs::with_noise(&config.user, problem, &series)?;
-    check_horizon(&series, config.horizon)?;
+    // Last, as what is wrong with the rest need not wait for weights that are loading.
+    let network = network(&config, series.names.dimension(), &mut info)?;
     let filter = &config.options.filter;
     let mut proposers = config.sources.proposers(network.clone(), filter);
     for shapes in Shapes::of(&guesses, config.options.local) {

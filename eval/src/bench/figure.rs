@@ -55,11 +55,6 @@ impl Figure {
         }
     }
 
-    /// The figure of this name.
-    pub fn from_name(name: &str) -> Option<Figure> {
-        Figure::ALL.into_iter().find(|figure| figure.name() == name)
-    }
-
     /// Whether it is true of `record`; `None` where the case can't tell.
     pub fn of(self, record: &Record) -> Option<bool> {
         match self {

@@ -4,8 +4,6 @@ use nalgebra::DMatrix;
 use nsode_generator::Trajectory;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
-use super::origins::Origins;
-use crate::discover::prior::log_prior;
 use crate::fit::law::Law;
 use crate::fit::refine::Refined;
 use crate::fit::shooting::Shooter;
@@ -58,8 +56,6 @@ pub struct Candidate {
     /// The solution on a dense grid, one a run, none at all where one cannot be computed; between pieces a point without
     /// values.
     pub fitted: Vec<Trajectory>,
-    /// Logarithm of the prior probability.
-    pub log_prior: f64,
     /// The user's own form, for a law that the user guessed.
     pub form: Option<Form>,
 }
@@ -91,7 +87,7 @@ impl Candidate {
 pub(super) fn restored(
     problem: &Problem,
     refined: &Refined,
-    origins: &Origins,
+    sources: Vec<ProposerKind>,
     posterior: f64,
 ) -> Option<Candidate> {
     let scaling = problem.scaling();
@@ -119,12 +115,9 @@ pub(super) fn restored(
     });
     let law = Law::new(&skeleton.template(), refined.constants.len())?;
     let fitted = solutions(problem, &law, refined);
-    let sources = origins.get(&skeleton).cloned();
-    let sources = sources.unwrap_or_else(|| vec![ProposerKind::Local]);
     Some(Candidate {
         exact: refined.exact.count(),
-        complexity: skeleton.tokens().len() + skeleton.slots(),
-        log_prior: log_prior(&skeleton),
+        complexity: skeleton.complexity(),
         initial: refined
             .initial
             .iter()

@@ -48,12 +48,7 @@ impl Judged {
             .linear
             .iter()
             .map(|slot| derivative(&self.rhs, Variable::Parameter(*slot)));
-        let bound = slopes.map(|slope| {
-            slope.substitute(&|e| match e {
-                Expr::Parameter(k) => self.constants.get(*k).map(|c| Expr::Number(*c)),
-                _ => None,
-            })
-        });
+        let bound = slopes.map(|slope| slope.with_parameters(&self.constants));
         bound.collect()
     }
 }

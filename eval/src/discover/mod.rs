@@ -37,15 +37,18 @@ use crate::discover::without::Part;
 use crate::error::Error;
 use crate::fit::refine::Refined;
 use crate::propose::filter::Filter;
-use crate::propose::guess::{self, Guess};
+use crate::propose::guess::{self, Guess, Guessed};
 use crate::propose::proposer::Proposer;
 use crate::series::problem::Problem;
 
 use belief::Belief;
 use candidate::restored;
 pub use candidate::{Candidate, Constant};
-use origins::{Gathered, Origins, Proposals, ask, ask_again, gather};
+use origins::{Gathered, Proposals, ask, ask_again, gather};
 use search::{EARLY_SEEDING, SEEDING, Search, VARYING};
+
+/// Longest search, in seconds.
+const LONGEST: f64 = 1e9;
 
 /// An R² below this is no explanation.
 pub(crate) const EXPLAINED: f64 = 0.5;
@@ -64,8 +67,9 @@ const ROUNDS: usize = 3;
 pub struct Options {
     /// Candidates returned, at most.
     pub top: usize,
-    /// Cap on the time of the search, proposing included, in seconds. Where it is not reached, the result depends only on the
-    /// data and the other options.
+    /// Time of the search, in seconds: the proposers' counts, but they are not interrupted. Where nothing was fitted by then, the
+    /// search has as long again for the first law, and so have the guesses in any case. Where the time suffices, the result depends
+    /// only on the data and the other options.
     pub seconds: f64,
     /// Whether variants and neighbours of the best candidates are tried.
     pub local: bool,
@@ -87,6 +91,13 @@ impl Default for Options {
             without: Vec::new(),
             guesses: Vec::new(),
         }
+    }
+}
+
+impl Options {
+    /// Whether a part of the search is left out.
+    fn leaves_out(&self, part: Part) -> bool {
+        self.without.contains(&part)
     }
 }
 
@@ -112,117 +123,32 @@ pub struct Discovery {
 /// Searches laws for `problem`.
 ///
 /// # Errors
-/// The error of a proposer, if all proposers fail.
+/// The error of a proposer, if all fail; that of a network that is not there, in any case.
 pub fn discover(
     problem: &Problem,
     proposers: &[Box<dyn Proposer>],
     options: &Options,
 ) -> Result<Discovery, Error> {
-    let limit = if options.seconds.is_finite() {
-        options.seconds.clamp(0.0, 1e9)
-    } else {
-        1e9
+    let limit = match options.seconds.is_finite() {
+        true => Duration::from_secs_f64(options.seconds.clamp(0.0, LONGEST)),
+        false => Duration::from_secs_f64(LONGEST),
     };
-    let begin = Instant::now();
-    let end = begin + Duration::from_secs_f64(limit);
-    let without = |part| options.without.contains(&part);
-    let unweighted = without(Part::Weights).then(|| problem.additive());
+    let unweighted = options.leaves_out(Part::Weights);
+    let unweighted = unweighted.then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
     let mut warnings = Vec::new();
-    let judged = begin + Duration::from_secs_f64(JUDGING * limit);
-    let mut search = Search::new(problem, end, options);
-    search.allow(EARLY_SEEDING);
-    let mut origins = Origins::new();
-    let meanwhile = |lists: &Proposals| {
-        // Of one state: runs of more may yet be cut in pieces.
-        if problem.dimension() == 1 {
-            let early = gather(problem, lists.clone(), options, judged);
-            search.refine_early(problem, early, &mut origins);
-        }
-    };
-    let mut lists = ask(problem, proposers, &mut warnings, meanwhile)?;
-    let mut gathered = gather(problem, lists.clone(), options, judged);
-    let cut = separation::in_pieces(problem, &gathered.proposals);
+    let mut search = Search::new(problem, Instant::now() + limit, options);
+    let mut proposed = propose(problem, proposers, options, &mut search, &mut warnings)?;
+    let cut = proposed.cut.take();
     let problem = cut.as_ref().unwrap_or(problem);
-    if cut.is_some() {
-        // The smoothed curves, too, tell more of short pieces than of a long run.
-        let judged = judged + (judged - begin);
-        let late = gathered.late;
-        gathered = judge_again(problem, proposers, &mut lists, options, judged);
-        gathered.late |= late;
-    }
-    // Who proposed is known now; of what fits turned out to be, since they were made.
-    let before = std::mem::replace(&mut origins, gathered.origins);
-    for (skeleton, sources) in before {
-        origins.entry(skeleton).or_insert(sources);
-    }
-    if problem.dimension() > 1 {
-        // Nothing was fitted yet; shares of the time are of what is left.
-        search = Search::new(problem, end, options);
-    }
-    search.allow(if options.local { SEEDING } else { VARYING });
-    let mut late = gathered.late;
-    let sharpens = options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem);
-    let first = if sharpens { FIRST } else { 0 };
-    let (first, others) = gathered
-        .proposals
-        .split_at(first.min(gathered.proposals.len()));
-    if sharpens {
-        search.refine_until_enough(problem, first, &mut origins);
-        let mut before = f64::INFINITY;
-        while let Some((sharper, left)) = search.sharpened(problem, before) {
-            before = left;
-            let judged = search.within(JUDGING);
-            let again = judge_again(&sharper, proposers, &mut lists, options, judged);
-            late |= again.late;
-            search.refine_fresh(&sharper, again, &mut origins);
-        }
-    }
-    if !sharpens || !search.is_exact(problem) {
-        search.refine_until_enough(problem, others, &mut origins);
-    }
-    if !search.follows(problem) {
-        search.refine_until_enough(problem, &gathered.others, &mut origins);
-    }
-    search.insists = problem.dimension() > 1 && !search.explains(problem);
-    if search.insists {
-        search.refine_until_enough(problem, &gathered.proposals, &mut origins);
-        search.refine_until_enough(problem, &gathered.others, &mut origins);
-    }
-    search.allow(VARYING);
+    seed(problem, proposers, options, &mut search, &mut proposed);
     if options.local {
-        for _ in 0..ROUNDS {
-            let fresh = search.variants(problem);
-            if fresh.is_empty() {
-                break;
-            }
-            search.refine_all(problem, &fresh, &mut origins);
-            search.visit_neighbours(problem, &mut origins);
-        }
+        vary(problem, &mut search);
     }
-    search.allow(1.0);
-    let lists = [gathered.proposals.as_slice(), &gathered.others];
-    let more = Duration::from_secs_f64(limit);
-    search.rescue(problem, lists.into_iter(), more, &mut origins);
+    search.rescue(problem, &proposed.gathered, limit);
     let refined = search.done.len();
-    let reweighed = search.reweigh(problem, &mut origins);
-    let problem = &reweighed;
-    search.discount(problem);
-    if !without(Part::Refinement) {
-        search.polish(problem, &[]);
-        if options.local {
-            // To the last digit, more constants turn out to be 0.
-            let fresh = search.variants(problem);
-            search.refine_all(problem, &fresh, &mut origins);
-            search.polish(problem, &fresh);
-        }
-        if !without(Part::Sizes) {
-            search.settle(problem);
-        }
-    }
-    // The best law may be another one by now.
-    search.discount(problem);
-    late |= search.late;
+    let problem = finish(problem, options, &mut search);
+    let late = search.late || proposed.late;
     if late {
         warnings.push(format!(
             "the time limit of {} s ended the search before all candidates were refined",
@@ -230,13 +156,163 @@ pub fn discover(
         ));
     }
     // Guesses are what the user wants to know, and have as long again.
-    let later = Instant::now() + Duration::from_secs_f64(limit);
-    let guessed = guess::fit_all(&options.guesses, problem, later, &mut warnings);
+    let later = Instant::now() + limit;
+    let guessed = guess::fit_all(&options.guesses, &problem, later, &mut warnings);
+    let (candidates, none) = answer(&problem, options, &search, &guessed, &mut warnings);
+    Ok(Discovery {
+        candidates,
+        none,
+        warnings,
+        refined,
+        late,
+        problem,
+    })
+}
+
+/// What was proposed, and how it was put together.
+struct Proposed {
+    /// By each proposer.
+    lists: Proposals,
+    /// In the order in which it is to be fitted.
+    gathered: Gathered,
+    /// The problem with its runs in pieces, where no solution can follow them.
+    cut: Option<Problem>,
+    /// Whether the time was over before all equations were looked at.
+    late: bool,
+}
+
+/// Asks everybody. Of one state, the first proposals are fitted while the network computes: runs of more may yet be cut in
+/// pieces.
+fn propose(
+    problem: &Problem,
+    proposers: &[Box<dyn Proposer>],
+    options: &Options,
+    search: &mut Search,
+    warnings: &mut Vec<String>,
+) -> Result<Proposed, Error> {
+    let judged = search.at(JUDGING);
+    search.allow(EARLY_SEEDING);
+    let meanwhile = |lists: &Proposals| {
+        if problem.dimension() == 1 {
+            let early = gather(problem, lists.clone(), options, judged);
+            search.refine_early(problem, early);
+        }
+    };
+    let mut lists = ask(problem, proposers, warnings, meanwhile)?;
+    let mut gathered = gather(problem, lists.clone(), options, judged);
+    let mut late = gathered.late;
+    let cut = separation::in_pieces(problem, &gathered.proposals);
+    if let Some(cut) = &cut {
+        // The smoothed curves, too, tell more of short pieces than of a long run.
+        gathered = judge_again(
+            cut,
+            proposers,
+            &mut lists,
+            options,
+            search.at(2.0 * JUDGING),
+        );
+        late |= gathered.late;
+    }
+    search.know(&gathered);
+    if problem.dimension() > 1 {
+        // Nothing was fitted yet; shares of the time are of what is left.
+        search.restart();
+    }
+    Ok(Proposed {
+        lists,
+        gathered,
+        cut,
+        late,
+    })
+}
+
+/// Fits the proposals, until they are enough.
+fn seed(
+    problem: &Problem,
+    proposers: &[Box<dyn Proposer>],
+    options: &Options,
+    search: &mut Search,
+    proposed: &mut Proposed,
+) {
+    search.allow(if options.local { SEEDING } else { VARYING });
+    let sharpens = options.local && problem.dimension() > 1 && sharpen::is_worth_it(problem);
+    let Gathered {
+        proposals, others, ..
+    } = &proposed.gathered;
+    let first = if sharpens { FIRST } else { 0 };
+    let (first, rest) = proposals.split_at(first.min(proposals.len()));
+    if sharpens {
+        search.refine_until_enough(problem, first);
+        let mut before = f64::INFINITY;
+        while let Some((sharper, left)) = search.sharpened(problem, before) {
+            before = left;
+            let judged = search.within(JUDGING);
+            let again = judge_again(&sharper, proposers, &mut proposed.lists, options, judged);
+            proposed.late |= again.late;
+            search.refine_fresh(&sharper, again);
+        }
+    }
+    if !sharpens || !search.is_exact(problem) {
+        search.refine_until_enough(problem, rest);
+    }
+    if !search.follows(problem) {
+        search.refine_until_enough(problem, others);
+    }
+    search.insists = problem.dimension() > 1 && !search.explains(problem);
+    if search.insists {
+        search.refine_until_enough(problem, proposals);
+        search.refine_until_enough(problem, others);
+    }
+}
+
+/// Fits variants and neighbours of the best laws.
+fn vary(problem: &Problem, search: &mut Search) {
+    search.allow(VARYING);
+    for _ in 0..ROUNDS {
+        let fresh = search.variants(problem);
+        if fresh.is_empty() {
+            break;
+        }
+        search.refine_all(problem, &fresh);
+        search.visit_neighbours(problem);
+    }
+}
+
+/// Learns the noise from what the best law leaves over, and finds the last digits of clean laws or the most probable
+/// constants of noisy ones. Returns the problem with that noise.
+fn finish(problem: &Problem, options: &Options, search: &mut Search) -> Problem {
+    let problem = search.reweigh(problem);
+    search.discount(&problem);
+    if !options.leaves_out(Part::Refinement) {
+        search.polish(&problem, &[]);
+        if options.local {
+            // To the last digit, more constants turn out to be 0.
+            let fresh = search.variants(&problem);
+            search.refine_all(&problem, &fresh);
+            search.polish(&problem, &fresh);
+        }
+        if !options.leaves_out(Part::Sizes) {
+            search.settle(&problem);
+        }
+    }
+    // The best law may be another one by now.
+    search.discount(&problem);
+    problem
+}
+
+/// The laws to show, the one to name first first, in the units of the data; and the probability that none is right.
+fn answer(
+    problem: &Problem,
+    options: &Options,
+    search: &Search,
+    guessed: &[Guessed],
+    warnings: &mut Vec<String>,
+) -> (Vec<Candidate>, f64) {
     let mut ranked = search.ranked();
     // Somebody thought of a guess, which is more than how short it is says for it: before the data it is at least as probable as
     // the best law.
     let best = ranked.first().map(|(_, best)| search.prior(best));
-    guess::enter(&guessed, &mut ranked, |refined| {
+    guess::enter(guessed, &mut ranked, |refined| {
         let own = search.prior(refined);
         search.weight_given(refined, best.map_or(own, |best| best.max(own)))
     });
@@ -264,18 +340,12 @@ pub fn discover(
             if rank >= options.top && guess.is_none() {
                 return None;
             }
-            let candidate = restored(problem, refined, &origins, *belief.laws.get(number)?)?;
+            let sources = search.sources(&refined.skeleton);
+            let candidate = restored(problem, refined, sources, *belief.laws.get(number)?)?;
             Some(candidate.in_form(guess))
         })
         .collect();
-    Ok(Discovery {
-        candidates,
-        none: belief.none,
-        warnings,
-        refined,
-        late,
-        problem: reweighed,
-    })
+    (candidates, belief.none)
 }
 
 /// The proposals once more, after the smoothed curves have changed.

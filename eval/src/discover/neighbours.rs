@@ -116,11 +116,8 @@ impl Wide {
 
     /// What is left of it with these constants.
     fn proposal(&self, constants: &[f64], initial: Vec<Vec<f64>>) -> Option<Proposal> {
-        let number = |e: &Expr| match e {
-            Expr::Parameter(k) => constants.get(*k).map(|c| Expr::Number(*c)),
-            _ => None,
-        };
-        let rhs = self.system.rhs().iter().map(|e| e.substitute(&number));
+        let rhs = self.system.rhs().iter();
+        let rhs = rhs.map(|e| e.with_parameters(constants));
         Some(Proposal::of(rhs.collect())?.starting_at(initial))
     }
 }

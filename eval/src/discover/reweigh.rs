@@ -1,7 +1,6 @@
 //! The second round of weights: what the residuals of the best law say of the noise.
 
 use super::misfit::residuals;
-use super::origins::Origins;
 use super::search::Search;
 use crate::discover::without::Part;
 use crate::propose::proposer::Proposal;
@@ -14,7 +13,7 @@ const REPEATED_OF_SYSTEMS: usize = 64;
 impl Search {
     /// Second round of weights: the noise's additive share, from the residuals of the best law. Where it changes,
     /// the best fits are repeated with the new weights and the others dropped.
-    pub fn reweigh(&mut self, problem: &Problem, origins: &mut Origins) -> Problem {
+    pub fn reweigh(&mut self, problem: &Problem) -> Problem {
         if problem.knows_noise() || self.without.contains(&Part::Weights) {
             return problem.clone();
         }
@@ -51,7 +50,7 @@ impl Search {
         let reweighed = problem.with_noise(noise);
         let before = std::mem::take(&mut self.done);
         let was_late = std::mem::take(&mut self.late);
-        self.refine_all(&reweighed, &proposals, origins);
+        self.refine_all(&reweighed, &proposals);
         let cut_short = self.late;
         self.late |= was_late;
         // A round that was cut short, or that lost the best law, would give its share to its rivals.

@@ -13,7 +13,7 @@ use crate::discover::rank::{UNDETERMINED, log_evidence};
 use crate::discover::without::Part;
 use crate::fit::refine::{Effort, Refined, polish, refine, settle};
 use crate::propose::filter::Filter;
-use crate::propose::proposer::Proposal;
+use crate::propose::proposer::{Proposal, ProposerKind};
 use crate::series::independence::clear_independence;
 use crate::series::problem::Problem;
 
@@ -35,13 +35,15 @@ const POSSIBLE: f64 = 12.0;
 /// Seeds of laws of one state that are fitted whatever the first of them are like.
 const FEWEST_SEEDS: usize = 240;
 
-/// As many of them, at most, are fitted while the network still proposes: they would be among the first in any case.
+/// Seeds of laws of one state that are fitted while the network still proposes, at most: they would be among the first in
+/// any case.
 const EARLY: usize = 96;
 
-/// An exact law is the one that is sought if it has at most so many constants an equation: with more of them, another
-/// law can come as close, and the true one may be among the proposals that are left. None comes as close as residuals can be told,
-/// if it has not very many.
+/// Most constants an equation of an exact law that ends the search: with more of them another law can come as close, and
+/// the true one may be among the proposals that are left.
 const FEW: usize = 3;
+
+/// The same of a perfect law: that close, to the last digit that residuals have, other laws come with more constants only.
 const MANY: usize = 5;
 
 /// Constants that differ by no more than this share are equal.
@@ -111,12 +113,16 @@ pub(super) struct Search {
     pub filter: Filter,
     /// Observed cells.
     cells: usize,
-    /// What the evidence counts, where residuals are no independent witnesses.
+    /// Factor on the log evidence, below 1 where residuals are no independent witnesses.
     share: f64,
     /// The best fit of each skeleton.
     pub done: HashMap<Skeleton, Refined>,
     /// Skeletons whose fit was tried, with success or without.
     pub attempted: HashSet<Skeleton>,
+    /// Who proposed what.
+    origins: Origins,
+    /// The proposals that turned out to be a simpler law when they were fitted, by that law: the first one of each.
+    simplified: HashMap<Skeleton, Skeleton>,
     /// What was fitted while the network still proposed, and from which constants.
     early: HashMap<Skeleton, Option<Vec<f64>>>,
     /// Laws whose neighbours were fitted, and those neighbours.
@@ -125,7 +131,7 @@ pub(super) struct Search {
     /// Whether the deadline came before the end.
     pub late: bool,
     /// Whether a law was exact when it was last looked: from the early fits on, until the seeds are fitted.
-    settled: bool,
+    found_exact: bool,
     /// Whether fits are not given up before their end, for want of anything that follows the data.
     pub insists: bool,
     /// Whether variants and neighbours are tried.
@@ -143,7 +149,7 @@ impl Search {
             limit: end.saturating_duration_since(begin),
             deadline: end,
             filter: options.filter.clone(),
-            settled: false,
+            found_exact: false,
             insists: false,
             local: options.local,
             without: options.without.clone(),
@@ -151,6 +157,8 @@ impl Search {
             share: 1.0,
             done: HashMap::new(),
             attempted: HashSet::new(),
+            origins: Origins::new(),
+            simplified: HashMap::new(),
             early: HashMap::new(),
             visited: HashSet::new(),
             approached: HashSet::new(),
@@ -158,9 +166,17 @@ impl Search {
         }
     }
 
-    /// Fits the proposals, as many as the time allows. A fit that turns out to be a simpler law has the
-    /// origin of its proposal.
-    pub fn refine_all(&mut self, problem: &Problem, proposals: &[Proposal], origins: &mut Origins) {
+    /// Who proposed a law, or what it turned out to be a simpler case of; nobody is the search itself.
+    pub fn sources(&self, skeleton: &Skeleton) -> Vec<ProposerKind> {
+        let own = self.origins.get(skeleton);
+        let parent = || self.origins.get(self.simplified.get(skeleton)?);
+        own.or_else(parent)
+            .cloned()
+            .unwrap_or_else(|| vec![ProposerKind::Local])
+    }
+
+    /// Fits the proposals, as many as the time allows.
+    pub fn refine_all(&mut self, problem: &Problem, proposals: &[Proposal]) {
         let admitted = proposals.iter().filter(|s| self.filter.admits(&s.skeleton));
         let admitted: Vec<&Proposal> = admitted.collect();
         for batch in admitted.chunks(batch(problem)) {
@@ -170,7 +186,7 @@ impl Search {
             }
             let effort = match self.explains(problem) {
                 _ if self.without.contains(&Part::Refinement) => Effort::None,
-                _ if self.settled => Effort::Brief,
+                _ if self.found_exact => Effort::Brief,
                 true if self.attempted.len() < RESCUED => Effort::Whole,
                 true => Effort::Starts,
                 false if self.insists => Effort::Insisting,
@@ -185,8 +201,11 @@ impl Search {
                 let Some(refined) = refined.flatten() else {
                     continue;
                 };
-                if let Some(sources) = origins.get(&proposal.skeleton).cloned() {
-                    origins.entry(refined.skeleton.clone()).or_insert(sources);
+                let parent = self.simplified.get(&proposal.skeleton).cloned();
+                let proposed = self.origins.contains_key(&proposal.skeleton);
+                if let Some(parent) = parent.or(proposed.then(|| proposal.skeleton.clone())) {
+                    let simpler = self.simplified.entry(refined.skeleton.clone());
+                    simpler.or_insert(parent);
                 }
                 self.keep(refined);
             }
@@ -202,24 +221,42 @@ impl Search {
         Instant::now() >= self.end()
     }
 
-    /// Lets what follows take until this share of the time is over.
-    pub fn allow(&mut self, share: f64) {
-        self.deadline = self.begin + self.limit.mul_f64(share);
+    /// What everybody proposed, once that is known.
+    pub fn know(&mut self, gathered: &Gathered) {
+        self.origins = gathered.origins.clone();
     }
 
-    /// When so much of the whole time will have passed from now, or what is done now must end.
+    /// Begins now, with the time that is left.
+    pub fn restart(&mut self) {
+        let end = self.end();
+        self.begin = Instant::now();
+        self.limit = end.saturating_duration_since(self.begin);
+        self.deadline = end;
+    }
+
+    /// When so much of the whole time is over.
+    pub fn at(&self, share: f64) -> Instant {
+        self.begin + self.limit.mul_f64(share)
+    }
+
+    /// Lets what follows take until this share of the time is over.
+    pub fn allow(&mut self, share: f64) {
+        self.deadline = self.at(share);
+    }
+
+    /// The earlier one of the deadline and of `share` of the whole time from now.
     pub fn within(&self, share: f64) -> Instant {
         self.deadline
             .min(Instant::now() + self.limit.mul_f64(share))
     }
 
     /// Fits the first proposals of those that need no network, which still computes.
-    pub fn refine_early(&mut self, problem: &Problem, gathered: Gathered, origins: &mut Origins) {
+    pub fn refine_early(&mut self, problem: &Problem, gathered: Gathered) {
         let mut early = gathered.proposals;
         early.truncate(EARLY);
-        *origins = gathered.origins;
+        self.origins = gathered.origins;
         for batch in early.chunks(batch(problem)) {
-            self.refine_all(problem, batch, origins);
+            self.refine_all(problem, batch);
             if self.late {
                 // The others have their turn all the same.
                 self.late = self.is_over();
@@ -228,7 +265,7 @@ impl Search {
             let each = batch.iter();
             let each = each.map(|p| (p.skeleton.clone(), p.constants.clone()));
             self.early.extend(each);
-            self.settled = self.is_exact(problem);
+            self.found_exact = self.is_exact(problem);
         }
     }
 
@@ -243,12 +280,7 @@ impl Search {
 
     /// Fits the proposals in their order until they or the time are over, or more of them would bring nothing: the best
     /// law leaves nothing to explain, or nothing but noise.
-    pub fn refine_until_enough(
-        &mut self,
-        problem: &Problem,
-        proposals: &[Proposal],
-        origins: &mut Origins,
-    ) {
+    pub fn refine_until_enough(&mut self, problem: &Problem, proposals: &[Proposal]) {
         let system = problem.dimension() > 1;
         let fewest = match system {
             true => FEWEST_OF_SYSTEMS,
@@ -259,13 +291,13 @@ impl Search {
             let open = slice.iter().filter(|p| self.is_open(problem, p));
             let open: Vec<Proposal> = open.cloned().collect();
             for batch in open.chunks(batch(problem)) {
-                self.refine_all(problem, batch, origins);
+                self.refine_all(problem, batch);
                 if system && self.local {
-                    self.visit_neighbours(problem, origins);
-                    self.prune(problem, origins);
+                    self.visit_neighbours(problem);
+                    self.prune(problem);
                 }
-                self.settled = self.is_exact(problem);
-                if self.late || (system && self.settled) {
+                self.found_exact = self.is_exact(problem);
+                if self.late || (system && self.found_exact) {
                     break 'slices;
                 }
             }
@@ -273,38 +305,34 @@ impl Search {
                 break;
             }
         }
-        self.settled = false;
+        self.found_exact = false;
     }
 
     /// Fits the first of what was gathered along other curves, as far as it is new.
-    pub fn refine_fresh(&mut self, problem: &Problem, gathered: Gathered, origins: &mut Origins) {
+    pub fn refine_fresh(&mut self, problem: &Problem, gathered: Gathered) {
         let mut fresh = gathered.proposals;
         fresh.retain(|proposal| !self.attempted.contains(&proposal.skeleton));
         fresh.truncate(FRESH);
         for (skeleton, sources) in gathered.origins {
-            origins.entry(skeleton).or_insert(sources);
+            self.origins.entry(skeleton).or_insert(sources);
         }
-        self.refine_until_enough(problem, &fresh, origins);
+        self.refine_until_enough(problem, &fresh);
     }
 
     /// Where the time was over before anything was fitted, takes until `more` from now for the first law that can be.
-    pub fn rescue<'a>(
-        &mut self,
-        problem: &Problem,
-        proposals: impl Iterator<Item = &'a [Proposal]>,
-        more: Duration,
-        origins: &mut Origins,
-    ) {
+    pub fn rescue(&mut self, problem: &Problem, gathered: &Gathered, more: Duration) {
+        self.allow(1.0);
         if !self.late || !self.done.is_empty() {
             return;
         }
         self.limit = self.begin.elapsed() + more;
         self.allow(1.0);
-        for batch in proposals.flat_map(|proposals| proposals.chunks(BATCH)) {
+        let lists = [&gathered.proposals, &gathered.others].into_iter();
+        for batch in lists.flat_map(|proposals| proposals.chunks(BATCH)) {
             if !self.done.is_empty() || self.is_over() {
                 break;
             }
-            self.refine_all(problem, batch, origins);
+            self.refine_all(problem, batch);
         }
         // For no more than that.
         self.limit = self.begin.elapsed();
@@ -313,7 +341,7 @@ impl Search {
 
     /// Fits the shapes that the data ask for near the best laws, of systems that are not nearly exact. What was fitted
     /// before is fitted again, once, from there, if it is not as good as the law that it is near: it may have got stuck.
-    pub fn visit_neighbours(&mut self, problem: &Problem, origins: &mut Origins) {
+    pub fn visit_neighbours(&mut self, problem: &Problem) {
         let without = |part| self.without.contains(&part);
         if problem.dimension() == 1 || without(Part::Refinement) || without(Part::Neighbours) {
             return;
@@ -339,20 +367,20 @@ impl Search {
                 let open = known.is_none_or(|fit| fit.bic > parent.bic);
                 open && self.approached.insert(proposal.skeleton.clone())
             });
-            self.refine_all(problem, &near, origins);
+            self.refine_all(problem, &near);
         }
     }
 
     /// Leaves out what the best law has too much, if it is nearly exact: with terms of almost nothing it is no reason to
     /// stop, and all other fits would be in vain.
-    fn prune(&mut self, problem: &Problem, origins: &mut Origins) {
+    fn prune(&mut self, problem: &Problem) {
         let nearly = self.ranked().first().is_some_and(|(_, best)| {
             let many = best.constants.len() > FEW * problem.dimension();
             many && is_nearly_exact(problem, best)
         });
         if nearly {
             let fresh = self.variants_of(problem, 1);
-            self.refine_all(problem, &fresh, origins);
+            self.refine_all(problem, &fresh);
         }
     }
 
@@ -376,7 +404,7 @@ impl Search {
             let pattern = residuals(problem, best).map(|all| lead(&weighted(problem, &all)));
             return pattern.is_some_and(|lead| lead < 0.0);
         }
-        self.settled
+        self.found_exact
     }
 
     /// Whether the best law is exact with few constants, or perfect with more, and has a value wherever the states may be.

@@ -114,7 +114,7 @@ impl Law {
         self.constants
     }
 
-    /// The equation in which constant `k` occurs.
+    /// The equation in which each constant occurs.
     pub fn owners(&self) -> &[usize] {
         &self.owners
     }

@@ -138,7 +138,7 @@ impl Reference {
         let mut reference = Reference {
             complexity: skeleton
                 .as_ref()
-                .map_or_else(|| nodes(&system.law), |s| s.tokens().len() + s.slots()),
+                .map_or_else(|| nodes(&system.law), Skeleton::complexity),
             own,
             other,
             skeleton,
@@ -229,7 +229,7 @@ impl Reference {
             .ok()
             .and_then(|canonical| canonical.parts().ok());
         let complexity = match &found {
-            Some((skeleton, _)) => skeleton.tokens().len() + skeleton.slots(),
+            Some((skeleton, _)) => skeleton.complexity(),
             None => nodes(law),
         };
         if law.dimension() != self.own.dimension() {

@@ -193,7 +193,7 @@ impl Filter {
     }
 
     fn passes(&self, skeleton: &Skeleton, constants: Option<&[f64]>) -> bool {
-        let complexity = skeleton.tokens().len() + skeleton.slots();
+        let complexity = skeleton.complexity();
         if self.max_complexity.is_some_and(|most| complexity > most) {
             return false;
         }
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn complexity_is_that_of_the_reports() {
         let (skeleton, _) = law("0.5*y - 0.1*y^2");
-        let complexity = skeleton.tokens().len() + skeleton.slots();
+        let complexity = skeleton.complexity();
         for (most, admitted) in [(complexity, true), (complexity - 1, false)] {
             let filter = Filter::new(None, Operations::default(), Some(most));
             assert_eq!(filter.admits(&skeleton), admitted);

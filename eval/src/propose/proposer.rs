@@ -197,7 +197,7 @@ pub trait Proposer: Send + Sync {
     /// Candidates for `problem`, best first; possibly none.
     ///
     /// # Errors
-    /// Whatever keeps the proposer from working; discovery goes on with the others.
+    /// Whatever keeps the proposer from working; discovery goes on with the others, unless this one is not even ready.
     fn propose(&self, problem: &Problem) -> Result<Vec<Proposal>, Error>;
 }
 

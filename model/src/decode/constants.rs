@@ -178,11 +178,7 @@ mod tests {
             .collect();
         let completed = complete(&mut table, &skeletons, 9, &vocabulary).expect("finite scores");
 
-        let longest = skeletons
-            .iter()
-            .flatten()
-            .map(|s| s.tokens().len() + s.slots())
-            .max();
+        let longest = skeletons.iter().flatten().map(|s| s.complexity()).max();
         assert_eq!(Some(table.steps.len()), longest, "one step a place");
         assert!(table.steps[1] < 3 * 40, "common prefixes share a row");
         for (problem, outcome) in outcomes.iter().enumerate() {

@@ -105,9 +105,8 @@ pub fn side_by_side(runs: &[PathBuf], as_json: bool, out: Option<&Path>) -> Resu
     }
     groups.sort_by_key(|group| {
         let mut keys = order.iter();
-        let place = keys.position(|(suite, condition)| {
-            *suite == group.suite && *condition == group.condition
-        });
+        let place = keys
+            .position(|(suite, condition)| *suite == group.suite && *condition == group.condition);
         (place, group.states)
     });
     let text = match as_json {

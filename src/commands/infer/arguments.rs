@@ -41,13 +41,15 @@ pub struct Arguments {
     /// Number of laws to show
     #[arg(long, value_name = "K", default_value_t = 10)]
     top: usize,
-    /// Column of the times, by header or number; the first one if not given
+    /// Column of the times, by header or number; if not given the first one, unless a later one is called so and looks more
+    /// like it
     #[arg(long, value_name = "COL")]
     time: Option<String>,
     /// Columns of the measured values, by header or number; all others if not given
     #[arg(long, value_name = "COL,…", value_delimiter = ',')]
     state: Vec<String>,
-    /// Column whose values tell several runs of the system apart
+    /// Column whose values tell several runs of the system apart; if not given, one called run, id and the like in which
+    /// times begin anew
     #[arg(long, value_name = "COL")]
     group: Option<String>,
     /// Longest time to search, in seconds; guesses, and a first law, may take as long again

@@ -16,12 +16,12 @@ const TAILS: [f64; 2] = [0.28, 0.36];
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForecastError {
-    /// The horizon is not beyond the first observation of any trajectory.
-    #[error("{horizon} is not beyond the first observation, at {first}")]
+    /// The horizon is not beyond the first observation of each trajectory.
+    #[error("{horizon} is not beyond the first observation of a trajectory, at {first}")]
     Horizon {
         /// The horizon.
         horizon: f64,
-        /// The time of the first observation.
+        /// The time of the first observation of the trajectory that begins last.
         first: f64,
     },
     /// The level is no share.
@@ -68,7 +68,7 @@ pub(super) fn forecast(
     let scaling = problem.scaling();
     // Of each run, the last piece that begins before the horizon.
     let mut latest: Vec<Option<usize>> = Vec::new();
-    let mut first = f64::INFINITY;
+    let mut first = f64::NEG_INFINITY;
     for (number, (piece, path)) in problem
         .pieces()
         .iter()
@@ -77,7 +77,7 @@ pub(super) fn forecast(
     {
         let begin = path.times().first().copied().unwrap_or(0.0);
         let begin = scaling.origin + begin * scaling.time;
-        first = first.min(begin);
+        first = first.max(begin);
         if piece.is_first() {
             latest.push(None);
         }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use crate::discover::Candidate;
-use crate::fit::flow::{Flow, Run};
+use crate::fit::flow::Run;
 use crate::fit::parametrised::{Fitted, Parametrised};
 use crate::fit::refine::NOISY;
 use crate::fit::setting::Setting;
@@ -303,8 +303,7 @@ impl Posterior {
     }
 
     fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> (Vec<f64>, Run) {
-        let mut flow = Flow::new(self.model.law());
-        flow.floors = self.model.floors().to_vec();
+        let mut flow = self.model.flow();
         flow.limit = LIMIT;
         flow.max_steps = STEPS;
         let slots = self.model.slots(constants);

@@ -170,11 +170,10 @@ impl Presented {
     }
 
     fn with(&self, values: &[f64]) -> Vec<Expr> {
-        let number = |leaf: &Expr| match leaf {
-            Expr::Parameter(j) => values.get(*j).map(|value| Expr::Number(*value)),
-            _ => None,
-        };
-        self.rhs.iter().map(|rhs| rhs.substitute(&number)).collect()
+        self.rhs
+            .iter()
+            .map(|rhs| rhs.with_parameters(values))
+            .collect()
     }
 
     /// The law as a system, with the numbers in place; `None` for no equations.

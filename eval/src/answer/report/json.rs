@@ -5,7 +5,7 @@ use nsode_parser::print::{infix, latex, sympy};
 use nsode_parser::{Expr, Names};
 use serde::Serialize;
 
-use super::named::Named;
+use super::named::{Named, letter, spelled};
 use super::{RunInfo, warnings};
 use crate::answer::ensemble::{Band, Forecast};
 use crate::answer::present::{Mark, Presented};
@@ -179,13 +179,22 @@ fn pieces(candidate: &Candidate) -> Vec<Start<'_>> {
 
 fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
     let presented = Presented::of(candidate);
+    let letter = letter(names, [].iter());
+    let lettered = |rhs: &[Expr], count: usize| -> Vec<String> {
+        let labels: Vec<String> = (0..count).map(|k| format!("{letter}{k}")).collect();
+        let (rhs, names) = spelled(rhs, &labels, names);
+        rhs.iter().map(|rhs| infix(rhs, &names)).collect()
+    };
     let texts = |rhs: &[Expr], print: fn(&Expr, &Names) -> String| {
         rhs.iter().map(|e| print(e, names)).collect()
     };
     Law {
         rhs: texts(&presented.exact(), infix),
-        skeleton: texts(candidate.skeleton.template().rhs(), infix),
-        form: texts(presented.rhs(), infix),
+        skeleton: lettered(
+            candidate.skeleton.template().rhs(),
+            candidate.skeleton.slots(),
+        ),
+        form: lettered(presented.rhs(), presented.constants().len()),
         guess: candidate.form.as_ref().map(|_| {
             let named = Named::new(candidate, names);
             named
@@ -210,7 +219,8 @@ fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
             .constants()
             .iter()
             .zip(presented.marks())
-            .map(|(&Constant { value, stderr }, mark)| {
+            .enumerate()
+            .map(|(k, (&Constant { value, stderr }, mark))| {
                 let Mark {
                     name,
                     fixed,
@@ -219,7 +229,7 @@ fn law<'a>(candidate: &'a Candidate, names: &Names) -> Law<'a> {
                 Value {
                     value,
                     stderr,
-                    name,
+                    name: name.or_else(|| (letter != "c").then(|| format!("{letter}{k}"))),
                     fixed,
                     at_bound,
                 }

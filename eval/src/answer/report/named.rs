@@ -26,38 +26,14 @@ impl Named {
     /// by another letter if a column is called so.
     pub fn new(best: &Candidate, names: &Names) -> Named {
         let presented = Presented::of(best);
-        let given = || {
-            presented
-                .marks()
-                .iter()
-                .filter_map(|mark| mark.name.as_ref())
-        };
-        let letter = ["c", "k", "p", "q", "const"]
-            .into_iter()
-            .find(|l| {
-                let mut taken = names.states.iter().chain([&names.time]).chain(given());
-                !taken.any(|s| is_numbered(s, l))
-            })
-            .unwrap_or("constant");
+        let given = presented.marks().iter();
+        let letter = letter(names, given.filter_map(|mark| mark.name.as_ref()));
         let label = |(k, mark): (usize, &Mark)| match &mark.name {
             Some(name) => name.clone(),
             None => format!("{letter}{k}"),
         };
         let labels: Vec<String> = presented.marks().iter().enumerate().map(label).collect();
-        // The printers write parameters c0, c1, …: a column may have that name, so they become extra states.
-        let mut with_constants = names.clone();
-        with_constants.states.extend(labels.iter().cloned());
-        let dimension = names.dimension();
-        let rhs: Vec<Expr> = presented
-            .rhs()
-            .iter()
-            .map(|rhs| {
-                rhs.substitute(&|leaf| match leaf {
-                    Expr::Parameter(k) => Some(Expr::State(dimension + k)),
-                    _ => None,
-                })
-            })
-            .collect();
+        let (rhs, with_constants) = spelled(presented.rhs(), &labels, names);
         let values = presented.constants().iter().zip(presented.marks());
         let constants = labels.iter().zip(values).map(|(label, (c, mark))| {
             let value = match (mark.fixed, mark.at_bound) {
@@ -74,6 +50,39 @@ impl Named {
             rhs,
         }
     }
+}
+
+/// The letter that constants without a name are called by: no state, no time and none of the `given` names is that letter
+/// with a number.
+pub(super) fn letter<'a>(
+    names: &'a Names,
+    given: impl Iterator<Item = &'a String> + Clone,
+) -> &'static str {
+    ["c", "k", "p", "q", "const"]
+        .into_iter()
+        .find(|letter| {
+            let mut taken = names
+                .states
+                .iter()
+                .chain([&names.time])
+                .chain(given.clone());
+            !taken.any(|name| is_numbered(name, letter))
+        })
+        .unwrap_or("constant")
+}
+
+/// Right-hand sides with extra states in place of constants, and the names of all: the printers write c0, c1, … for
+/// constants, as a column may be called.
+pub(super) fn spelled(rhs: &[Expr], labels: &[String], names: &Names) -> (Vec<Expr>, Names) {
+    let dimension = names.dimension();
+    let mut with_constants = names.clone();
+    with_constants.states.extend(labels.iter().cloned());
+    let state = |leaf: &Expr| match leaf {
+        Expr::Parameter(k) => Some(Expr::State(dimension + k)),
+        _ => None,
+    };
+    let rhs = rhs.iter().map(|rhs| rhs.substitute(&state)).collect();
+    (rhs, with_constants)
 }
 
 /// `hare = 31.2, lynx = 4.1 at year = 1900`, one line a trajectory.

@@ -207,9 +207,22 @@ fn states_named_like_constants() {
         noise: 0.0,
     }
     .make();
-    let text = table(&series, &[candidate], &RunInfo::default(), Layout::Plain);
+    let text = table(
+        &series,
+        std::slice::from_ref(&candidate),
+        &RunInfo::default(),
+        Layout::Plain,
+    );
     assert!(text.contains("dc0/dt = k0*c0*c1\n"), "{text}");
     assert!(text.contains("  k0 = 0.5000 ± 0.0050\n"), "{text}");
+    let text = json(&series, &[candidate], &RunInfo::default()).unwrap();
+    for part in [
+        r#""skeleton":["k0*c0*c1","-c1"]"#,
+        r#""form":["k0*c0*c1","-c1"]"#,
+        r#""name":"k0""#,
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
 }
 
 #[test]

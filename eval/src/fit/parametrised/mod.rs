@@ -53,6 +53,10 @@ pub struct Parametrised {
     free: Vec<usize>,
     /// The lowest initial value of each state ([`floors`]).
     floors: Vec<f64>,
+    /// Error of a step: a thousandth of the noise.
+    tolerance: f64,
+    /// The largest absolute one.
+    near_zero: f64,
     /// Whether solutions are computed to the last digits.
     is_precise: bool,
     /// When a fit is given up.
@@ -142,8 +146,12 @@ impl Parametrised {
         let mut free: Vec<usize> = owners.clone();
         free.sort_unstable();
         free.dedup();
+        let deviations = problem.noise().iter().map(|n| n.deviation);
+        let least = deviations.fold(f64::INFINITY, f64::min);
         Some(Parametrised {
             floors: floors(problem, &law),
+            tolerance: (1e-3 * least).clamp(1e-7, 1e-5),
+            near_zero: problem.bearable_near_zero(),
             law,
             owners,
             settings,
@@ -192,17 +200,16 @@ impl Parametrised {
     }
 
     /// An integrator as accurate as the noise asks for.
-    fn flow(&self, problem: &Problem) -> Flow<'_> {
+    pub(crate) fn flow(&self) -> Flow<'_> {
         let mut flow = Flow::new(&self.law);
         flow.floors.clone_from(&self.floors);
-        flow.near_zero = problem.bearable_near_zero();
-        if self.is_precise {
-            flow.set_tolerance(1e-2 * RESOLUTION);
-            flow.max_steps *= 4;
-        } else {
-            let deviations = problem.noise().iter().map(|n| n.deviation);
-            let least = deviations.fold(f64::INFINITY, f64::min);
-            flow.set_tolerance((1e-3 * least).clamp(1e-7, 1e-5));
+        flow.near_zero = self.near_zero;
+        match self.is_precise {
+            true => {
+                flow.set_tolerance(1e-2 * RESOLUTION);
+                flow.max_steps *= 4;
+            }
+            false => flow.set_tolerance(self.tolerance),
         }
         flow
     }
@@ -374,7 +381,7 @@ impl Parametrised {
             model: self,
             problem,
             deviations,
-            flow: RefCell::new(self.flow(problem)),
+            flow: RefCell::new(self.flow()),
             strength: 0.0,
             transformed,
             parameters: DVector::from_vec(numbers.collect()),
@@ -383,8 +390,7 @@ impl Parametrised {
 
     /// The normalised solution at `times`, normalised, from `initial` at the first of them; `None` where it fails.
     pub fn solve(&self, constants: &[f64], initial: &[f64], times: &[f64]) -> Option<Vec<f64>> {
-        let mut flow = Flow::new(&self.law);
-        flow.floors.clone_from(&self.floors);
+        let mut flow = self.flow();
         let mut states = Vec::with_capacity(times.len() * initial.len());
         let slots = self.slots(constants);
         let run = flow.run(&slots, initial, times, None, false, |_, u, _| {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nalgebra::DMatrix;
 
-use super::{Form, Guess, Known, free, start};
+use super::{Form, Guess, Known, free, no_particular, start};
 use crate::discover::Constant;
 use crate::discover::rank::{bic, scales, sharpness};
 use crate::discover::{angles, poles};
@@ -96,7 +96,7 @@ impl Guess {
         let mut settings: Vec<Setting> = self.constants.iter().map(|c| c.setting).collect();
         // Numbers that another constant can stand for stay as they are.
         let general: Vec<f64> = (self.constants.iter().enumerate())
-            .map(|(k, c)| c.start.unwrap_or(0.731 + 0.217 * k as f64))
+            .map(|(k, c)| c.start.unwrap_or(no_particular(k)))
             .collect();
         for k in free::redundant(problem, &self.rhs, &self.constants, &general) {
             let start = self.constants.get(k).and_then(|c| c.start);

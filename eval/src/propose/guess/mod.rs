@@ -124,6 +124,11 @@ pub enum GuessError {
     },
 }
 
+/// A value for constant `k` where none is given: of no special size, and another one for each.
+fn no_particular(k: usize) -> f64 {
+    0.731 + 0.217 * k as f64
+}
+
 impl Guess {
     /// Reads `text` in the variables of `names`.
     ///
@@ -232,7 +237,7 @@ impl Guess {
             Some(Unknown {
                 start: Some(value), ..
             }) => *value,
-            _ => 0.731 + 0.217 * k as f64,
+            _ => no_particular(k),
         };
         let values: Vec<f64> = (0..self.constants.len()).map(general).collect();
         self.with(&values)
@@ -243,11 +248,7 @@ impl Guess {
 
     /// The law with these constants, in canonical form.
     fn with(&self, values: &[f64]) -> Result<CanonicalSystem, String> {
-        let number = |leaf: &Expr| match leaf {
-            Expr::Parameter(k) => values.get(*k).map(|value| Expr::Number(*value)),
-            _ => None,
-        };
-        let rhs = self.rhs.iter().map(|rhs| rhs.substitute(&number));
+        let rhs = self.rhs.iter().map(|rhs| rhs.with_parameters(values));
         let system = System::new(rhs.collect()).map_err(|e| e.to_string())?;
         CanonicalSystem::new(&system).map_err(|e| e.to_string())
     }

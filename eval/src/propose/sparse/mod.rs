@@ -29,31 +29,23 @@ use regression::{Columns, MOST_TERMS, Regression, Support};
 /// many again with rarer ones.
 const MOST: usize = 60;
 
+/// Most terms an equation.
+const TERMS: usize = 5;
+const _: () = assert!(TERMS <= MOST_TERMS);
+
+/// Supports kept of each size during the search.
+const BEAM: usize = 40;
+
 /// Equations of each state that are made of given terms, at most.
 const AMONG: usize = 36;
 
 /// The sparse-regression proposer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Sparse {
-    /// Most terms an equation; more than 8 count as 8.
-    pub terms: usize,
-    /// Supports kept of each size during the search.
-    pub beam: usize,
     /// Most candidates proposed; by default 60, of several states 240.
     pub candidates: Option<usize>,
     /// Which terms may be used.
     pub filter: Filter,
-}
-
-impl Default for Sparse {
-    fn default() -> Sparse {
-        Sparse {
-            terms: 5,
-            beam: 40,
-            candidates: None,
-            filter: Filter::default(),
-        }
-    }
 }
 
 impl Proposer for Sparse {
@@ -98,7 +90,7 @@ impl Sparse {
         let part: Vec<usize> = (0..library.len()).collect();
         let each = regressions(problem, &library).into_par_iter();
         let lists: Vec<Vec<Support>> = each
-            .map(|regression| turns(self.supports(&regression, &part), regression.trusts))
+            .map(|regression| turns(supports(&regression, &part), regression.trusts))
             .collect();
         let row = |rank: usize| {
             let each = lists.iter();
@@ -125,7 +117,7 @@ impl Sparse {
             .collect();
         let each = jobs.into_par_iter();
         let found: Vec<Vec<Support>> = each
-            .map(|(part, equation)| self.supports(equation, part))
+            .map(|(part, equation)| supports(equation, part))
             .collect();
         let mut ranked = Vec::new();
         for trust in trusts(problem.accuracy()) {
@@ -156,6 +148,7 @@ impl Sparse {
                     .map(|support| expression(library, support))
                     .collect();
                 if let Some(proposal) = Proposal::of(rhs)
+                    && self.filter.admits(&proposal.skeleton)
                     && proposals
                         .iter()
                         .all(|other| other.skeleton != proposal.skeleton)
@@ -165,48 +158,47 @@ impl Sparse {
             }
         }
     }
+}
 
-    /// The best supports of one equation among the terms of `part`, several of each size.
-    fn supports(&self, regression: &Regression, part: &[usize]) -> Vec<Support> {
-        let [closely, ..] = regression.trusts;
-        let most = self.terms.clamp(1, MOST_TERMS);
-        let mut all: Vec<Support> = Vec::new();
-        let mut level: Vec<Vec<usize>> = vec![Vec::new()];
-        for size in 1..=most {
-            // All pairs, and in one dimension nearly all triples, are seen.
-            let width = match size {
-                1 => part.len(),
-                2 => 8 * self.beam,
-                _ => self.beam,
-            };
-            let mut grown: Vec<(f64, usize, usize)> = Vec::new();
-            for (parent, terms) in level.iter().enumerate() {
-                let more = regression.grown(terms, part, closely).into_iter();
-                grown.extend(more.map(|(score, term)| (score, parent, term)));
-            }
-            // Each support has at most as many parents as terms.
-            let enough = size * width;
-            if grown.len() > enough {
-                grown.select_nth_unstable_by(enough, order);
-                grown.truncate(enough);
-            }
-            grown.sort_unstable_by(order);
-            let mut next: Vec<Vec<usize>> = Vec::new();
-            let mut seen = HashSet::new();
-            for (_, parent, term) in grown {
-                let mut terms = level.get(parent).cloned().unwrap_or_default();
-                terms.push(term);
-                terms.sort_unstable();
-                if next.len() < width && seen.insert(terms.clone()) {
-                    next.push(terms);
-                }
-            }
-            let best = next.iter().take(self.beam);
-            all.extend(best.filter_map(|terms| regression.solve(terms)));
-            level = next;
+/// The best supports of one equation among the terms of `part`, several of each size.
+fn supports(regression: &Regression, part: &[usize]) -> Vec<Support> {
+    let [closely, ..] = regression.trusts;
+    let mut all: Vec<Support> = Vec::new();
+    let mut level: Vec<Vec<usize>> = vec![Vec::new()];
+    for size in 1..=TERMS {
+        // All pairs, and in one dimension nearly all triples, are seen.
+        let width = match size {
+            1 => part.len(),
+            2 => 8 * BEAM,
+            _ => BEAM,
+        };
+        let mut grown: Vec<(f64, usize, usize)> = Vec::new();
+        for (parent, terms) in level.iter().enumerate() {
+            let more = regression.grown(terms, part, closely).into_iter();
+            grown.extend(more.map(|(score, term)| (score, parent, term)));
         }
-        all
+        // Each support has at most as many parents as terms.
+        let enough = size * width;
+        if grown.len() > enough {
+            grown.select_nth_unstable_by(enough, order);
+            grown.truncate(enough);
+        }
+        grown.sort_unstable_by(order);
+        let mut next: Vec<Vec<usize>> = Vec::new();
+        let mut seen = HashSet::new();
+        for (_, parent, term) in grown {
+            let mut terms = level.get(parent).cloned().unwrap_or_default();
+            terms.push(term);
+            terms.sort_unstable();
+            if next.len() < width && seen.insert(terms.clone()) {
+                next.push(terms);
+            }
+        }
+        let best = next.iter().take(BEAM);
+        all.extend(best.filter_map(|terms| regression.solve(terms)));
+        level = next;
     }
+    all
 }
 
 /// Better supports first, those that are as good in the order in which they were grown.

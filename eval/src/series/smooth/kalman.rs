@@ -8,7 +8,7 @@ use super::{Observed, Order, Roughness};
 type Vector = [f64; 3];
 type Matrix = [[f64; 3]; 3];
 
-/// The first observed value and slope, in units of `spacing`.
+/// Mean and covariance of value, slope and curvature at the first observed time, in units of `spacing`.
 fn start(observed: &Observed, order: Order, spacing: f64, ratio: f64) -> (Vector, Matrix) {
     let mut seen = observed
         .times

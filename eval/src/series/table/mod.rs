@@ -41,11 +41,13 @@ pub const MAX_TRAJECTORIES: usize = 10_000;
 /// Which columns mean what. Each is named by its header, or by its number counted from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Column of the times; the first that is not the group if `None`, nor row numbers beside a time.
+    /// Column of the times. If `None`, the first that is neither the group nor row numbers beside a time, unless a later one
+    /// is called so and looks more like it.
     pub time: Option<String>,
     /// Columns of the states, in the order of the equations; every other column if empty.
     pub state: Vec<String>,
-    /// Column whose values tell the trajectories of one file apart.
+    /// Column whose values tell the trajectories of one file apart. If `None`, one that is called so, such as `run`, if times
+    /// begin anew in it.
     pub group: Option<String>,
 }
 

@@ -19,8 +19,6 @@ const STDIN: &str = "-";
 /// Rows by what became of them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
-    /// Rows that hold anything.
-    pub rows: usize,
     /// Without a time; and the line of the first one.
     pub no_time: (usize, u64),
     /// Without a group; and the line of the first one.
@@ -99,7 +97,6 @@ impl Reading<'_> {
                 found: self.cells.len(),
             });
         }
-        self.table.counts.rows += 1;
         let Some(time) = self.number(line, self.table.time, Role::Time)? else {
             count(&mut self.table.counts.no_time, line);
             return Ok(());
