@@ -4,9 +4,8 @@ use nsode_parser::Names;
 
 use crate::answer::ensemble::Posterior;
 use crate::answer::figures::{place_on_axis, significant};
-use crate::fit::refine::NOISY;
 use crate::series::loss::Loss;
-use crate::series::problem::{Noise, Problem, noise};
+use crate::series::problem::{NOISY, Noise, Problem, noise};
 
 /// Standard deviations, robust ones where the noise is not known, from which a residual is no noise.
 const FAR: f64 = 6.0;

@@ -31,7 +31,7 @@ impl Belief {
         let temper = temper(left.fold(0.0, f64::max));
         let mut weights: Vec<f64> = ranked.iter().map(|(w, _)| temper * (w - top)).collect();
         // What an exact law leaves over are errors of the integration and of rounding, which have a pattern of their own.
-        let exact = best.exact(problem);
+        let exact = best.resolved(problem);
         let open = residuals(problem, best).map(|all| {
             let each = weighted(problem, &all)
                 .into_iter()

@@ -6,7 +6,7 @@
 
 use nsode_parser::{Skeleton, Token};
 
-use crate::series::problem::Problem;
+use crate::series::problem::{NOISY, Problem};
 
 /// Nats that a constant costs which the data do not determine: it stands for redundancy.
 pub const UNDETERMINED: f64 = 3.0;
@@ -14,9 +14,8 @@ pub const UNDETERMINED: f64 = 3.0;
 /// What the logarithms of weights are multiplied by where the noise is [`LOUD`] or more.
 const TEMPER: f64 = 0.65;
 
-/// Noise, as a standard deviation at `|u| = 1`, from which weights are tempered in full, and below which not at all.
+/// Noise, as a standard deviation at `|u| = 1`, from which weights are tempered in full; below [`NOISY`] they are not at all.
 const LOUD: f64 = 0.02;
-const QUIET: f64 = 1e-3;
 
 /// Logarithm of the evidence: −BIC/2, with the term `k·(k + 1)/(n − k − 1)` of Hurvich and Tsai (Biometrika 76,
 /// 1989), which keeps short series from paying for constants with a variance that these have made small.
@@ -45,7 +44,7 @@ pub fn bic(problem: &Problem, deviance: &[f64], parameters: usize) -> f64 {
 pub fn sharpness(problem: &Problem, sums: &[f64], constants: usize) -> f64 {
     let floors = problem.floors().into_iter().map(f64::sqrt);
     let found = problem.deviations(sums).into_iter().zip(floors);
-    let each = found.map(|(found, floor)| (QUIET / found.max(floor)).ln().max(0.0));
+    let each = found.map(|(found, floor)| (NOISY / found.max(floor)).ln().max(0.0));
     constants as f64 * each.sum::<f64>() / problem.dimension() as f64
 }
 
@@ -61,7 +60,7 @@ pub fn scales(skeleton: &Skeleton) -> usize {
 /// and 0.63 at noises of 0.01, 0.02 and 0.05, and 1 where there is none. For published laws they are higher
 /// (docs/ranking.md).
 pub fn temper(deviation: f64) -> f64 {
-    let share = (deviation / QUIET).ln() / (LOUD / QUIET).ln();
+    let share = (deviation / NOISY).ln() / (LOUD / NOISY).ln();
     1.0 - (1.0 - TEMPER) * share.clamp(0.0, 1.0)
 }
 
@@ -87,7 +86,7 @@ mod tests {
         let cells = problem.observed() as f64;
         let at = |deviation: f64| sharpness(&problem, &[cells * deviation * deviation], 3);
         assert_eq!(at(0.05), 0.0);
-        assert_eq!(at(QUIET), 0.0);
+        assert_eq!(at(NOISY), 0.0);
         assert!((at(1e-5) - 3.0 * 100f64.ln()).abs() < 1e-9);
         // No sharper than solutions are computed.
         assert_eq!(at(0.0), at(1e-12));

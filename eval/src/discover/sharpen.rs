@@ -13,10 +13,7 @@ use super::search::Search;
 use crate::fit::law::Law;
 use crate::fit::refine::Refined;
 use crate::fit::shooting::Shooter;
-use crate::series::problem::{FLOOR, Problem, RESOLUTION};
-
-/// A law is followed that leaves less than this, as a standard deviation in normalised units.
-const CLOSELY: f64 = 1e-3;
+use crate::series::problem::{FLOOR, NOISY, Problem, RESOLUTION};
 
 /// Which share of what a law leaves over the new curves are taken to be wrong by.
 const SHARE: f64 = 0.03;
@@ -26,10 +23,7 @@ const BETTER: f64 = 0.5;
 
 /// Whether the smoothed curves find so little noise that it may be their own.
 pub(super) fn is_worth_it(problem: &Problem) -> bool {
-    problem
-        .noise()
-        .iter()
-        .all(|noise| noise.deviation < CLOSELY)
+    problem.noise().iter().all(|noise| noise.deviation < NOISY)
 }
 
 impl Search {
@@ -45,7 +39,7 @@ impl Search {
             a.0.total_cmp(&b.0)
                 .then_with(|| a.1.skeleton.cmp(&b.1.skeleton))
         })?;
-        if self.late || left > CLOSELY.min(BETTER * before) || self.is_exact(problem) {
+        if self.late || left > NOISY.min(BETTER * before) || self.is_exact(problem) {
             return None;
         }
         if lead(&weighted(problem, &residuals(problem, best)?)) < 0.0 {

@@ -18,7 +18,7 @@ use crate::fit::law::Law;
 use crate::fit::shooting::{Fit, Shooter};
 use crate::propose::proposer::Proposal;
 use crate::series::explained::r2;
-use crate::series::problem::{FLOOR, Problem, RESOLUTION};
+use crate::series::problem::{FLOOR, NOISY, Problem, RESOLUTION};
 
 /// Pulls towards the data when shooting alone fails, in inverse spans of time.
 const PULLS: [f64; 5] = [100.0, 25.0, 6.0, 1.5, 0.0];
@@ -41,9 +41,6 @@ const EXACT: f64 = 1e-7;
 
 /// Residuals up to this many standard deviations of the rounding are rounding.
 const ROUNDED: f64 = 1.3;
-
-/// Residuals' standard deviation from which a series counts as noisy.
-pub(crate) const NOISY: f64 = 1e-3;
 
 /// Standard error, as a multiple of the constant or of 1 in normalised units, beyond which data leave a constant open.
 const OPEN: f64 = 1e3;
@@ -115,11 +112,11 @@ impl Refined {
 
     /// Whether it leaves nothing to explain in any state.
     pub fn is_exact(&self, problem: &Problem) -> bool {
-        self.exact(problem).into_iter().all(|exact| exact)
+        self.resolved(problem).into_iter().all(|state| state)
     }
 
     /// Whether it leaves nothing to explain, a state: no more than solutions and the digits of the data resolve.
-    pub fn exact(&self, problem: &Problem) -> Vec<bool> {
+    pub fn resolved(&self, problem: &Problem) -> Vec<bool> {
         let found = problem.deviations(&self.sse).into_iter();
         let floors = problem.floors().into_iter().map(|f| ROUNDED * f.sqrt());
         found

@@ -8,12 +8,11 @@ use rand_chacha::rand_core::Rng;
 use crate::discover::Candidate;
 use crate::fit::flow::Run;
 use crate::fit::parametrised::{Fitted, Parametrised};
-use crate::fit::refine::NOISY;
 use crate::fit::setting::Setting;
 use crate::fit::sizes;
 use crate::series::independence::independence;
 use crate::series::loss::Loss;
-use crate::series::problem::{Problem, RESOLUTION};
+use crate::series::problem::{NOISY, Problem, RESOLUTION};
 
 /// Largest |u| that a draw may reach, in the units in which data have 1.
 const LIMIT: f64 = 1e6;

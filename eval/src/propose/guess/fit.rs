@@ -10,10 +10,10 @@ use crate::discover::rank::{bic, scales, sharpness};
 use crate::discover::{angles, poles};
 use crate::fit::exact::Exact;
 use crate::fit::parametrised::{Fitted, Parametrised, Spread};
-use crate::fit::refine::{NOISY, Refined, levels};
+use crate::fit::refine::{Refined, levels};
 use crate::fit::setting::Setting;
 use crate::series::explained::r2;
-use crate::series::problem::{Problem, RESOLUTION};
+use crate::series::problem::{NOISY, Problem, RESOLUTION};
 
 /// Pulls towards the data where the fit fails without, in inverse spans of time.
 const PULLS: [f64; 7] = [100.0, 40.0, 16.0, 6.0, 2.5, 1.0, 0.0];

@@ -37,6 +37,10 @@ pub const FLOOR: f64 = 2e-5;
 /// most accurate integration follows as far as it can.
 pub const RESOLUTION: f64 = 1e-8;
 
+/// Residuals' standard deviation, in normalised units, from which a series counts as noisy; below, what is left may be that of a
+/// law which is not quite right. A system is noisy where all of its states are.
+pub const NOISY: f64 = 1e-3;
+
 /// Fewest observed values a state.
 pub const FEWEST_CELLS: usize = 5;
 
