@@ -236,7 +236,6 @@ impl Sources {
                     proposers.push(Box::new(Sparse {
                         candidates: choice.count,
                         filter: filter.clone(),
-                        ..Sparse::default()
                     }));
                 }
                 ProposerKind::Frequent => {

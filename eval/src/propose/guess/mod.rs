@@ -2,9 +2,10 @@
 //!
 //! Names that are no variables are free constants, and numbers are where others start; 0, 1, whole exponents and
 //! numbers that another constant can stand for stay as they are (`free`). Constants can be fixed or bounded
-//! (`constraint`). Where nothing tells where to start, `start` looks for it; the fit is
-//! [`crate::fit::parametrised`]'s, and what becomes of it a [`Refined`] like any other, in `fit`.
+//! (`constraint`). Where nothing tells where to start, `start` looks for it; `attempts` fits from several starts by
+//! [`crate::fit::parametrised`], and what becomes of the best fit is a [`Refined`] like any other, in `fit`.
 
+mod attempts;
 mod constraint;
 mod fit;
 mod free;
