@@ -217,7 +217,7 @@ fn states_named_like_constants() {
     assert!(text.contains("  k0 = 0.5000 ± 0.0050\n"), "{text}");
     let text = json(&series, &[candidate], &RunInfo::default()).unwrap();
     for part in [
-        r#""skeleton":["k0*c0*c1","-c1"]"#,
+        r#""skeleton":["k0*c0*c1","k1*c1"]"#,
         r#""form":["k0*c0*c1","-c1"]"#,
         r#""name":"k0""#,
     ] {
