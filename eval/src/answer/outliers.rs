@@ -5,7 +5,7 @@ use nsode_parser::Names;
 use crate::answer::ensemble::Posterior;
 use crate::answer::figures::{place_on_axis, significant};
 use crate::series::loss::Loss;
-use crate::series::problem::{NOISY, Noise, Problem, noise};
+use crate::series::problem::{Least, NOISY, Noise, Problem, noise};
 
 /// Standard deviations, robust ones where the noise is not known, from which a residual is no noise.
 const FAR: f64 = 6.0;
@@ -53,7 +53,7 @@ fn far(residuals: &[Vec<(f64, f64)>], dimension: usize, known: Option<&[Noise]>)
         let all: Vec<(f64, f64)> = lists.iter().flatten().map(|(_, pair)| *pair).collect();
         let known = known.and_then(|known| known.get(state)).copied();
         let least = known.unwrap_or_else(|| {
-            let usual = noise(&all, Loss::Student);
+            let usual = noise(&all, Loss::Student, Least::USUAL);
             Noise {
                 deviation: usual.deviation.max(NOISY),
                 ..usual

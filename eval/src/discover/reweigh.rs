@@ -28,7 +28,7 @@ impl Search {
         let noise: Vec<Noise> = (0..problem.dimension())
             .map(|state| {
                 let all: Vec<(f64, f64)> = of_state(state).flatten().copied().collect();
-                noise(&all, problem.loss())
+                noise(&all, problem.loss(), problem.least_additive(state))
             })
             .collect();
         let most = match problem.dimension() {

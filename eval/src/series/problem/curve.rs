@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use nsode_generator::Trajectory;
 
-use super::noise::{Noise, additive_share};
+use super::noise::{Least, Noise, additive_share};
 use crate::series::loss::Loss;
 use crate::series::smooth::{Observed, roughness, smooth};
 
@@ -206,7 +206,7 @@ fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>
                 // A smoother misses sharp peaks, which looks like multiplicative noise: a little is granted
                 // here, the rest when a law's residuals are known. Where the loss is a robust one, what is far
                 // off was left out before.
-                let next = additive_share(&residuals, Loss::Squares).max(0.1);
+                let next = additive_share(&residuals, Loss::Squares, Least::USUAL).max(0.1);
                 if next == noise.additive {
                     break;
                 }

@@ -23,7 +23,7 @@ pub use curve::Curve;
 use curve::{along, curves};
 pub use leftover::Leftover;
 pub use noise::Noise;
-pub(crate) use noise::noise;
+pub(crate) use noise::{Least, noise};
 pub(crate) use pieces::FEWEST_ROWS;
 pub use pieces::Piece;
 
@@ -312,10 +312,20 @@ impl Problem {
         cells.copied().fold(0.0, f64::max).sqrt()
     }
 
+    /// How small the additive part of a state's noise may be found: no smaller than its rounding, and than what the smallest
+    /// value can tell.
+    pub(crate) fn least_additive(&self, state: usize) -> Least {
+        Least {
+            share: Noise::known(0.0, 1.0, self.smallest(state)).additive,
+            deviation: self.rounded(state),
+        }
+    }
+
     /// Error of a solution near 0 that does not show beside the noise there, in normalised units; without bound where the noise
-    /// is not known.
+    /// is neither known nor nearly all in proportion to the value.
     pub fn bearable_near_zero(&self) -> f64 {
-        if !self.known {
+        let relative = |noise: &Noise| noise.additive < Least::USUAL.share;
+        if !self.known && !self.noise.iter().any(relative) {
             return f64::INFINITY;
         }
         let noise = self.noise.iter();

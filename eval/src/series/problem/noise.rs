@@ -37,11 +37,31 @@ impl Noise {
     }
 }
 
+/// Additive shares that a smoother's residuals can show; smaller ones take those of a law.
+const USUAL_SHARE: f64 = 1e-3;
+
+/// How small an additive share may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Least {
+    /// The share itself.
+    pub share: f64,
+    /// The additive part's standard deviation, normalised.
+    pub deviation: f64,
+}
+
+impl Least {
+    /// What a smoother's residuals can show.
+    pub const USUAL: Least = Least {
+        share: USUAL_SHARE,
+        deviation: 0.0,
+    };
+}
+
 /// The noise that `(u, residual)` show.
-pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss) -> Noise {
+pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss, least: Least) -> Noise {
     let mut noise = Noise {
         deviation: 0.0,
-        additive: additive_share(residuals, loss),
+        additive: additive_share(residuals, loss, least),
     };
     let each = residuals.iter();
     noise.deviation = match loss {
@@ -58,7 +78,7 @@ pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss) -> Noise {
 }
 
 /// The additive share κ that makes `(u, residual)` most likely; 1 unless the evidence for less is clear.
-pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss) -> f64 {
+pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss, least: Least) -> f64 {
     // Huber's deviance is no likelihood: it cuts off what a share makes too large, which costs nothing then.
     let loss = match loss {
         Loss::Huber => Loss::Student,
@@ -95,8 +115,22 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss) -> f64 {
     if residuals.is_empty() || mean_square < 25.0 * FLOOR * FLOOR {
         return 1.0;
     }
-    [0.3, 0.1, 0.03, 0.01, 0.003, 0.001]
-        .into_iter()
+    let deviation = |share: f64| {
+        let noise = Noise {
+            deviation: 1.0,
+            additive: share,
+        };
+        let sum: f64 = (residuals.iter())
+            .map(|(u, r)| r * r / noise.shape(*u))
+            .sum();
+        (share * sum / n).sqrt()
+    };
+    let bearable = |share: f64| {
+        share >= USUAL_SHARE || (share >= least.share && deviation(share) >= least.deviation)
+    };
+    let powers = (0..=16).flat_map(|power| [3.0, 1.0].map(|digit| digit * 0.1_f64.powi(power)));
+    powers
+        .filter(|share| *share < 0.9 && bearable(*share))
         .map(|share| (cost(share), share))
         .filter(|(c, _)| *c < additive - 4.0)
         .fold((f64::INFINITY, 1.0), |a, b| if b.0 < a.0 { b } else { a })
