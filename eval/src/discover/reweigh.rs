@@ -1,44 +1,53 @@
-//! The second round of weights: what the residuals of the best law say of the noise.
+//! The second round of weights: what the residuals of laws say of the noise.
 
 use super::misfit::residuals;
 use super::search::Search;
 use crate::discover::without::Part;
+use crate::fit::refine::Refined;
 use crate::propose::proposer::Proposal;
-use crate::series::problem::{Noise, Problem, noise};
+use crate::series::problem::{Noise, Problem, deviance, noise};
 
 /// Best laws that are fitted again when the weights change: of one state, and of several.
 const REPEATED: usize = 24;
 const REPEATED_OF_SYSTEMS: usize = 64;
 
 impl Search {
-    /// Second round of weights: the noise's additive share, from the residuals of the best law. Where it changes,
-    /// the best fits are repeated with the new weights and the others dropped.
+    /// Second round of weights: the noise's additive share, from the residuals of the law that would be best if each law had the
+    /// noise that its own residuals show. Where it changes, the best fits are repeated with the new weights and the others dropped.
+    ///
+    /// The law that is best by the first weights may be none but a flexible curve: where noise goes with the value and that over
+    /// decades, these count small values as if they were exact.
     pub fn reweigh(&mut self, problem: &Problem) -> Problem {
         if problem.knows_noise() || self.without.contains(&Part::Weights) {
             return problem.clone();
         }
         let ranked = self.ranked();
-        let residuals = ranked
-            .first()
-            .and_then(|(_, best)| residuals(problem, best));
-        let Some(residuals) = residuals else {
-            return problem.clone();
-        };
-        let of_state = |state| residuals.iter().skip(state).step_by(problem.dimension());
-        let noise: Vec<Noise> = (0..problem.dimension())
-            .map(|state| {
-                let all: Vec<(f64, f64)> = of_state(state).flatten().copied().collect();
-                noise(&all, problem.loss(), problem.least_additive(state))
-            })
-            .collect();
         let most = match problem.dimension() {
             1 => REPEATED,
             _ => REPEATED_OF_SYSTEMS,
         };
-        let proposals: Vec<Proposal> = ranked
-            .into_iter()
+        let judged = match ranked.first() {
+            Some((_, best)) if best.is_exact(problem) => 1,
+            _ => most,
+        };
+        let mut own: Vec<(f64, &Refined, Vec<Noise>)> = ranked
+            .iter()
+            .take(judged)
+            .filter_map(|(weight, fit)| {
+                let (noise, nats) = own_noise(problem, fit)?;
+                Some((weight + nats, *fit, noise))
+            })
+            .collect();
+        own.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let Some((_, _, noise)) = own.first() else {
+            return problem.clone();
+        };
+        let noise = noise.clone();
+        let others = ranked.iter().map(|(_, fit)| *fit).skip(judged);
+        let proposals: Vec<Proposal> = (own.iter().map(|(_, fit, _)| *fit))
+            .chain(others)
             .take(most)
-            .map(|(_, refined)| Proposal::again(refined))
+            .map(Proposal::again)
             .collect();
         let same = noise
             .iter()
@@ -63,4 +72,20 @@ impl Search {
         }
         reweighed
     }
+}
+
+/// The noise of each state that a fit's residuals show, and how many nats more likely it makes them than the problem's.
+fn own_noise(problem: &Problem, fit: &Refined) -> Option<(Vec<Noise>, f64)> {
+    let residuals = residuals(problem, fit)?;
+    let mut nats = 0.0;
+    let each = problem.noise().iter().enumerate();
+    let noise = each.map(|(state, known)| {
+        let all = residuals.iter().skip(state).step_by(problem.dimension());
+        let all: Vec<(f64, f64)> = all.flatten().copied().collect();
+        let own = noise(&all, problem.loss(), problem.least_additive(state));
+        let cost = |share| deviance(&all, problem.loss(), share);
+        nats += 0.5 * (cost(known.additive) - cost(own.additive)).max(0.0);
+        own
+    });
+    Some((noise.collect(), nats))
 }

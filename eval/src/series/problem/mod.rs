@@ -23,7 +23,7 @@ pub use curve::Curve;
 use curve::{along, curves};
 pub use leftover::Leftover;
 pub use noise::Noise;
-pub(crate) use noise::{Least, noise};
+pub(crate) use noise::{Least, deviance, noise};
 pub(crate) use pieces::FEWEST_ROWS;
 pub use pieces::Piece;
 

@@ -79,33 +79,8 @@ pub(crate) fn noise(residuals: &[(f64, f64)], loss: Loss, least: Least) -> Noise
 
 /// The additive share κ that makes `(u, residual)` most likely; 1 unless the evidence for less is clear.
 pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss, least: Least) -> f64 {
-    // Huber's deviance is no likelihood: it cuts off what a share makes too large, which costs nothing then.
-    let loss = match loss {
-        Loss::Huber => Loss::Student,
-        other => other,
-    };
+    let additive = deviance(residuals, loss, 1.0);
     let n = residuals.len() as f64;
-    let cost = |additive: f64| {
-        let noise = Noise {
-            deviation: 1.0,
-            additive,
-        };
-        let (mut sum, mut logs) = (0.0, 0.0);
-        let mut relative = Vec::new();
-        for (u, r) in residuals {
-            let v = noise.shape(*u);
-            sum += r * r / v;
-            logs += v.ln();
-            if loss.is_robust() {
-                relative.push(r / v.sqrt());
-            }
-        }
-        if loss.is_robust() {
-            return loss.deviance(&relative, FLOOR) + logs;
-        }
-        n * (sum / n).max(FLOOR * FLOOR).ln() + logs
-    };
-    let additive = cost(1.0);
     let mean_square = match loss {
         Loss::Squares => residuals.iter().map(|(_, r)| r * r).sum::<f64>() / n,
         loss => loss
@@ -116,10 +91,7 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss, least: Least)
         return 1.0;
     }
     let deviation = |share: f64| {
-        let noise = Noise {
-            deviation: 1.0,
-            additive: share,
-        };
+        let noise = of_shape(share);
         let sum: f64 = (residuals.iter())
             .map(|(u, r)| r * r / noise.shape(*u))
             .sum();
@@ -131,10 +103,44 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss, least: Least)
     let powers = (0..=16).flat_map(|power| [3.0, 1.0].map(|digit| digit * 0.1_f64.powi(power)));
     powers
         .filter(|share| *share < 0.9 && bearable(*share))
-        .map(|share| (cost(share), share))
+        .map(|share| (deviance(residuals, loss, share), share))
         .filter(|(c, _)| *c < additive - 4.0)
         .fold((f64::INFINITY, 1.0), |a, b| if b.0 < a.0 { b } else { a })
         .1
+}
+
+/// Noise of this additive share and no particular size.
+fn of_shape(additive: f64) -> Noise {
+    Noise {
+        deviation: 1.0,
+        additive,
+    }
+}
+
+/// −2 times the log likelihood of `(u, residual)` under noise of this additive share and its most likely size, but for a
+/// constant.
+pub(crate) fn deviance(residuals: &[(f64, f64)], loss: Loss, additive: f64) -> f64 {
+    // Huber's deviance is no likelihood: it cuts off what a share makes too large, which costs nothing then.
+    let loss = match loss {
+        Loss::Huber => Loss::Student,
+        other => other,
+    };
+    let noise = of_shape(additive);
+    let n = residuals.len() as f64;
+    let (mut sum, mut logs) = (0.0, 0.0);
+    let mut relative = Vec::new();
+    for (u, r) in residuals {
+        let v = noise.shape(*u);
+        sum += r * r / v;
+        logs += v.ln();
+        if loss.is_robust() {
+            relative.push(r / v.sqrt());
+        }
+    }
+    match loss.is_robust() {
+        true => loss.deviance(&relative, FLOOR) + logs,
+        false => n * (sum / n).max(FLOOR * FLOOR).ln() + logs,
+    }
 }
 
 #[cfg(test)]
