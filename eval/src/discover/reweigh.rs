@@ -5,7 +5,7 @@ use super::search::Search;
 use crate::discover::without::Part;
 use crate::fit::refine::Refined;
 use crate::propose::proposer::Proposal;
-use crate::series::problem::{Noise, Problem, deviance, noise};
+use crate::series::problem::{Least, Noise, Problem, deviance, noise};
 
 /// Best laws that are fitted again when the weights change: of one state, and of several.
 const REPEATED: usize = 24;
@@ -16,7 +16,9 @@ impl Search {
     /// noise that its own residuals show. Where it changes, the best fits are repeated with the new weights and the others dropped.
     ///
     /// The law that is best by the first weights may be none but a flexible curve: where noise goes with the value and that over
-    /// decades, these count small values as if they were exact.
+    /// decades, these count small values as if they were exact. Of systems it is that law all the same, and the noise keeps an additive
+    /// part: their fits do not bear weights that differ by orders of magnitude. (Of 144 hard cases of `systems` they lost two that generalised,
+    /// one of them with the true law first before, though linear chains over decades were found with them and are not without.)
     pub fn reweigh(&mut self, problem: &Problem) -> Problem {
         if problem.knows_noise() || self.without.contains(&Part::Weights) {
             return problem.clone();
@@ -27,6 +29,7 @@ impl Search {
             _ => REPEATED_OF_SYSTEMS,
         };
         let judged = match ranked.first() {
+            _ if problem.dimension() > 1 => 1,
             Some((_, best)) if best.is_exact(problem) => 1,
             _ => most,
         };
@@ -74,6 +77,14 @@ impl Search {
     }
 }
 
+/// How small the additive part of a state's noise may be found.
+fn least(problem: &Problem, state: usize) -> Least {
+    match problem.dimension() {
+        1 => problem.least_additive(state),
+        _ => Least::USUAL,
+    }
+}
+
 /// The noise of each state that a fit's residuals show, and how many nats more likely it makes them than the problem's.
 fn own_noise(problem: &Problem, fit: &Refined) -> Option<(Vec<Noise>, f64)> {
     let residuals = residuals(problem, fit)?;
@@ -82,7 +93,7 @@ fn own_noise(problem: &Problem, fit: &Refined) -> Option<(Vec<Noise>, f64)> {
     let noise = each.map(|(state, known)| {
         let all = residuals.iter().skip(state).step_by(problem.dimension());
         let all: Vec<(f64, f64)> = all.flatten().copied().collect();
-        let own = noise(&all, problem.loss(), problem.least_additive(state));
+        let own = noise(&all, problem.loss(), least(problem, state));
         let cost = |share| deviance(&all, problem.loss(), share);
         nats += 0.5 * (cost(known.additive) - cost(own.additive)).max(0.0);
         own
