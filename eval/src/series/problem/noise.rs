@@ -156,6 +156,32 @@ mod tests {
     }
 
     #[test]
+    fn noise_in_proportion_is_found_over_decades_and_not_below_the_rounding() {
+        // A decay over six decades with residuals of 2 % of the value, up and down.
+        let value = |i: i32| 10_f64.powf(-0.1 * f64::from(i));
+        let residual = |i: i32| 0.02 * value(i) * [1.0, -0.7, 0.4, -1.2][i as usize % 4];
+        let shown: Vec<(f64, f64)> = (0..60).map(|i| (value(i), residual(i))).collect();
+        let least = |share, deviation| Least { share, deviation };
+        let found = noise(&shown, Loss::Squares, least(1e-16, 0.0));
+        assert!(found.additive < 1e-9, "{found:?}");
+        assert!((0.01..0.03).contains(&found.deviation), "{found:?}");
+        let rounded = noise(&shown, Loss::Squares, least(1e-16, 1e-4));
+        assert!(
+            rounded.deviation * rounded.additive.sqrt() >= 1e-4,
+            "{rounded:?}"
+        );
+        assert!(noise(&shown, Loss::Squares, Least::USUAL).additive >= USUAL_SHARE);
+        // As large at small values as at large ones.
+        let additive: Vec<(f64, f64)> = (0..60)
+            .map(|i| (value(i), residual(i) / value(i)))
+            .collect();
+        assert_eq!(
+            additive_share(&additive, Loss::Squares, least(1e-16, 0.0)),
+            1.0
+        );
+    }
+
+    #[test]
     fn relative_noise_is_that_of_the_smallest_value_unless_values_pass_zero() {
         let decay: Vec<f64> = (0..30).map(|i| 10_f64.powf(-0.1 * f64::from(i))).collect();
         let smallest = problem(&decay).smallest(0);
