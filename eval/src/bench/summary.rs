@@ -71,14 +71,12 @@ pub fn summarise(records: &[Record]) -> Vec<Group> {
     let mut order: Vec<Key> = Vec::new();
     let mut groups: HashMap<Key, Vec<&Record>> = HashMap::new();
     for record in records {
-        let Record {
-            system,
-            suite,
-            condition,
-            dimension,
-            ..
-        } = record;
-        let key: Key = (system, suite, condition, *dimension);
+        let key: Key = (
+            &record.system,
+            &record.suite,
+            &record.condition,
+            record.dimension,
+        );
         let group = groups.entry(key).or_default();
         if group.is_empty() {
             order.push(key);

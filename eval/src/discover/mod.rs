@@ -129,10 +129,11 @@ pub fn discover(
     proposers: &[Box<dyn Proposer>],
     options: &Options,
 ) -> Result<Discovery, Error> {
-    let limit = match options.seconds.is_finite() {
-        true => Duration::from_secs_f64(options.seconds.clamp(0.0, LONGEST)),
-        false => Duration::from_secs_f64(LONGEST),
+    let seconds = match options.seconds.is_finite() {
+        true => options.seconds.clamp(0.0, LONGEST),
+        false => LONGEST,
     };
+    let limit = Duration::from_secs_f64(seconds);
     let unweighted = options.leaves_out(Part::Weights);
     let unweighted = unweighted.then(|| problem.additive());
     let problem = unweighted.as_ref().unwrap_or(problem);
@@ -213,7 +214,7 @@ fn propose(
         );
         late |= gathered.late;
     }
-    search.know(&gathered);
+    search.know(std::mem::take(&mut gathered.origins));
     if problem.dimension() > 1 {
         // Nothing was fitted yet; shares of the time are of what is left.
         search.restart();

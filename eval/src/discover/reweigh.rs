@@ -5,7 +5,7 @@ use super::search::Search;
 use crate::discover::without::Part;
 use crate::fit::refine::Refined;
 use crate::propose::proposer::Proposal;
-use crate::series::problem::{Least, Noise, Problem, deviance, noise};
+use crate::series::problem::{Noise, Problem, deviance, noise};
 
 /// Best laws that are fitted again when the weights change: of one state, and of several.
 const REPEATED: usize = 24;
@@ -77,14 +77,6 @@ impl Search {
     }
 }
 
-/// How small the additive part of a state's noise may be found.
-fn least(problem: &Problem, state: usize) -> Least {
-    match problem.dimension() {
-        1 => problem.least_additive(state),
-        _ => Least::USUAL,
-    }
-}
-
 /// The noise of each state that a fit's residuals show, and how many nats more likely it makes them than the problem's.
 fn own_noise(problem: &Problem, fit: &Refined) -> Option<(Vec<Noise>, f64)> {
     let residuals = residuals(problem, fit)?;
@@ -93,7 +85,7 @@ fn own_noise(problem: &Problem, fit: &Refined) -> Option<(Vec<Noise>, f64)> {
     let noise = each.map(|(state, known)| {
         let all = residuals.iter().skip(state).step_by(problem.dimension());
         let all: Vec<(f64, f64)> = all.flatten().copied().collect();
-        let own = noise(&all, problem.loss(), least(problem, state));
+        let own = noise(&all, problem.loss(), problem.least_additive(state));
         let cost = |share| deviance(&all, problem.loss(), share);
         nats += 0.5 * (cost(known.additive) - cost(own.additive)).max(0.0);
         own

@@ -222,8 +222,8 @@ impl Search {
     }
 
     /// What everybody proposed, once that is known.
-    pub fn know(&mut self, gathered: &Gathered) {
-        self.origins = gathered.origins.clone();
+    pub fn know(&mut self, origins: Origins) {
+        self.origins = origins;
     }
 
     /// Begins now, with the time that is left.

@@ -313,11 +313,14 @@ impl Problem {
     }
 
     /// How small the additive part of a state's noise may be found: no smaller than its rounding, and than what the smallest
-    /// value can tell.
+    /// value can tell. Fits of systems do not bear weights that differ by orders of magnitude.
     pub(crate) fn least_additive(&self, state: usize) -> Least {
-        Least {
-            share: Noise::known(0.0, 1.0, self.smallest(state)).additive,
-            deviation: self.rounded(state),
+        match self.dimension {
+            1 => Least {
+                share: noise::least_share(self.smallest(state)),
+                deviation: self.rounded(state),
+            },
+            _ => Least::USUAL,
         }
     }
 

@@ -17,17 +17,21 @@ pub struct Noise {
 /// and solutions are not computed to more digits.
 const LEAST_SHARES: (f64, f64) = (1e-16, 1e-6);
 
+/// The least additive share beside values of at least this size.
+pub(super) fn least_share(smallest: f64) -> f64 {
+    let (least, most) = LEAST_SHARES;
+    (0.01 * smallest * smallest).clamp(least, most)
+}
+
 impl Noise {
     /// Noise with an additive part of standard deviation `absolute`, in normalised units, and one of `relative`
     /// times the value. One of the two is above 0. `smallest` is the smallest |u| that must not lose its weight
     /// ([`super::Problem::smallest`]).
     pub fn known(absolute: f64, relative: f64, smallest: f64) -> Noise {
         let variance = absolute * absolute + relative * relative;
-        let (least, most) = LEAST_SHARES;
-        let share = (0.01 * smallest * smallest).clamp(least, most);
         Noise {
             deviation: variance.sqrt(),
-            additive: (absolute * absolute / variance).max(share),
+            additive: (absolute * absolute / variance).max(least_share(smallest)),
         }
     }
 
