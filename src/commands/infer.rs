@@ -51,7 +51,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
         ..RunInfo::default()
     };
     check_horizon(&series, config.horizon)?;
-    let guesses = beliefs::guesses(&config.user, &series.names)?;
+    let guesses = beliefs::guesses(&config.user, &series)?;
     let problem = Problem::with_loss(series.trajectories.clone(), config.loss)
         .map_err(|error| unusable(&series, &config.files, &error))?;
     let problem = beliefs::with_noise(&config.user, problem, &series)?;

@@ -6,6 +6,9 @@ const UNKNOWN: i32 = 4;
 /// Most significant digits that are ever shown.
 const MOST: i32 = 8;
 
+/// A standard error of so many times its value says that the data leave it open.
+const OPEN: f64 = 1e4;
+
 /// `value` rounded to the first digit of its standard error; to four significant digits if that is unknown
 /// or zero. Never to less than two digits, which a constant that the data hardly determine keeps.
 pub fn rounded(value: f64, stderr: Option<f64>) -> f64 {
@@ -33,6 +36,10 @@ pub fn with_error(value: f64, stderr: Option<f64>) -> String {
         return format!("{value}");
     }
     let (place, error) = match usable(stderr) {
+        // In one unit, either would be a row of zeros.
+        Some(error) if value != 0.0 && error > OPEN * value.abs() => {
+            return format!("{} ± {}", significant(value, 2), significant(error, 2));
+        }
         Some(error) => (clamped(value, exponent(error) - 1), Some(error)),
         None => (clamped(value, exponent(value) - UNKNOWN + 1), None),
     };

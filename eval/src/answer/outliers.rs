@@ -33,14 +33,18 @@ pub struct Outlier {
 /// The outliers of a law, the farthest first.
 pub fn outliers(problem: &Problem, law: &Posterior) -> Vec<Outlier> {
     let known = problem.knows_noise().then(|| problem.noise());
-    far(&law.residuals(problem), problem.dimension(), known)
+    let least: Vec<Least> = (0..problem.dimension())
+        .map(|state| problem.least_additive(state))
+        .collect();
+    far(&law.residuals(problem), &least, known)
 }
 
 /// Those of values of a solution with the residuals beside them, normalised; one list a trajectory, row-major. Residuals
-/// are measured by the noise, if it is known.
-fn far(residuals: &[Vec<(f64, f64)>], dimension: usize, known: Option<&[Noise]>) -> Vec<Outlier> {
+/// are measured by the noise, if it is known; else by their own, with an additive part of at least `least`, one a state.
+fn far(residuals: &[Vec<(f64, f64)>], least: &[Least], known: Option<&[Noise]>) -> Vec<Outlier> {
     let mut found = Vec::new();
-    for state in 0..dimension {
+    let dimension = least.len();
+    for (state, least) in least.iter().enumerate() {
         let lists = residuals.iter().map(|list| {
             let cells = list.iter().enumerate().skip(state).step_by(dimension);
             let cells = cells.filter(|(_, (_, r))| r.is_finite());
@@ -52,16 +56,16 @@ fn far(residuals: &[Vec<(f64, f64)>], dimension: usize, known: Option<&[Noise]>)
         // Noise in proportion to the value is no outlier where values are large.
         let all: Vec<(f64, f64)> = lists.iter().flatten().map(|(_, pair)| *pair).collect();
         let known = known.and_then(|known| known.get(state)).copied();
-        let least = known.unwrap_or_else(|| {
-            let usual = noise(&all, Loss::Student, Least::USUAL);
+        let noise = known.unwrap_or_else(|| {
+            let own = noise(&all, Loss::Student, *least);
             Noise {
-                deviation: usual.deviation.max(NOISY),
-                ..usual
+                deviation: own.deviation.max(NOISY),
+                ..own
             }
         });
         let lists = lists.into_iter().map(|list| {
             let relative = |(row, (u, r)): (usize, (f64, f64))| {
-                (row, r / (least.deviation * least.shape(u).sqrt()))
+                (row, r / (noise.deviation * noise.shape(u).sqrt()))
             };
             list.into_iter().map(relative).collect()
         });
@@ -153,7 +157,11 @@ mod tests {
             list[cell] = size;
         }
         list[13] = f64::NAN;
-        let found = far(&[list.into_iter().map(|r| (0.5, r)).collect()], 2, None);
+        let found = far(
+            &[list.into_iter().map(|r| (0.5, r)).collect()],
+            &[Least::USUAL; 2],
+            None,
+        );
         let places: Vec<(usize, usize)> = found.iter().map(|o| (o.row, o.state)).collect();
         assert_eq!(places, [(20, 0), (5, 0)]);
         assert!(found[0].deviations > found[1].deviations);
@@ -163,8 +171,8 @@ mod tests {
     fn the_last_digits_of_clean_data_have_no_outliers() {
         let mut list = vec![(0.5, 1e-9); 30];
         list[7].1 = 1e-4;
-        assert_eq!(far(&[list], 1, None), []);
-        assert_eq!(far(&[], 1, None), []);
+        assert_eq!(far(&[list], &[Least::USUAL], None), []);
+        assert_eq!(far(&[], &[Least::USUAL], None), []);
     }
 
     #[test]
@@ -173,11 +181,14 @@ mod tests {
         let mut list: Vec<(f64, f64)> = (0..80)
             .map(|i| (0.9_f64.powi(i), 0.1 * jitter(i) * 0.9_f64.powi(i)))
             .collect();
-        assert_eq!(far(std::slice::from_ref(&list), 1, None), []);
+        assert_eq!(far(std::slice::from_ref(&list), &[Least::USUAL], None), []);
         list[60].1 = 0.2;
-        assert_eq!(far(std::slice::from_ref(&list), 1, None).len(), 1);
+        assert_eq!(
+            far(std::slice::from_ref(&list), &[Least::USUAL], None).len(),
+            1
+        );
         // Of noise that is known to be as large, it is one as others are.
         let known = Noise::known(1.0, 0.0, 1.0);
-        assert_eq!(far(&[list], 1, Some(&[known])), []);
+        assert_eq!(far(&[list], &[Least::USUAL], Some(&[known])), []);
     }
 }

@@ -21,6 +21,11 @@ const WITHIN: f64 = 0.5;
 /// Constants that are not as many standard errors from 0 may not be there at all, and are not made exact.
 const CLEAR: f64 = 3.0;
 
+/// Standard error, as a share of a constant, below which it says no more for a relation: the criterion that laws are compared by
+/// asks for `½·ln n` nats a constant however sharp it is, and where small values count as much as large ones, that which would add
+/// to them is sharp without bound.
+const SHARPEST: f64 = 1e-3;
+
 /// A variance that has become this share of what it was is rounding.
 const ROUNDING: f64 = 1e-9;
 
@@ -105,7 +110,8 @@ pub fn exact(
             let steps = share * (apart / variance);
             let there = mean[relation.slot] + steps[relation.slot];
             let odds = (relation.prior / (1.0 - relation.prior)).ln();
-            let occam = odds - sizes::log_density(there) - 0.5 * variance.ln();
+            let width = variance.sqrt().max(SHARPEST * there.abs());
+            let occam = odds - sizes::log_density(there) - width.ln();
             let gain = occam - 0.5 * apart * apart / variance;
             (gain > 0.0).then_some((relation, along, steps, variance, occam, gain))
         });

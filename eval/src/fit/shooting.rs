@@ -459,8 +459,9 @@ impl Target<'_, '_> {
                     for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
                         let w = weights.get(row * d + i).copied().unwrap_or(0.0);
                         if w > 0.0 {
-                            let w = w / shooter.deviations[i];
-                            residuals[next] = w * (value - y);
+                            let (r, slope) = problem.residual(i, w, *value, *y);
+                            let w = slope / shooter.deviations[i];
+                            residuals[next] = r / shooter.deviations[i];
                             if sensitive {
                                 let from = &s[i * (d + p)..(i + 1) * (d + p)];
                                 for j in 0..d {

@@ -22,7 +22,7 @@ pub fn r2(
         let weights = problem.weights(number);
         for (cell, ((y, u), w)) in path.states().iter().zip(&states).zip(weights).enumerate() {
             if !y.is_nan() {
-                let r = w * (y - u) / deviations.get(cell % d)?;
+                let r = problem.residual(cell % d, *w, *u, *y).0 / deviations.get(cell % d)?;
                 let say = problem.loss().weight(r).powi(2);
                 *residual.get_mut(cell % d)? += say * (y - u).powi(2);
                 cells.get_mut(cell % d)?.push((*y, say));

@@ -153,7 +153,14 @@ fn binary(operator: Binary, a: Piece, b: Piece) -> Piece {
             let digit = |c: char| c.is_ascii_digit();
             let joined =
                 right.starts_with(digit) || (left.ends_with(digit) && right.starts_with("\\frac"));
-            let sign = if joined { " \\cdot " } else { " " };
+            // Names of several letters would read as one.
+            let word = |factor: &str| factor.starts_with("\\mathrm");
+            let words = word(&right) || left.rsplit(' ').next().is_some_and(word);
+            let sign = match (joined, words) {
+                (true, _) => " \\cdot ",
+                (false, true) => " \\, ",
+                (false, false) => " ",
+            };
             Piece::new(Binding::Product, format!("{left}{sign}{right}"))
         }
     }

@@ -14,10 +14,21 @@ use crate::fault::Fault;
 ///
 /// # Errors
 /// A problem with the place in the formula, or that names a constant.
-pub fn guesses(user: &Beliefs, names: &Names) -> Result<Vec<Guess>, Fault> {
+pub fn guesses(user: &Beliefs, series: &Series) -> Result<Vec<Guess>, Fault> {
+    let names = &series.names;
     let mut guesses = Vec::new();
     for text in &user.guesses {
-        guesses.push(Guess::parse(text, names).map_err(|error| refused(text, names, error))?);
+        let guess = Guess::parse(text, names).map_err(|error| refused(text, names, error))?;
+        let mut left_out = series.left_out.iter();
+        if let Some(column) = left_out.find(|column| guess.names().any(|name| name == *column)) {
+            return Err(Fault::new(
+                format!("--guess {text}: `{column}` is a column that is not among the states"),
+                format!(
+                    "Name it with --state, too; or call the constant otherwise, such as k_{column}."
+                ),
+            ));
+        }
+        guesses.push(guess);
     }
     Guess::constrain(&mut guesses, &user.fixes, &user.bounds)
         .map_err(|error| Fault::new(error.to_string(), remedy(&error, names)))?;
@@ -37,6 +48,9 @@ fn remedy(error: &GuessError, names: &Names) -> String {
             "Write the right-hand side in the names of the columns: {}.",
             names.states.join(", ")
         ),
+        GuessError::Time { time, .. } => {
+            format!("Write {time} for the time, or call the constant otherwise.")
+        }
         GuessError::NoConstant { .. } => "Name a constant of the formula.".to_string(),
         GuessError::Twice { .. } => "Say one thing of each constant, once.".to_string(),
         _ => "Write a smaller formula.".to_string(),

@@ -248,7 +248,8 @@ impl Posterior {
                 if *w > 0.0 {
                     let u = states.get(cell).copied().unwrap_or(f64::INFINITY);
                     let deviation = self.deviations.get(cell % d)?;
-                    cost += problem.loss().rho(w * (u - y) / deviation);
+                    let (r, _) = problem.residual(cell % d, *w, u, *y);
+                    cost += problem.loss().rho(r / deviation);
                 }
             }
             let rows = path.len();
@@ -359,7 +360,7 @@ fn share(problem: &Problem, model: &Parametrised, fitted: &Fitted) -> Option<f64
         let mut each = vec![Vec::new(); d];
         for (cell, ((y, u), w)) in path.states().iter().zip(&states).zip(weights).enumerate() {
             if *w > 0.0 {
-                let r = w * (u - y);
+                let (r, _) = problem.residual(cell % d, *w, *u, *y);
                 let say = problem.loss().weight(r / own.get(cell % d)?);
                 each.get_mut(cell % d)?.push(say * r);
             }

@@ -92,8 +92,10 @@ impl Target<'_> {
                     for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
                         let w = weights.get(row * d + i).copied().unwrap_or(0.0);
                         if w > 0.0 {
-                            let w = w / self.deviations.get(i).copied().unwrap_or(1.0);
-                            residuals[next] = w * (value - y);
+                            let deviation = self.deviations.get(i).copied().unwrap_or(1.0);
+                            let (r, slope) = problem.residual(i, w, *value, *y);
+                            let w = slope / deviation;
+                            residuals[next] = r / deviation;
                             if sensitive {
                                 let from = s.get(i * (d + p)..(i + 1) * (d + p)).unwrap_or(&[]);
                                 let (states, by_slot) = from.split_at(d.min(from.len()));

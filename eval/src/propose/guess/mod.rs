@@ -98,6 +98,14 @@ pub enum GuessError {
         /// The variable.
         variable: String,
     },
+    /// A constant has the name that the time has elsewhere.
+    #[error("`{name}` is no variable of the data, where the time is called `{time}`")]
+    Time {
+        /// The name in the formula.
+        name: String,
+        /// The time's name.
+        time: String,
+    },
     /// It has too many constants.
     #[error("it has {found} constants, and at most {MOST_CONSTANTS} can be fitted")]
     TooMany {
@@ -147,6 +155,12 @@ impl Guess {
                 });
             }
         }
+        if let Some(name) = letters.iter().find(|name| *name == "t" || *name == "time") {
+            return Err(GuessError::Time {
+                name: name.clone(),
+                time: names.time.clone(),
+            });
+        }
         if system.rhs().iter().all(|rhs| rhs.states() == 0) {
             return Err(GuessError::NoState {
                 states: names.states.join(" or "),
@@ -173,6 +187,11 @@ impl Guess {
         };
         guess.shape()?;
         Ok(guess)
+    }
+
+    /// The names of its constants.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.constants.iter().filter_map(|c| c.name.as_deref())
     }
 
     /// Fixes and bounds the constants of `guesses`.

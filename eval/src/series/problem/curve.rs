@@ -5,6 +5,7 @@ use std::ops::Range;
 use nsode_generator::Trajectory;
 
 use super::noise::{Least, Noise, additive_share};
+use super::proportion::in_proportion;
 use crate::series::loss::Loss;
 use crate::series::smooth::{Observed, roughness, smooth};
 
@@ -55,6 +56,14 @@ impl Curve {
             .unwrap_or(&[])
     }
 
+    /// Sets value and slope of a state at a node.
+    pub(super) fn set(&mut self, node: usize, state: usize, (value, slope): (f64, f64)) {
+        let cell = node * self.dimension + state;
+        if let (Some(u), Some(rate)) = (self.values.get_mut(cell), self.slopes.get_mut(cell)) {
+            (*u, *rate) = (value, slope);
+        }
+    }
+
     /// The part between two observed rows of the trajectory, these included.
     pub(super) fn between(&self, first: usize, last: usize) -> Curve {
         let nodes = first * self.per_interval..last * self.per_interval + 1;
@@ -100,8 +109,25 @@ impl Curve {
     }
 }
 
-/// Smooths every state of every trajectory; noise and roughness are shared between trajectories.
-pub(super) fn curves(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec<Noise>) {
+/// Smooths every state of every trajectory; noise and roughness are shared between trajectories. `rounding` has the variance of the
+/// rounding of each cell, one list a trajectory.
+pub(super) fn curves(
+    paths: &[Trajectory],
+    dimension: usize,
+    rounding: &[Vec<f64>],
+) -> (Vec<Curve>, Vec<Noise>) {
+    let (mut curves, mut noise) = plain(paths, dimension);
+    for (state, noise) in noise.iter_mut().enumerate() {
+        if let Some(own) = in_proportion(paths, state, rounding, noise.deviation, &mut curves) {
+            *noise = own;
+        }
+    }
+    keep_signs(&mut curves, paths, dimension);
+    (curves, noise)
+}
+
+/// The same as if noise were additive, or at most a little of it in proportion to the value.
+pub(super) fn plain(paths: &[Trajectory], dimension: usize) -> (Vec<Curve>, Vec<Noise>) {
     let (mut curves, noise) = smoothed(paths, dimension, NODES);
     keep_signs(&mut curves, paths, dimension);
     (curves, noise)
@@ -188,12 +214,7 @@ fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>
             for (one, curve) in observed.iter().zip(&mut curves) {
                 let smoothed = smooth(one, &rough, &curve.times);
                 for (node, (u, slope)) in smoothed.into_iter().enumerate() {
-                    let cell = node * dimension + d;
-                    if let (Some(value), Some(rate)) =
-                        (curve.values.get_mut(cell), curve.slopes.get_mut(cell))
-                    {
-                        (*value, *rate) = (u, slope);
-                    }
+                    curve.set(node, d, (u, slope));
                 }
                 for (row, y) in one.values.iter().enumerate() {
                     let u = curve.at(row * curve.per_interval).get(d).copied();

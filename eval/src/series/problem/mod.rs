@@ -10,6 +10,7 @@ mod curve;
 mod leftover;
 mod noise;
 mod pieces;
+mod proportion;
 mod quantum;
 mod screen;
 
@@ -159,8 +160,8 @@ impl Problem {
             None => normalised.clone(),
             Some(suspects) => screen::without(&normalised, suspects),
         };
-        let (curves, noise) = curves(&screened, dimension);
         let rounding = rounding(&trajectories, &scaling);
+        let (curves, noise) = curves(&screened, dimension, &rounding);
         let mut problem = Problem {
             dimension,
             rounding,
@@ -305,22 +306,30 @@ impl Problem {
         }
     }
 
-    /// Standard deviation of the rounding of a state's values, normalised; the largest of its cells.
+    /// Standard deviation of the rounding of a state's smallest values, normalised: what it adds to noise in proportion.
     pub fn rounded(&self, state: usize) -> f64 {
-        let runs = self.rounding.iter();
-        let cells = runs.flat_map(|run| run.iter().skip(state).step_by(self.dimension));
-        cells.copied().fold(0.0, f64::max).sqrt()
+        let each = self.normalised.iter().zip(&self.rounding);
+        let cells = each.flat_map(|(run, rounding)| {
+            let own = rounding.iter().skip(state).step_by(self.dimension);
+            run.column(state).zip(own)
+        });
+        let seen = cells.filter(|(u, _)| !u.is_nan()).map(|(_, v)| *v);
+        seen.fold(f64::INFINITY, f64::min).sqrt()
     }
 
     /// How small the additive part of a state's noise may be found: no smaller than its rounding, and than what the smallest
     /// value can tell. Fits of systems do not bear weights that differ by orders of magnitude.
     pub(crate) fn least_additive(&self, state: usize) -> Least {
+        let own = self.noise.get(state).map_or(1.0, |noise| noise.additive);
         match self.dimension {
             1 => Least {
-                share: noise::least_share(self.smallest(state)),
+                share: noise::least_share(self.smallest(state)).min(own),
                 deviation: self.rounded(state),
             },
-            _ => Least::USUAL,
+            _ => Least {
+                share: Least::USUAL.share.min(own),
+                deviation: 0.0,
+            },
         }
     }
 
@@ -334,6 +343,19 @@ impl Problem {
         let noise = self.noise.iter();
         let near_zero = noise.map(|n| n.deviation * n.additive.sqrt());
         (0.01 * near_zero.fold(f64::INFINITY, f64::min)).max(LEAST_NEAR_ZERO)
+    }
+
+    /// Residual of a solution's value `u` beside the observed `y` of a state, in standard deviations at `|u| = 1`, and its derivative by
+    /// `u`; `weight` is the cell's. Where noise goes with the value over decades it is one of logarithms: a share of the observed
+    /// value would be at most 1 however small `u` is, and solutions that collapse would pass for near.
+    pub fn residual(&self, state: usize, weight: f64, u: f64, y: f64) -> (f64, f64) {
+        match self.noise.get(state) {
+            Some(noise) if noise.is_in_proportion() => {
+                let (stable, slope) = noise.stable(u);
+                (stable - noise.stable(y).0, slope)
+            }
+            _ => (weight * (u - y), weight),
+        }
     }
 
     /// Weights of a trajectory's cells, row-major: inverse relative standard deviations, 0 where missing.
@@ -413,11 +435,18 @@ impl Problem {
     /// of solutions, and of the digits in which the data were written down.
     pub fn floors(&self) -> Vec<f64> {
         let d = self.dimension;
+        let resolution = RESOLUTION * RESOLUTION;
         let mut sums = vec![0.0; d];
         for (weights, rounding) in self.weights.iter().zip(&self.rounding) {
             for (cell, (w, variance)) in weights.iter().zip(rounding).enumerate() {
-                if let Some(sum) = sums.get_mut(cell % d) {
-                    *sum += w * w * variance.max(RESOLUTION * RESOLUTION);
+                let square = w * w;
+                if let (Some(sum), Some(noise)) = (sums.get_mut(cell % d), self.noise.get(cell % d))
+                {
+                    *sum += match noise.is_in_proportion() {
+                        // Solutions are as accurate near 0 as the noise is small there.
+                        true => (square * variance).max(resolution),
+                        false => square * variance.max(resolution),
+                    };
                 }
             }
         }

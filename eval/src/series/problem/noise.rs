@@ -39,6 +39,32 @@ impl Noise {
     pub fn shape(&self, u: f64) -> f64 {
         self.additive + (1.0 - self.additive) * u * u
     }
+
+    /// Whether it is nearly all in proportion to the value.
+    pub fn is_in_proportion(&self) -> bool {
+        self.additive < 0.99 * LEAST_SHARES.1
+    }
+
+    /// The value that `stable` stands for: the inverse of [`Noise::stable`].
+    pub fn value(&self, stable: f64) -> f64 {
+        let rest = (1.0 - self.additive).sqrt();
+        match rest > 1e-3 {
+            true => (stable * rest).sinh() * self.additive.sqrt() / rest,
+            false => stable,
+        }
+    }
+
+    /// What stands for a value so that its noise is the same everywhere, and its slope there: the integral of `1/√shape`,
+    /// which is like the value near 0 and like its logarithm elsewhere (a variance-stabilising transformation; M. S. Bartlett,
+    /// Biometrics 3, 1947).
+    pub fn stable(&self, u: f64) -> (f64, f64) {
+        let rest = (1.0 - self.additive).sqrt();
+        let slope = self.shape(u).sqrt().recip();
+        match rest > 1e-3 {
+            true => ((u * rest / self.additive.sqrt()).asinh() / rest, slope),
+            false => (u, 1.0),
+        }
+    }
 }
 
 /// Additive shares that a smoother's residuals can show; smaller ones take those of a law.
@@ -152,11 +178,27 @@ mod tests {
     use super::*;
     use crate::series::problem::Problem;
     use nsode_generator::Trajectory;
+    use proptest::prelude::*;
 
     /// A problem of one state with these values.
     fn problem(values: &[f64]) -> Problem {
         let times = (0..values.len()).map(|i| i as f64).collect();
         Problem::new(vec![Trajectory::new(1, times, values.to_vec()).unwrap()]).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn stable_values_have_the_slope_of_their_noise_and_lead_back(
+            u in -1.0..1.0f64,
+            power in 0..17i32,
+        ) {
+            let noise = of_shape(0.1_f64.powi(power));
+            let (stable, slope) = noise.stable(u);
+            prop_assert!((noise.value(stable) - u).abs() < 1e-9 * (u.abs() + 1e-6));
+            let step = 1e-4 * noise.shape(u).sqrt();
+            let around = (noise.stable(u + step).0 - noise.stable(u - step).0) / (2.0 * step);
+            prop_assert!((around / slope - 1.0).abs() < 1e-4, "{around} {slope}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nsode_generator::Trajectory;
 use nsode_parser::Scaling;
 
 use super::FEWEST_CELLS;
-use super::curve::{Curve, curves};
+use super::curve::{Curve, plain};
 use super::noise::Noise;
 use crate::series::loss::median;
 
@@ -80,7 +80,7 @@ pub(super) fn suspects(paths: &[Trajectory], dimension: usize) -> Flags {
     };
     let mut flags = first;
     for _ in 0..ROUNDS {
-        let (curves, noise) = curves(&without(&normalised, &flags), dimension);
+        let (curves, noise) = plain(&without(&normalised, &flags), dimension);
         let next = bounded(
             paths,
             dimension,

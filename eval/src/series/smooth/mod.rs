@@ -40,6 +40,8 @@ pub struct Roughness {
     pub variance: f64,
     /// Mean spacing of the observations.
     pub spacing: f64,
+    /// Minus twice the log-likelihood, but for a constant a value.
+    pub deviance: f64,
 }
 
 /// The most likely roughness, the same for all `series`.
@@ -99,6 +101,7 @@ fn most_likely(series: &[Observed], order: Order) -> (f64, Roughness) {
         ratio: log_ratio.exp(),
         variance,
         spacing,
+        deviance: cost,
     };
     (cost, roughness)
 }

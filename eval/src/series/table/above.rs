@@ -68,8 +68,9 @@ fn is_asked(text: &str, options: &ReadOptions) -> bool {
 /// below, which holds numbers.
 pub(super) fn units(row: &Line, below: &Line, delimiter: char) -> Option<Vec<String>> {
     let (row, below) = (cells(&row.text, delimiter), cells(&below.text, delimiter));
-    let fit = row.len() == below.len() && row.iter().all(|text| text.is_empty() || is_unit(text));
-    let said = row.iter().any(|text| !text.is_empty());
+    let is_none = |text: &str| text.is_empty() || text == "-";
+    let fit = row.len() == below.len() && row.iter().all(|text| is_none(text) || is_unit(text));
+    let said = row.iter().any(|text| !is_none(text));
     let again = |(text, below): (&&str, &&str)| !text.is_empty() && text == below;
     let repeats = row.iter().zip(&below).any(again);
     (fit && said && !repeats && numbers(&below) > 1)

@@ -6,6 +6,7 @@ use nsode_parser::Names;
 
 use super::cell::Commas;
 use super::columns::FileTable;
+use super::index;
 use super::names::identifiers;
 use super::rows::{Rows, Run};
 use super::{MIN_POINTS, ReadOptions, Series, TableError};
@@ -30,6 +31,17 @@ pub(super) fn assemble(
     renamed(&names, header(first.time), &state_headers, &mut warnings);
     for (index, file) in files.iter().enumerate() {
         about_file(file, first, index, &rows.runs, options, &mut warnings);
+        if files
+            .iter()
+            .take(index)
+            .any(|other| other.path == file.path)
+        {
+            warnings.push(format!(
+                "{}: the file is given more than once, and counts as measurements that agree exactly: errors come out too \
+                 small.",
+                file.path
+            ));
+        }
     }
 
     let (mut unsorted, mut repeated) = (0, 0);
@@ -81,6 +93,7 @@ pub(super) fn assemble(
                 .collect(),
         },
         names,
+        left_out: first.left_out(),
         trajectories,
         warnings,
         files: files.iter().map(|f| f.path.clone()).collect(),
@@ -210,12 +223,17 @@ fn about_file(
 /// Says that the first column of `file` is not used, being row numbers, and how to use it.
 fn numbered(file: &FileTable, options: &ReadOptions) -> String {
     let place = file.first_cell(0);
-    let what = "the column has no name and numbers the rows, so it was left out";
+    let why = match file.headers.first() {
+        Some(header) if !index::unnamed(header) => "numbers the rows",
+        _ => "has no name and numbers the rows",
+    };
     match options.time {
-        Some(_) => format!("{place}: {what}. To use it, name it with --state, by its number 1."),
+        Some(_) => format!(
+            "{place}: the column {why}, so it was left out. To use it, name it with --state, by its number 1."
+        ),
         None => format!(
-            "{place}: {what}, and \"{}\" in column {} was taken for the time. If the row numbers are \
-             the time, say --time 1.",
+            "{place}: the column {why}, so it was left out, and \"{}\" in column {} was taken for the time. If the row \
+             numbers are the time, say --time 1.",
             file.title(file.time),
             file.time + 1
         ),

@@ -17,8 +17,11 @@ pub(super) enum Cell {
     Text,
 }
 
-/// Words that stand for a missing observation, in any case.
-const MISSING: [&str; 8] = ["nan", "na", "n/a", "null", "none", "#n/a", "nd", "nil"];
+/// What stands for a missing observation, in any case.
+const MISSING: [&str; 18] = [
+    "nan", "na", "n/a", "null", "none", "#n/a", "nd", "n.d.", "nil", "-", "--", "---", ".", "?",
+    "#div/0!", "#num!", "#value!", "#ref!",
+];
 
 /// Which mark separates a number's fraction. Found out from the first number of a file that has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -257,8 +257,8 @@ impl FileTable {
         named.any(|name| self.find(name, "--state").ok() == Some(column))
     }
 
-    /// Leaves out a first column that numbers the rows, if a state remains. Unless the user says which
-    /// column is the time, the one after it must look like it.
+    /// Leaves out a first column that numbers the rows, if a state remains: one without a name, if the column after it looks like
+    /// the time or the user names that; one with a name, if only one other is called the time, and grows.
     fn set_row_numbers_aside(
         &mut self,
         rows: &[Line],
@@ -272,14 +272,18 @@ impl FileTable {
             .filter(|&i| Some(i) != self.group)
             .filter(|&i| self.headers.get(i).is_some_and(|h| !h.is_empty()))
             .collect();
-        let time = match options.time {
-            Some(_) => Some(self.time),
-            None => others.first().copied(),
-        };
         let unnamed = self.headers.first().is_some_and(|h| index::unnamed(h));
+        let time = match options.time {
+            Some(_) if unnamed => Some(self.time),
+            Some(_) => None,
+            None if unnamed => others.first().copied(),
+            None => {
+                let mut called = self.called(index::is_called_time);
+                called.next().filter(|_| called.next().is_none())
+            }
+        };
         let Some(time) = time.filter(|&time| {
-            unnamed
-                && time != 0
+            time != 0
                 && self.group != Some(0)
                 && others.iter().any(|&i| i != time)
                 && !self.is_asked(0, options)
@@ -292,13 +296,12 @@ impl FileTable {
             Some(first) => first.numbered && first.title(first.time) == self.title(time),
             None => {
                 let cells = self.cells(rows, [0, self.group.unwrap_or(usize::MAX), time]);
+                let times = || cells.iter().map(|[_, group, time]| (*group, *time));
+                let grows = || index::steps(times(), self.decimal).is_some_and(|s| s.grows);
                 index::numbers_rows(cells.iter().map(|[number, ..]| *number))
                     && (options.time.is_some()
-                        || index::is_time(
-                            &self.title(time),
-                            cells.iter().map(|[_, group, time]| (*group, *time)),
-                            self.decimal,
-                        ))
+                        || index::is_time(&self.title(time), times(), self.decimal))
+                    && (unnamed || grows())
             }
         };
         if self.numbered {
@@ -380,6 +383,17 @@ impl FileTable {
             Some(header) if !header.is_empty() => header.clone(),
             _ => (column + 1).to_string(),
         }
+    }
+
+    /// Headers of the columns that are neither time nor group nor states.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let used = |i: &usize| *i == self.time || Some(*i) == self.group || self.states.contains(i);
+        let others = (0..self.headers.len()).filter(|i| !used(i));
+        let headers = others.filter_map(|i| self.headers.get(i));
+        headers
+            .filter(|header| !header.is_empty())
+            .cloned()
+            .collect()
     }
 
     /// Headers of time and states.

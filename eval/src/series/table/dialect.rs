@@ -84,9 +84,25 @@ pub(super) fn is_header(cells: &[&str], next: &[&str], options: &ReadOptions) ->
     match holds(time) {
         Some(Cell::Text) => true,
         // A table of a program that writes row names has no header above them.
-        Some(Cell::Missing) => (0..cells.len()).any(|i| names(&i)),
-        _ => false,
+        Some(Cell::Missing) if (0..cells.len()).any(|i| names(&i)) => true,
+        _ => is_counted(cells, next),
     }
+}
+
+/// Whether `cells` count the columns, `0,1,2`, as pandas does where they have no names: behind an empty cell above row numbers, or
+/// above numbers that all have a fraction, as none of these has.
+fn is_counted(cells: &[&str], next: &[&str]) -> bool {
+    let numbered = usize::from(cells.first().is_some_and(|text| text.is_empty()));
+    let count = |cells: &[&str]| {
+        let mut each = cells.iter().zip(0..);
+        cells.len() > 1 && each.all(|(text, number): (_, usize)| *text == number.to_string())
+    };
+    let fraction = |text: &&str| matches!(kind(text), Cell::Number(_)) && text.contains('.');
+    let below = match numbered {
+        0 => next.iter().all(fraction),
+        _ => next.first() == Some(&"0"),
+    };
+    cells.get(numbered..).is_some_and(count) && cells.len() == next.len() && below
 }
 
 fn kind(text: &&str) -> Cell {

@@ -64,6 +64,8 @@ pub struct Series {
     pub files: Vec<String>,
     /// Time and states as the header writes them, units included: for axes.
     pub labels: Names,
+    /// Headers of the columns that are nothing of these.
+    pub left_out: Vec<String>,
     /// What tells each trajectory from the others, for a legend: its group, its file, or both.
     pub trajectory_labels: Vec<String>,
 }
@@ -80,6 +82,7 @@ impl Series {
             trajectories,
             warnings: Vec::new(),
             files: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 
