@@ -13,6 +13,7 @@ pub mod integral;
 pub mod law;
 pub mod parametrised;
 pub mod refine;
+mod residuals;
 pub mod setting;
 pub mod shooting;
 mod signs;

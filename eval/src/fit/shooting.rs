@@ -17,17 +17,15 @@ use nalgebra::{DMatrix, DVector, Dyn};
 use crate::fit::condensed::Blocks;
 use crate::fit::exact::Exact;
 use crate::fit::floors::floors;
-use crate::fit::flow::{Flow, Nudge, Run};
+use crate::fit::flow::{Flow, Run};
 use crate::fit::law::Law;
+use crate::fit::residuals::Solutions;
 use crate::fit::signs::Signs;
 use crate::fit::sizes;
 use crate::series::problem::{Leftover, Problem, RESOLUTION};
 
 /// Residual of every cell of a solution that failed, in normalised units.
 const FAILED: f64 = 1e3;
-
-/// Residuals and derivatives beyond this size say nothing, and their squares would overflow.
-pub(crate) const LARGEST: f64 = 1e100;
 
 /// Root mean square residuals, as a share of the standard deviation of a state's values, beyond which a solution that is
 /// pulled towards the data is given up.
@@ -425,68 +423,27 @@ impl Target<'_, '_> {
     /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
     fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
         let shooter = self.shooter;
-        let problem = shooter.problem;
-        let (d, p) = (problem.dimension(), shooter.law.constants());
-        let observed = problem.observed();
-        let mut residuals = DVector::zeros(observed);
-        let width = if sensitive { self.parameters.len() } else { 0 };
-        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
+        let (d, p) = (shooter.problem.dimension(), shooter.law.constants());
         let (constants, initial) = self.parameters.as_slice().split_at(p);
+        let solutions = Solutions {
+            problem: shooter.problem,
+            constants,
+            initial,
+            deviations: &shooter.deviations,
+            strength: self.strength,
+        };
+        let width = if sensitive { self.parameters.len() } else { 0 };
         let mut flow = shooter.flow.borrow_mut();
-        let mut next = 0;
-        for (number, (path, start)) in problem
-            .normalised()
-            .iter()
-            .zip(initial.chunks(d))
-            .enumerate()
-        {
-            let weights = problem.weights(number);
-            let nudge = problem
-                .curves()
-                .get(number)
-                .filter(|_| self.strength > 0.0)
-                .map(|curve| Nudge {
-                    curve,
-                    strength: self.strength,
-                });
-            let run = flow.run(
-                constants,
-                start,
-                path.times(),
-                nudge,
-                sensitive,
-                |row, u, s| {
-                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
-                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
-                        if w > 0.0 {
-                            let (r, slope) = problem.residual(i, w, *value, *y);
-                            let w = slope / shooter.deviations[i];
-                            residuals[next] = r / shooter.deviations[i];
-                            if sensitive {
-                                let from = &s[i * (d + p)..(i + 1) * (d + p)];
-                                for j in 0..d {
-                                    jacobian[(next, p + number * d + j)] = w * from[j];
-                                }
-                                for k in 0..p {
-                                    jacobian[(next, k)] = w * from[d + k];
-                                }
-                            }
-                            next += 1;
-                        }
-                    }
-                },
-            );
-            if run != Run::Complete {
-                return None;
+        solutions.residuals(&mut flow, width, |cell, jacobian| {
+            for (k, slope) in cell.by_constant.iter().enumerate() {
+                jacobian[(cell.row, k)] = cell.weight * slope;
             }
-        }
-        let mut numbers = residuals.iter().chain(jacobian.iter());
-        let sound = numbers.all(|v| v.abs() < LARGEST);
-        sound.then_some((residuals, jacobian))
+            for (j, slope) in cell.by_initial.iter().enumerate() {
+                jacobian[(cell.row, p + cell.trajectory * d + j)] = cell.weight * slope;
+            }
+        })
     }
-}
 
-impl Target<'_, '_> {
     /// Sets the constants that are exact.
     fn keep_exact(&mut self) {
         let exact = &self.shooter.exact;

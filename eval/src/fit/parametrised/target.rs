@@ -7,8 +7,8 @@ use nalgebra::storage::Owned;
 use nalgebra::{DMatrix, DVector, Dyn};
 
 use super::{Fitted, Parametrised};
-use crate::fit::flow::{Flow, Nudge, Run};
-use crate::fit::shooting::LARGEST;
+use crate::fit::flow::Flow;
+use crate::fit::residuals::Solutions;
 use crate::series::problem::Problem;
 
 /// Residual of every cell of a solution that failed, in normalised units.
@@ -50,15 +50,9 @@ impl Target<'_> {
     /// Weighted residuals and, where asked for, their Jacobian; `None` where a solution fails.
     pub(super) fn evaluate(&self, sensitive: bool) -> Option<(DVector<f64>, DMatrix<f64>)> {
         let model = self.model;
-        let problem = self.problem;
-        let (d, p, m) = (problem.dimension(), model.owners.len(), model.free.len());
-        let observed = problem.observed();
-        let width = if sensitive { self.parameters.len() } else { 0 };
-        let mut residuals = DVector::zeros(observed);
-        let mut jacobian = DMatrix::zeros(if sensitive { observed } else { 0 }, width);
+        let (d, m) = (self.problem.dimension(), model.free.len());
         let (constants, slopes) = self.constants();
         let (initial, bends) = self.initial();
-        let slots = model.slots(&constants);
         // Where each slot's column goes, and what it is multiplied by.
         let columns: Vec<(usize, f64)> = model
             .owners
@@ -68,59 +62,25 @@ impl Target<'_> {
                 Some((place, *slopes.get(place)?))
             })
             .collect();
+        let solutions = Solutions {
+            problem: self.problem,
+            constants: &model.slots(&constants),
+            initial: &initial,
+            deviations: self.deviations,
+            strength: self.strength,
+        };
+        let width = if sensitive { self.parameters.len() } else { 0 };
         let mut flow = self.flow.borrow_mut();
-        let mut next = 0;
-        for (number, (path, start)) in problem
-            .normalised()
-            .iter()
-            .zip(initial.chunks(d))
-            .enumerate()
-        {
-            let weights = problem.weights(number);
-            let curve = problem.curves().get(number);
-            let nudge = curve.filter(|_| self.strength > 0.0).map(|curve| Nudge {
-                curve,
-                strength: self.strength,
-            });
-            let run = flow.run(
-                &slots,
-                start,
-                path.times(),
-                nudge,
-                sensitive,
-                |row, u, s| {
-                    for (i, (y, value)) in path.state(row).iter().zip(u).enumerate() {
-                        let w = weights.get(row * d + i).copied().unwrap_or(0.0);
-                        if w > 0.0 {
-                            let deviation = self.deviations.get(i).copied().unwrap_or(1.0);
-                            let (r, slope) = problem.residual(i, w, *value, *y);
-                            let w = slope / deviation;
-                            residuals[next] = r / deviation;
-                            if sensitive {
-                                let from = s.get(i * (d + p)..(i + 1) * (d + p)).unwrap_or(&[]);
-                                let (states, by_slot) = from.split_at(d.min(from.len()));
-                                for (j, s) in states.iter().enumerate() {
-                                    let place = number * d + j;
-                                    let bend = bends.get(place).copied().unwrap_or(1.0);
-                                    jacobian[(next, m + place)] = w * s * bend;
-                                }
-                                for (s, (place, slope)) in by_slot.iter().zip(&columns) {
-                                    jacobian[(next, *place)] += w * s * slope;
-                                }
-                            }
-                            next += 1;
-                        }
-                    }
-                },
-            );
-            if run != Run::Complete {
-                return None;
+        solutions.residuals(&mut flow, width, |cell, jacobian| {
+            for (slope, (place, by_inner)) in cell.by_constant.iter().zip(&columns) {
+                jacobian[(cell.row, *place)] += cell.weight * slope * by_inner;
             }
-        }
-        let mut numbers = residuals.iter().chain(jacobian.iter());
-        numbers
-            .all(|v| v.abs() < LARGEST)
-            .then_some((residuals, jacobian))
+            for (j, slope) in cell.by_initial.iter().enumerate() {
+                let place = cell.trajectory * d + j;
+                let bend = bends.get(place).copied().unwrap_or(1.0);
+                jacobian[(cell.row, m + place)] = cell.weight * slope * bend;
+            }
+        })
     }
 
     /// The fit, its Jacobian by the constants themselves instead of the inner numbers.
