@@ -18,8 +18,10 @@ pub mod series;
 pub mod suite;
 pub mod whole;
 
-pub use discover::{Candidate, Constant, Discovery, Options, discover};
+pub use discover::{Candidate, Discovery, Options, discover};
 pub use error::Error;
-pub use propose::proposer::{Proposal, Proposer, ProposerKind};
+pub use fit::constant::Constant;
+pub use fit::proposal::Proposal;
+pub use propose::proposer::{Proposer, ProposerKind};
 pub use series::loss::Loss;
 pub use series::problem::Problem;

@@ -6,7 +6,8 @@ use nsode_parser::infix::parse_expr;
 use nsode_parser::tape::Tape;
 use nsode_parser::{CanonicalSystem, Names, System};
 
-use crate::discover::{Candidate, Constant};
+use crate::discover::Candidate;
+use crate::fit::constant::Constant;
 use crate::propose::proposer::ProposerKind;
 use crate::series::problem::{Piece, Problem};
 use crate::series::table::Series;

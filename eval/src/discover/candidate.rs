@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use nsode_generator::Trajectory;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
+use crate::fit::constant::Constant;
 use crate::fit::law::Law;
 use crate::fit::refine::Refined;
 use crate::fit::shooting::Shooter;
@@ -14,15 +15,6 @@ use crate::series::problem::{Piece, Problem};
 /// Points of the curves in [`Candidate::fitted`], a run; of each of its pieces at least some.
 const CURVE_POINTS: usize = 200;
 const FEWEST_POINTS: usize = 24;
-
-/// A fitted constant in physical units.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Constant {
-    /// Its value.
-    pub value: f64,
-    /// Its standard error; None where the data do not determine it.
-    pub stderr: Option<f64>,
-}
 
 /// A law that explains the data, in their units.
 #[derive(Clone, Debug)]

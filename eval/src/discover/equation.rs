@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Expr, Token};
 
-use crate::discover::combine::Trust;
-use crate::discover::prior::description;
 use crate::fit::integral::{Integral, Thoroughness};
 use crate::fit::law::Equation;
-use crate::propose::proposer::Proposal;
+use crate::fit::proposal::Proposal;
+use crate::propose::combine::Trust;
+use crate::propose::prior::description;
 use crate::series::problem::Problem;
 
 /// An equation as it was proposed, its slots counted from 0.

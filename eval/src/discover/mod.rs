@@ -9,16 +9,12 @@
 //! it leaves over a pattern. `belief` makes probabilities of the weights, `representative` chooses the law to name first, and
 //! `candidate` puts a fit into the units of the data.
 
-pub mod angles;
 mod belief;
 mod candidate;
-pub(crate) mod combine;
 mod equation;
 mod misfit;
 mod neighbours;
 mod origins;
-pub mod poles;
-pub mod prior;
 pub mod rank;
 mod recombine;
 mod representative;
@@ -42,8 +38,8 @@ use crate::propose::proposer::Proposer;
 use crate::series::problem::Problem;
 
 use belief::Belief;
+pub use candidate::Candidate;
 use candidate::restored;
-pub use candidate::{Candidate, Constant};
 use origins::{Gathered, Proposals, ask, ask_again, gather};
 use search::{EARLY_SEEDING, SEEDING, Search, VARYING};
 

@@ -12,11 +12,11 @@ use nalgebra::{DMatrix, DVector};
 use nsode_parser::{Expr, Skeleton, System};
 
 use super::search::Search;
-use crate::discover::prior::log_prior;
 use crate::fit::law::Law;
+use crate::fit::proposal::Proposal;
 use crate::fit::refine::{MAX_CONSTANTS, Refined};
 use crate::fit::shooting::{Normal, Shooter};
-use crate::propose::proposer::Proposal;
+use crate::propose::prior::log_prior;
 use crate::propose::sparse::monomials;
 use crate::series::problem::Problem;
 

@@ -10,7 +10,8 @@ use nsode_parser::Skeleton;
 use super::Options;
 use super::recombine::Equations;
 use crate::error::Error;
-use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::fit::proposal::Proposal;
+use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::propose::sparse::Sparse;
 use crate::series::problem::Problem;
 

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 
 use super::equation::{Judged, equations, judge, sorted};
 use super::words;
-use crate::discover::combine::{Trust, combine, trusts};
-use crate::discover::prior::{description, description_prior};
-use crate::propose::proposer::Proposal;
+use crate::fit::proposal::Proposal;
+use crate::propose::combine::{Trust, combine, trusts};
+use crate::propose::prior::{description, description_prior};
 use crate::series::problem::Problem;
 
 /// Systems made, at most.

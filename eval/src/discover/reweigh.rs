@@ -3,8 +3,8 @@
 use super::misfit::residuals;
 use super::search::Search;
 use crate::discover::without::Part;
+use crate::fit::proposal::Proposal;
 use crate::fit::refine::Refined;
-use crate::propose::proposer::Proposal;
 use crate::series::problem::{Noise, Problem, deviance, noise};
 
 /// Best laws that are fitted again when the weights change: of one state, and of several.

@@ -8,12 +8,13 @@ use rayon::prelude::*;
 
 use super::misfit::{lead, residuals, weighted};
 use super::origins::{Gathered, Origins};
-use crate::discover::prior::log_prior;
 use crate::discover::rank::{UNDETERMINED, log_evidence};
 use crate::discover::without::Part;
+use crate::fit::proposal::Proposal;
 use crate::fit::refine::{Effort, Refined, polish, refine, settle};
 use crate::propose::filter::Filter;
-use crate::propose::proposer::{Proposal, ProposerKind};
+use crate::propose::prior::log_prior;
+use crate::propose::proposer::ProposerKind;
 use crate::series::independence::clear_independence;
 use crate::series::problem::Problem;
 

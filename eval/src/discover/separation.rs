@@ -11,8 +11,8 @@ use nsode_parser::Skeleton;
 
 use crate::fit::flow::{Flow, Run};
 use crate::fit::law::Law;
+use crate::fit::proposal::Proposal;
 use crate::fit::refine::{MAX_CONSTANTS, first_start};
-use crate::propose::proposer::Proposal;
 use crate::series::problem::{Curve, FEWEST_ROWS, Problem};
 
 /// Fewest states of an autonomous law that can be chaotic (Poincaré and Bendixson).

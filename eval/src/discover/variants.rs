@@ -4,8 +4,8 @@ use nsode_parser::Skeleton;
 
 use super::search::Search;
 use super::straight::straightened;
+use crate::fit::proposal::Proposal;
 use crate::fit::refine::Refined;
-use crate::propose::proposer::Proposal;
 use crate::series::problem::Problem;
 
 /// Best laws that variants are made of.

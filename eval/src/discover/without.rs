@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub enum Part {
     /// The fit of constants and initial states: what was proposed, or follows from the integral form, stays.
     Refinement,
-    /// The prior of skeletons, [`crate::discover::prior`].
+    /// The prior of skeletons, [`crate::propose::prior`].
     Prior,
     /// The prior of the constants' sizes, [`crate::fit::sizes`].
     Sizes,

@@ -6,8 +6,8 @@
 use nsode_parser::Expr;
 
 use super::equation::{Judged, sorted};
-use crate::discover::combine::Trust;
-use crate::propose::proposer::Proposal;
+use crate::fit::proposal::Proposal;
+use crate::propose::combine::Trust;
 use crate::propose::sparse::monomials;
 
 /// Terms that are offered to all equations, at most, from so many best equations of each state and way to trust.

@@ -4,14 +4,19 @@
 //! where [`shooting`] begins; [`refine`] is all of it together. [`parametrised`] does the same for laws in a form of the
 //! user's, with constants bounded or fixed as [`setting`] says.
 
+pub mod angles;
 mod condensed;
+pub mod constant;
 pub mod covariance;
+pub mod criterion;
 pub mod exact;
 mod floors;
 pub mod flow;
 pub mod integral;
 pub mod law;
 pub mod parametrised;
+pub mod poles;
+pub mod proposal;
 pub mod refine;
 mod residuals;
 pub mod setting;

@@ -9,14 +9,14 @@ use std::time::Instant;
 use nalgebra::DMatrix;
 use nsode_parser::{CanonicalSystem, Skeleton};
 
-use crate::discover::rank::{bic, scales, sharpness};
-use crate::discover::{angles, poles};
 use crate::fit::covariance::Inverse;
+use crate::fit::criterion::{bic, scales, sharpness};
 use crate::fit::exact::{Exact, exact};
 use crate::fit::integral::{Integral, Thoroughness};
 use crate::fit::law::Law;
+use crate::fit::proposal::Proposal;
 use crate::fit::shooting::{Fit, Shooter};
-use crate::propose::proposer::Proposal;
+use crate::fit::{angles, poles};
 use crate::series::explained::r2;
 use crate::series::problem::{FLOOR, NOISY, Problem, RESOLUTION};
 
@@ -73,7 +73,7 @@ pub struct Refined {
     pub r2: f64,
     /// Bayesian information criterion.
     pub bic: f64,
-    /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::discover::rank::sharpness`]).
+    /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::fit::criterion::sharpness`]).
     pub sharpness: f64,
     /// Nats that its poles among the states cost.
     pub poles: f64,

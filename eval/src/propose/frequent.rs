@@ -1,12 +1,13 @@
 //! The control: the most frequent skeletons of the generator's distribution, with no look at the data.
 //!
 //! No network, no regression. Whatever a network claims to have learned, it must beat this list of the same
-//! length, fitted and ranked by the same code. The lists are the tables of [`crate::discover::prior`], of up to three states.
+//! length, fitted and ranked by the same code. The lists are the tables of [`crate::propose::prior`], of up to three states.
 
-use crate::discover::prior::most_frequent;
 use crate::error::Error;
+use crate::fit::proposal::Proposal;
 use crate::propose::filter::Filter;
-use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::propose::prior::most_frequent;
+use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::series::problem::Problem;
 
 /// Skeletons unless somebody says otherwise. Of one state: beyond these, a skeleton has a share below 1 in 10,000. Of

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use nsode_parser::{CanonicalSystem, Expr, Skeleton, System};
-
 use crate::error::Error;
-use crate::fit::refine::Refined;
+use crate::fit::proposal::Proposal;
 use crate::series::problem::Problem;
 
 /// The sources of candidates, by the names that the command line and the report use.
@@ -136,50 +134,6 @@ impl FromStr for Choice {
             (ProposerKind::Told, Some(_)) => Err(UnknownProposer::Told),
             _ => Ok(Choice { kind, count }),
         }
-    }
-}
-
-/// A law to be refined, in normalised units.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Proposal {
-    /// Its shape.
-    pub skeleton: Skeleton,
-    /// Where to start its constants, in slot order.
-    pub constants: Option<Vec<f64>>,
-    /// Where to start the initial states, one a trajectory; if nobody knows, that is where the smoothed curves begin.
-    pub initial: Option<Vec<Vec<f64>>>,
-}
-
-impl Proposal {
-    /// One whose initial states nobody knows.
-    pub fn new(skeleton: Skeleton, constants: Option<Vec<f64>>) -> Proposal {
-        Proposal {
-            skeleton,
-            constants,
-            initial: None,
-        }
-    }
-
-    /// The law of these right-hand sides, which starts from its own constants; `None` for what is no law.
-    pub fn of(rhs: Vec<Expr>) -> Option<Proposal> {
-        let system = CanonicalSystem::new(&System::new(rhs).ok()?).ok()?;
-        let (skeleton, constants) = system.parts().ok()?;
-        Some(Proposal::new(skeleton, Some(constants)))
-    }
-
-    /// The same, with initial states that start here.
-    #[must_use]
-    pub fn starting_at(self, initial: Vec<Vec<f64>>) -> Proposal {
-        Proposal {
-            initial: Some(initial),
-            ..self
-        }
-    }
-
-    /// One that starts where a fit ended.
-    pub fn again(refined: &Refined) -> Proposal {
-        let constants = Some(refined.constants.clone());
-        Proposal::new(refined.skeleton.clone(), constants).starting_at(refined.initial.clone())
     }
 }
 

@@ -4,7 +4,8 @@
 use nsode_parser::{CanonicalSystem, Skeleton, System};
 
 use crate::error::Error;
-use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::fit::proposal::Proposal;
+use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::series::problem::Problem;
 
 /// Proposes one skeleton, that of a law which is known.

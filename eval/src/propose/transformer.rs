@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::fit::proposal::Proposal;
 use crate::propose::filter::Filter;
-use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::series::problem::Problem;
 use nsode_model::predictor::Predictor;
 

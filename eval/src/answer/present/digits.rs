@@ -8,7 +8,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use crate::answer::figures;
-use crate::discover::Constant;
+use crate::fit::constant::Constant;
 
 /// What rounding may add to the sum of squares, in units of the residuals' variance: half a nat of evidence.
 const COST: f64 = 1.0;

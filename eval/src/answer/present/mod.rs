@@ -20,7 +20,8 @@ use nalgebra::{DMatrix, DVector};
 use nsode_parser::calculus::{Variable, derivative};
 use nsode_parser::{Expr, System, Unary};
 
-use crate::discover::{Candidate, Constant};
+use crate::discover::Candidate;
+use crate::fit::constant::Constant;
 use crate::propose::guess::Form;
 
 /// A law in customary form, or in that of the user who guessed it.

@@ -9,7 +9,8 @@ use super::named::{Named, letter, spelled};
 use super::{RunInfo, warnings};
 use crate::answer::ensemble::{Band, Forecast};
 use crate::answer::present::{Mark, Presented};
-use crate::discover::{Candidate, Constant};
+use crate::discover::Candidate;
+use crate::fit::constant::Constant;
 use crate::series::problem::Piece;
 use crate::series::table::Series;
 

@@ -6,13 +6,13 @@ use nalgebra::DMatrix;
 
 use super::attempts::Attempts;
 use super::{Form, Guess, Known, free};
-use crate::discover::Constant;
-use crate::discover::rank::{bic, scales, sharpness};
-use crate::discover::{angles, poles};
+use crate::fit::constant::Constant;
+use crate::fit::criterion::{bic, scales, sharpness};
 use crate::fit::exact::Exact;
 use crate::fit::parametrised::{Fitted, Parametrised, Spread};
 use crate::fit::refine::Refined;
 use crate::fit::setting::Setting;
+use crate::fit::{angles, poles};
 use crate::series::explained::r2;
 use crate::series::problem::{Problem, RESOLUTION};
 

@@ -19,11 +19,12 @@ use nalgebra::DMatrix;
 use nsode_parser::infix::parse_law;
 use nsode_parser::{CanonicalSystem, Expr, Names, ParseError, Skeleton, System};
 
-use crate::discover::Constant;
 use crate::error::Error;
+use crate::fit::constant::Constant;
+use crate::fit::proposal::Proposal;
 use crate::fit::refine::Refined;
 use crate::fit::setting::Setting;
-use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::series::problem::Problem;
 
 pub use constraint::{Bounds, ConstraintError, Fix};

@@ -15,10 +15,11 @@ use std::collections::HashSet;
 use nsode_parser::Expr;
 use rayon::prelude::*;
 
-use crate::discover::combine::{Trust, combine, trusts};
 use crate::error::Error;
+use crate::fit::proposal::Proposal;
+use crate::propose::combine::{Trust, combine, trusts};
 use crate::propose::filter::Filter;
-use crate::propose::proposer::{Proposal, Proposer, ProposerKind};
+use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::series::problem::Problem;
 
 pub(crate) use library::monomials;

@@ -6,10 +6,10 @@ use nsode_parser::tape::Tape;
 use nsode_parser::{Expr, Skeleton};
 use rayon::prelude::*;
 
-use crate::discover::combine::{Trust, trusts};
-use crate::discover::prior::description;
 use crate::fit::integral::{centre, cumulative};
-use crate::propose::proposer::Proposal;
+use crate::fit::proposal::Proposal;
+use crate::propose::combine::{Trust, trusts};
+use crate::propose::prior::description;
 use crate::series::problem::{Curve, Problem};
 
 /// Most terms of a support.
