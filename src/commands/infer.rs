@@ -52,7 +52,13 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     };
     check_horizon(&series, config.horizon)?;
     let guesses = beliefs::guesses(&config.user, &series)?;
-    let problem = Problem::with_loss(series.trajectories.clone(), config.loss)
+    let zeros_count = !config.user.sigma.is_empty();
+    let pose = if zeros_count {
+        Problem::with_zeros
+    } else {
+        Problem::with_loss
+    };
+    let problem = pose(series.trajectories.clone(), config.loss)
         .map_err(|error| unusable(&series, &config.files, &error))?;
     let problem = beliefs::with_noise(&config.user, problem, &series)?;
     // Last, as what is wrong with the rest need not wait for weights that are loading.

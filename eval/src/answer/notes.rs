@@ -36,6 +36,15 @@ const NARROW: f64 = 0.02;
 /// Warnings of states that hardly vary beside their magnitude.
 pub fn narrow(problem: &Problem, names: &Names) -> Vec<String> {
     let mut warnings = Vec::new();
+    for unseen in problem.unseen() {
+        let name = names.states.get(unseen.state).map_or("", String::as_str);
+        warnings.push(format!(
+            "{} values of {name} are 0 although none of the others is below {}: they were taken for too small to be seen and \
+             left out, as blank cells are. If they are true zeros, say how exact they are with --sigma",
+            unseen.cells,
+            significant(unseen.smallest, 4)
+        ));
+    }
     for (state, name) in names.states.iter().enumerate().take(problem.dimension()) {
         let screened = problem.screened().iter();
         let values = screened.flat_map(|path| path.column(state));

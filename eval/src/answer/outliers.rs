@@ -34,7 +34,7 @@ pub struct Outlier {
 pub fn outliers(problem: &Problem, law: &Posterior) -> Vec<Outlier> {
     let known = problem.knows_noise().then(|| problem.noise());
     let least: Vec<Least> = (0..problem.dimension())
-        .map(|state| problem.least_additive(state))
+        .map(|state| problem.least_told(state))
         .collect();
     far(&law.residuals(problem), &least, known)
 }
@@ -53,8 +53,9 @@ fn far(residuals: &[Vec<(f64, f64)>], least: &[Least], known: Option<&[Noise]>) 
                 .collect()
         });
         let lists: Vec<Vec<(usize, (f64, f64))>> = lists.collect();
-        // Noise in proportion to the value is no outlier where values are large.
-        let all: Vec<(f64, f64)> = lists.iter().flatten().map(|(_, pair)| *pair).collect();
+        // Noise in proportion to the value is no outlier where values are large. What was rounded away, as to 0, tells nothing of it.
+        let all = lists.iter().flatten().map(|(_, pair)| *pair);
+        let all: Vec<(f64, f64)> = all.filter(|(_, r)| r.abs() > least.deviation).collect();
         let known = known.and_then(|known| known.get(state)).copied();
         let noise = known.unwrap_or_else(|| {
             let own = noise(&all, Loss::Student, *least);

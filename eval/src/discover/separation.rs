@@ -48,7 +48,7 @@ pub(super) fn in_pieces(problem: &Problem, proposals: &[Proposal]) -> Option<Pro
     });
     let grown = |proposal: &Proposal| {
         let courses = separation(problem, &proposal.skeleton, proposal.constants.as_deref())?;
-        let each = courses.iter().map(Course::trend);
+        let each = courses.iter().map(Course::growth);
         Some((each.fold(f64::NEG_INFINITY, f64::max), courses))
     };
     let mut found: Vec<(f64, Vec<Course>)> = eligible.take(ASKED).filter_map(grown).collect();
@@ -94,6 +94,8 @@ fn all_observed(problem: &Problem) -> bool {
 struct Course {
     /// Rows of the run.
     rows: usize,
+    /// Logarithm of the size of the slopes where it begins.
+    slope: f64,
     points: Vec<Point>,
 }
 
@@ -109,7 +111,13 @@ struct Point {
 }
 
 impl Course {
-    /// Nats by which solutions separate over the run, beyond what all of them do: by the straight line through the points.
+    /// Nats by which solutions separate over the run, beyond what all of them do: by the straight line through the points, but no
+    /// more than they do from the beginning, as what came together first may part again.
+    fn growth(&self) -> f64 {
+        let apart = self.points.iter().map(|p| p.grown - p.slope + self.slope);
+        self.trend().min(apart.fold(f64::NEG_INFINITY, f64::max))
+    }
+
     fn trend(&self) -> f64 {
         let n = self.points.len() as f64;
         let each = || self.points.iter().map(|p| (p.time, p.grown - p.slope));
@@ -152,15 +160,36 @@ fn separation(
     let constants = first_start(problem, &law, constants)?;
     let mut flow = Flow::new(&law);
     let each = problem.normalised().iter().zip(problem.curves());
-    each.map(|(path, curve)| course(&mut flow, &constants, curve, path.len()))
+    each.map(|(path, curve)| course(problem, &mut flow, &constants, curve, path.len()))
         .collect()
 }
 
-fn course(flow: &mut Flow, constants: &[f64], curve: &Curve, rows: usize) -> Option<Course> {
+fn course(
+    problem: &Problem,
+    flow: &mut Flow,
+    constants: &[f64],
+    curve: &Curve,
+    rows: usize,
+) -> Option<Course> {
+    // Where noise goes with the value over decades, differences are seen as shares of it.
+    let seen = |node: usize, of: &DVector<f64>| {
+        let each = problem.noise().iter().zip(curve.at(node)).zip(of.iter());
+        let each = each.map(|((noise, u), v)| match noise.spans_decades() {
+            true => v * noise.stable(*u).1,
+            false => *v,
+        });
+        each.map(|v| v * v).sum::<f64>().sqrt()
+    };
     let columns = flow.columns();
     let d = columns - constants.len();
     let parts = (rows / FEWEST_ROWS).clamp(1, PARTS);
-    let mut difference = DVector::repeat(d, (d as f64).sqrt().recip());
+    let slope = |node: usize| {
+        let slopes = curve.slopes.get(node * d..(node + 1) * d)?;
+        let size = seen(node, &DVector::from_column_slice(slopes));
+        Some(size.max(f64::MIN_POSITIVE).ln())
+    };
+    let mut difference = DVector::repeat(d, 1.0);
+    difference /= seen(0, &difference);
     let (mut grown, mut points) = (0.0, Vec::new());
     for part in 0..parts {
         let row = |part: usize| part * rows.saturating_sub(1) / parts;
@@ -176,22 +205,26 @@ fn course(flow: &mut Flow, constants: &[f64], curve: &Curve, rows: usize) -> Opt
                 *sum = row.iter().zip(difference.iter()).map(|(a, b)| a * b).sum();
             }
         });
-        let size: f64 = carried.norm();
+        let size = seen(to, &carried);
         if run != Run::Complete || !(size > 0.0 && size.is_finite()) {
             return None;
         }
         grown += size.ln();
         difference = carried / size;
-        let slope = DVector::from_column_slice(curve.slopes.get(to * d..(to + 1) * d)?).norm();
+        let slope = slope(to)?;
         let [_, time] = times;
         points.push(Point {
             row: row(part + 1),
             time,
             grown,
-            slope: slope.max(f64::MIN_POSITIVE).ln(),
+            slope,
         });
     }
-    Some(Course { rows, points })
+    Some(Course {
+        rows,
+        slope: slope(0)?,
+        points,
+    })
 }
 
 #[cfg(test)]

@@ -87,8 +87,10 @@ pub fn with_noise(user: &Beliefs, problem: Problem, series: &Series) -> Result<P
         .enumerate()
         .map(|(i, unit)| {
             let given = user.sigma.get(i).or(user.sigma.first());
-            // Small values are no better known than they are written.
-            let absolute = (given.copied().unwrap_or(0.0) / unit).hypot(problem.rounded(i));
+            // Values are no better known than they are written; of those known in proportion, the small ones are meant.
+            let (finest, coarsest) = problem.rounded(i);
+            let rounded = if relative > 0.0 { finest } else { coarsest };
+            let absolute = (given.copied().unwrap_or(0.0) / unit).hypot(rounded);
             Noise::known(absolute, relative, problem.smallest(i))
         });
     Ok(problem.with_known_noise(noise.collect()))

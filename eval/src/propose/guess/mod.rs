@@ -293,7 +293,8 @@ const SAME: f64 = 1e-6;
 
 /// Puts fitted guesses among the other fits, best first. A guess that is as free as its shape, or ended within its
 /// bounds, takes the place of the search's fit of the same shape, with its weight if that is larger, since the search's
-/// last digits are the better ones; unless the guess is clearly worse, as a fit that got stuck is.
+/// last digits are the better ones; unless the guess is clearly worse, as a fit that got stuck is. So does one that says more, as
+/// that two constants are one, if the criterion is for it.
 pub(crate) fn enter<'a>(
     guessed: &'a [Guessed],
     ranked: &mut Vec<(f64, &'a Refined)>,
@@ -302,8 +303,13 @@ pub(crate) fn enter<'a>(
     for guess in guessed {
         let own = &guess.refined;
         let worse = |other: &Refined| own.bic > other.bic + 2.0 && own.r2 < other.r2 - SAME;
-        let replaces =
-            |other: &Refined| guess.free && other.skeleton == own.skeleton && !worse(other);
+        let replaces = |other: &Refined| {
+            let no_worse = match guess.free {
+                true => !worse(other),
+                false => own.bic <= other.bic,
+            };
+            other.skeleton == own.skeleton && no_worse
+        };
         let inherited = ranked.iter().filter(|(_, other)| replaces(other));
         let most = inherited.map(|(w, _)| *w).fold(weight(own), f64::max);
         ranked.retain(|(_, other)| !replaces(other));

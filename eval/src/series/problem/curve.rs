@@ -5,7 +5,7 @@ use std::ops::Range;
 use nsode_generator::Trajectory;
 
 use super::noise::{Least, Noise, additive_share};
-use super::proportion::in_proportion;
+use super::tail::noise_of_tail;
 use crate::series::loss::Loss;
 use crate::series::smooth::{Observed, roughness, smooth};
 
@@ -118,7 +118,7 @@ pub(super) fn curves(
 ) -> (Vec<Curve>, Vec<Noise>) {
     let (mut curves, mut noise) = plain(paths, dimension);
     for (state, noise) in noise.iter_mut().enumerate() {
-        if let Some(own) = in_proportion(paths, state, rounding, noise.deviation, &mut curves) {
+        if let Some(own) = noise_of_tail(paths, state, rounding, noise.deviation, &mut curves) {
             *noise = own;
         }
     }

@@ -10,9 +10,10 @@ mod curve;
 mod leftover;
 mod noise;
 mod pieces;
-mod proportion;
 mod quantum;
 mod screen;
+mod tail;
+mod unseen;
 
 use nsode_generator::Trajectory;
 use nsode_parser::Scaling;
@@ -27,6 +28,7 @@ pub use noise::Noise;
 pub(crate) use noise::{Least, deviance, noise};
 pub(crate) use pieces::FEWEST_ROWS;
 pub use pieces::Piece;
+pub use unseen::Unseen;
 
 /// Errors near 0 that are asked of solutions, at least.
 const LEAST_NEAR_ZERO: f64 = 1e-13;
@@ -68,6 +70,10 @@ pub struct Problem {
     known: bool,
     /// `1/√shape` a cell, 0 where missing; one list a trajectory, row-major.
     weights: Vec<Vec<f64>>,
+    /// The smallest additive share of each state's noise that is looked for.
+    least_shares: Vec<f64>,
+    /// Zeros that are not fitted.
+    unseen: Vec<Unseen>,
     /// Observed cells of each state.
     cells: Vec<usize>,
     /// Variance of the rounding of each cell, normalised units; one list a trajectory, row-major.
@@ -89,6 +95,23 @@ impl Problem {
     /// # Errors
     /// Those of [`Problem::new`].
     pub fn with_loss(trajectories: Vec<Trajectory>, loss: Loss) -> Result<Problem, Error> {
+        let dimension = trajectories.first().map_or(0, Trajectory::dimension);
+        let alike = trajectories
+            .iter()
+            .all(|path| path.dimension() == dimension);
+        let (seen, unseen) = match alike {
+            true => unseen::without_unseen(trajectories, dimension),
+            false => (trajectories, Vec::new()),
+        };
+        let problem = Problem::with_zeros(seen, loss)?;
+        Ok(Problem { unseen, ..problem })
+    }
+
+    /// The same, where all zeros are true.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`].
+    pub fn with_zeros(trajectories: Vec<Trajectory>, loss: Loss) -> Result<Problem, Error> {
         let dimension = trajectories.first().ok_or(Error::NoTrajectory)?.dimension();
         for (index, path) in trajectories.iter().enumerate() {
             if path.dimension() != dimension {
@@ -172,6 +195,8 @@ impl Problem {
             loss,
             curves,
             accuracy: FLOOR,
+            least_shares: least_shares(&noise),
+            unseen: Vec::new(),
             noise,
             known: false,
             weights: Vec::new(),
@@ -259,6 +284,11 @@ impl Problem {
         &self.screened
     }
 
+    /// Zeros that stand for what was too small to be seen, and are not fitted.
+    pub fn unseen(&self) -> &[Unseen] {
+        &self.unseen
+    }
+
     /// What residuals cost.
     pub fn loss(&self) -> Loss {
         self.loss
@@ -306,30 +336,41 @@ impl Problem {
         }
     }
 
-    /// Standard deviation of the rounding of a state's smallest values, normalised: what it adds to noise in proportion.
-    pub fn rounded(&self, state: usize) -> f64 {
+    /// Standard deviations of the rounding of a state's values, normalised: the smallest, which is what rounding adds to noise in
+    /// proportion to the value, and the largest.
+    pub fn rounded(&self, state: usize) -> (f64, f64) {
         let each = self.normalised.iter().zip(&self.rounding);
         let cells = each.flat_map(|(run, rounding)| {
             let own = rounding.iter().skip(state).step_by(self.dimension);
             run.column(state).zip(own)
         });
-        let seen = cells.filter(|(u, _)| !u.is_nan()).map(|(_, v)| *v);
-        seen.fold(f64::INFINITY, f64::min).sqrt()
+        let seen = cells.filter(|(u, _)| !u.is_nan()).map(|(_, v)| v.sqrt());
+        seen.fold((f64::INFINITY, 0.0), |(least, most), r| {
+            (r.min(least), r.max(most))
+        })
     }
 
     /// How small the additive part of a state's noise may be found: no smaller than its rounding, and than what the smallest
     /// value can tell. Fits of systems do not bear weights that differ by orders of magnitude.
     pub(crate) fn least_additive(&self, state: usize) -> Least {
-        let own = self.noise.get(state).map_or(1.0, |noise| noise.additive);
+        let own = self.least_shares.get(state).copied().unwrap_or(1.0);
         match self.dimension {
             1 => Least {
                 share: noise::least_share(self.smallest(state)).min(own),
-                deviation: self.rounded(state),
+                deviation: self.rounded(state).0,
             },
             _ => Least {
-                share: Least::USUAL.share.min(own),
+                share: own,
                 deviation: 0.0,
             },
+        }
+    }
+
+    /// The same as far as a law's residuals can tell, which no fit has to bear.
+    pub(crate) fn least_told(&self, state: usize) -> Least {
+        Least {
+            share: noise::least_share(self.smallest(state)).min(self.least_additive(state).share),
+            deviation: self.rounded(state).0,
         }
     }
 
@@ -337,10 +378,7 @@ impl Problem {
     /// is neither known nor nearly all in proportion to the value.
     pub fn bearable_near_zero(&self) -> f64 {
         let relative = |noise: &Noise| noise.additive < Least::USUAL.share;
-        if !self.known && !self.noise.iter().any(relative) {
-            return f64::INFINITY;
-        }
-        let noise = self.noise.iter();
+        let noise = self.noise.iter().filter(|n| self.known || relative(n));
         let near_zero = noise.map(|n| n.deviation * n.additive.sqrt());
         (0.01 * near_zero.fold(f64::INFINITY, f64::min)).max(LEAST_NEAR_ZERO)
     }
@@ -350,7 +388,7 @@ impl Problem {
     /// value would be at most 1 however small `u` is, and solutions that collapse would pass for near.
     pub fn residual(&self, state: usize, weight: f64, u: f64, y: f64) -> (f64, f64) {
         match self.noise.get(state) {
-            Some(noise) if noise.is_in_proportion() => {
+            Some(noise) if noise.spans_decades() => {
                 let (stable, slope) = noise.stable(u);
                 (stable - noise.stable(y).0, slope)
             }
@@ -375,7 +413,12 @@ impl Problem {
                         .zip(weights.iter().skip(state).step_by(d))
                     {
                         if *w > 0.0 && !y.is_nan() {
-                            let w = w * w;
+                            let stable =
+                                self.noise.get(state).filter(|noise| noise.spans_decades());
+                            let (y, w) = match stable {
+                                Some(noise) => (noise.stable(y).0, 1.0),
+                                None => (y, w * w),
+                            };
                             sum += w;
                             let step = y - mean;
                             mean += w * step / sum;
@@ -440,9 +483,12 @@ impl Problem {
         for (weights, rounding) in self.weights.iter().zip(&self.rounding) {
             for (cell, (w, variance)) in weights.iter().zip(rounding).enumerate() {
                 let square = w * w;
+                if square == 0.0 {
+                    continue;
+                }
                 if let (Some(sum), Some(noise)) = (sums.get_mut(cell % d), self.noise.get(cell % d))
                 {
-                    *sum += match noise.is_in_proportion() {
+                    *sum += match noise.spans_decades() {
                         // Solutions are as accurate near 0 as the noise is small there.
                         true => (square * variance).max(resolution),
                         false => square * variance.max(resolution),
@@ -477,6 +523,13 @@ impl Problem {
     pub fn observed(&self) -> usize {
         self.cells.iter().sum()
     }
+}
+
+/// The smallest additive shares that are looked for, given those of the smoothed curves.
+fn least_shares(noise: &[Noise]) -> Vec<f64> {
+    let each = noise.iter();
+    each.map(|noise| noise.additive.min(Least::USUAL.share))
+        .collect()
 }
 
 /// Variance of the rounding of each cell, that of a uniform error within the step, in normalised units.

@@ -40,8 +40,9 @@ impl Noise {
         self.additive + (1.0 - self.additive) * u * u
     }
 
-    /// Whether it is nearly all in proportion to the value.
-    pub fn is_in_proportion(&self) -> bool {
+    /// Whether it goes with the value over more than two decades: its additive part is smaller than where values of 0 or both signs
+    /// leave it open ([`Noise::known`]).
+    pub fn spans_decades(&self) -> bool {
         self.additive < 0.99 * LEAST_SHARES.1
     }
 
@@ -113,9 +114,12 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss, least: Least)
     let n = residuals.len() as f64;
     let mean_square = match loss {
         Loss::Squares => residuals.iter().map(|(_, r)| r * r).sum::<f64>() / n,
-        loss => loss
-            .scale(&residuals.iter().map(|(_, r)| *r).collect::<Vec<_>>())
-            .powi(2),
+        // Of values over decades the bulk is small, and so are its residuals however large they are for them.
+        loss => {
+            let shape = of_shape(least.share);
+            let relative = residuals.iter().map(|(u, r)| r / shape.shape(*u).sqrt());
+            loss.scale(&relative.collect::<Vec<_>>()).powi(2)
+        }
     };
     if residuals.is_empty() || mean_square < 25.0 * FLOOR * FLOOR {
         return 1.0;
@@ -140,7 +144,7 @@ pub(crate) fn additive_share(residuals: &[(f64, f64)], loss: Loss, least: Least)
 }
 
 /// Noise of this additive share and no particular size.
-fn of_shape(additive: f64) -> Noise {
+pub(super) fn of_shape(additive: f64) -> Noise {
     Noise {
         deviation: 1.0,
         additive,

@@ -71,7 +71,7 @@ pub(super) fn units(row: &Line, below: &Line, delimiter: char) -> Option<Vec<Str
     let is_none = |text: &str| text.is_empty() || text == "-";
     let fit = row.len() == below.len() && row.iter().all(|text| is_none(text) || is_unit(text));
     let said = row.iter().any(|text| !is_none(text));
-    let again = |(text, below): (&&str, &&str)| !text.is_empty() && text == below;
+    let again = |(text, below): (&&str, &&str)| !is_none(text) && text == below;
     let repeats = row.iter().zip(&below).any(again);
     (fit && said && !repeats && numbers(&below) > 1)
         .then(|| row.iter().map(|text| unit(text).to_string()).collect())

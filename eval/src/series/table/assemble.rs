@@ -93,7 +93,7 @@ pub(super) fn assemble(
                 .collect(),
         },
         names,
-        left_out: first.left_out(),
+        left_out: identifiers("", &first.left_out().collect::<Vec<_>>()).states,
         trajectories,
         warnings,
         files: files.iter().map(|f| f.path.clone()).collect(),

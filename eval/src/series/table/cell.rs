@@ -45,7 +45,7 @@ impl Decimal {
 
     /// Reads `text`, already trimmed; the first fraction settles the decimal mark.
     pub(super) fn read(&mut self, text: &str) -> Cell {
-        if text.is_empty() {
+        if text.is_empty() || MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
             return Cell::Missing;
         }
         let has = |mark| text.contains(mark);
@@ -114,7 +114,6 @@ fn number(text: &str) -> Cell {
         Ok(value) if value.is_finite() => Cell::Number(value),
         Ok(value) if value.is_nan() => Cell::Missing,
         Ok(_) => Cell::Infinite,
-        Err(_) if MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) => Cell::Missing,
         Err(_) => Cell::Text,
     }
 }

@@ -258,7 +258,7 @@ impl FileTable {
     }
 
     /// Leaves out a first column that numbers the rows, if a state remains: one without a name, if the column after it looks like
-    /// the time or the user names that; one with a name, if only one other is called the time, and grows.
+    /// the time or the user names that; one with a name, if only one other is called the time and nothing else, and grows.
     fn set_row_numbers_aside(
         &mut self,
         rows: &[Line],
@@ -274,8 +274,7 @@ impl FileTable {
             .collect();
         let unnamed = self.headers.first().is_some_and(|h| index::unnamed(h));
         let time = match options.time {
-            Some(_) if unnamed => Some(self.time),
-            Some(_) => None,
+            Some(_) => Some(self.time),
             None if unnamed => others.first().copied(),
             None => {
                 let mut called = self.called(index::is_called_time);
@@ -298,10 +297,14 @@ impl FileTable {
                 let cells = self.cells(rows, [0, self.group.unwrap_or(usize::MAX), time]);
                 let times = || cells.iter().map(|[_, group, time]| (*group, *time));
                 let grows = || index::steps(times(), self.decimal).is_some_and(|s| s.grows);
-                index::numbers_rows(cells.iter().map(|[number, ..]| *number))
-                    && (options.time.is_some()
-                        || index::is_time(&self.title(time), times(), self.decimal))
-                    && (unnamed || grows())
+                let looks_like_time = || match unnamed {
+                    true => {
+                        let title = self.title(time);
+                        options.time.is_some() || index::is_time(&title, times(), self.decimal)
+                    }
+                    false => index::is_plainly_time(&self.title(time)) && grows(),
+                };
+                index::numbers_rows(cells.iter().map(|[number, ..]| *number)) && looks_like_time()
             }
         };
         if self.numbered {
@@ -386,14 +389,16 @@ impl FileTable {
     }
 
     /// Headers of the columns that are neither time nor group nor states.
-    pub(super) fn left_out(&self) -> Vec<String> {
+    pub(super) fn left_out(&self) -> impl Iterator<Item = &str> {
         let used = |i: &usize| *i == self.time || Some(*i) == self.group || self.states.contains(i);
-        let others = (0..self.headers.len()).filter(|i| !used(i));
-        let headers = others.filter_map(|i| self.headers.get(i));
-        headers
+        let others = self
+            .headers
+            .iter()
+            .enumerate()
+            .filter(move |(i, _)| !used(i));
+        others
+            .map(|(_, header)| header.as_str())
             .filter(|header| !header.is_empty())
-            .cloned()
-            .collect()
     }
 
     /// Headers of time and states.

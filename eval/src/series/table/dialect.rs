@@ -90,7 +90,7 @@ pub(super) fn is_header(cells: &[&str], next: &[&str], options: &ReadOptions) ->
 }
 
 /// Whether `cells` count the columns, `0,1,2`, as pandas does where they have no names: behind an empty cell above row numbers, or
-/// above numbers that all have a fraction, as none of these has.
+/// above numbers with a fraction, as none of these has. Where there are only two, times that go on from 0 are a table without a header.
 fn is_counted(cells: &[&str], next: &[&str]) -> bool {
     let numbered = usize::from(cells.first().is_some_and(|text| text.is_empty()));
     let count = |cells: &[&str]| {
@@ -98,8 +98,10 @@ fn is_counted(cells: &[&str], next: &[&str]) -> bool {
         cells.len() > 1 && each.all(|(text, number): (_, usize)| *text == number.to_string())
     };
     let fraction = |text: &&str| matches!(kind(text), Cell::Number(_)) && text.contains('.');
-    let below = match numbered {
-        0 => next.iter().all(fraction),
+    let goes_on = |text: &&str| text.parse().is_ok_and(|time: f64| time > 0.0);
+    let below = match (numbered, cells.len()) {
+        (0, 2) => next.iter().all(fraction) && !next.first().is_some_and(goes_on),
+        (0, _) => next.iter().any(fraction),
         _ => next.first() == Some(&"0"),
     };
     cells.get(numbered..).is_some_and(count) && cells.len() == next.len() && below

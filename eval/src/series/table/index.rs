@@ -164,6 +164,13 @@ pub(super) fn is_called_time(header: &str) -> bool {
     first == "t" || TIMES.contains(&first.to_lowercase().as_str())
 }
 
+/// Whether a header is a word for the time and nothing else but a unit in brackets.
+pub(super) fn is_plainly_time(header: &str) -> bool {
+    let name = header.split(['(', '[', '/', ',']).next().unwrap_or("");
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    is_called_time(name) && words.all(|word| word.is_empty() || is_called_time(word))
+}
+
 fn first_word(header: &str) -> &str {
     let mut words = header.split(|c: char| !c.is_alphanumeric());
     words.find(|word| !word.is_empty()).unwrap_or("")
@@ -188,6 +195,20 @@ mod tests {
             (&[], false),
         ] {
             assert_eq!(numbers_rows(cells.iter().copied()), expected, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn plain_times() {
+        for (header, expected) in [
+            ("Time (s)", true),
+            ("elapsed time", true),
+            ("t [h]", true),
+            ("t_cells", false),
+            ("day length", false),
+            ("biomass", false),
+        ] {
+            assert_eq!(is_plainly_time(header), expected, "{header}");
         }
     }
 

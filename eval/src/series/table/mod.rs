@@ -64,7 +64,7 @@ pub struct Series {
     pub files: Vec<String>,
     /// Time and states as the header writes them, units included: for axes.
     pub labels: Names,
-    /// Headers of the columns that are nothing of these.
+    /// What the columns that are nothing of these would be called in formulas.
     pub left_out: Vec<String>,
     /// What tells each trajectory from the others, for a legend: its group, its file, or both.
     pub trajectory_labels: Vec<String>,

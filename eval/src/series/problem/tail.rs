@@ -1,17 +1,19 @@
-//! States of which most is small: their noise, and their curves, are found where the noise is the same everywhere.
+//! States with a tail, of which many values are small: their curves, and their noise, are found where noise is the same everywhere.
 //!
 //! A smoother of values sees the largest ones only: a decay in noise of a few percent looks like a spike with a tail, and the
 //! smoother takes the noise at the top for signal. So the values are transformed such that noise of a given additive share is
 //! the same everywhere ([`Noise::stable`]: logarithms, where there is hardly an additive part), and the share is the one that
-//! makes the values most likely.
+//! makes the values most likely. That is the one in which the curve is smoothest, too, so the noise itself is read off what
+//! that curve leaves over.
 
 use nsode_generator::Trajectory;
 
 use super::curve::Curve;
-use super::noise::{Noise, least_share};
+use super::noise::{Least, Noise, least_share, noise, of_shape};
+use crate::series::loss::Loss;
 use crate::series::smooth::{Observed, Roughness, roughness, smooth};
 
-/// The largest magnitude over that below which a tenth of the values are, from which it is worth a try.
+/// The largest magnitude over that below which a tenth of the values are, from which a state has a tail.
 const TAIL: f64 = 20.0;
 
 /// Fewest values.
@@ -21,69 +23,120 @@ const FEWEST: usize = 10;
 const CLEAR: f64 = 12.0;
 
 /// Deviations at `|u| = 1` between which it is noise: below, data are clean; above, nothing is nearly linear in it.
-const DEVIATIONS: (f64, f64) = (1e-3, 0.4);
+const DEVIATIONS: (f64, f64) = (1e-3, 0.2);
 
 /// Each of the shares is the one before times this.
 const STEP: f64 = 1e-2;
 
-/// Values of one state, one list a run; NaN = not observed.
+/// Values from which the share is chosen, about; of more, an even part tells as much.
+const CHOSEN_FROM: usize = 2000;
+
+/// A value that is 0 without being the first of its run was below what could be written or seen, if not below this share of the
+/// smallest one that was: the standard deviation of a uniform error.
+const UNSEEN: f64 = 0.29;
+
+/// Numbers of one state, one list a run.
 type Columns = Vec<Vec<f64>>;
 
-/// Whether most of a state is small.
-fn has_tail(columns: &Columns) -> bool {
-    let each = columns.iter().flatten();
-    let mut sizes: Vec<f64> = each.filter(|u| !u.is_nan()).map(|u| u.abs()).collect();
-    sizes.sort_by(f64::total_cmp);
-    let (small, large) = (sizes.get(sizes.len() / 10), sizes.last());
-    let tail = small
-        .zip(large)
-        .is_some_and(|(small, large)| TAIL * small < *large);
-    tail && sizes.len() >= FEWEST
+/// One state of all runs.
+struct Runs {
+    times: Columns,
+    /// NaN where nothing was observed.
+    values: Columns,
+    /// Standard deviations of the rounding.
+    rounding: Columns,
+}
+
+impl Runs {
+    fn seen(&self) -> impl Iterator<Item = f64> {
+        self.values
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|u| !u.is_nan())
+    }
+
+    /// Whether many values are small.
+    fn has_tail(&self) -> bool {
+        let mut sizes: Vec<f64> = self.seen().map(f64::abs).collect();
+        sizes.sort_by(f64::total_cmp);
+        let (small, large) = (sizes.get(sizes.len() / 10), sizes.last());
+        let mut pair = small.into_iter().zip(large);
+        sizes.len() >= FEWEST && pair.any(|(small, large)| TAIL * small < *large)
+    }
+
+    /// Takes zeros for missing, since noise that goes with the value leaves them alone. Returns the standard deviation of what
+    /// rounding, and that some were too small to be seen, add to the noise.
+    fn without_zeros(&mut self) -> f64 {
+        let (mut unseen, mut finest, mut smallest) = (false, f64::INFINITY, f64::INFINITY);
+        for (run, rounding) in self.values.iter_mut().zip(&self.rounding) {
+            let mut first = true;
+            for (u, r) in run.iter_mut().zip(rounding).filter(|(u, _)| !u.is_nan()) {
+                match *u == 0.0 {
+                    true => {
+                        unseen |= !first;
+                        *u = f64::NAN;
+                    }
+                    false => {
+                        finest = finest.min(*r);
+                        smallest = smallest.min(u.abs());
+                    }
+                }
+                first = false;
+            }
+        }
+        finest.max(if unseen { UNSEEN * smallest } else { 0.0 })
+    }
+
+    /// About [`CHOSEN_FROM`] of the values, evenly spread.
+    fn thinned(&self) -> Runs {
+        let step = self.seen().count().div_ceil(CHOSEN_FROM).max(1);
+        let thin = |columns: &Columns| -> Columns {
+            let each = columns.iter();
+            each.map(|run| run.iter().step_by(step).copied().collect())
+                .collect()
+        };
+        Runs {
+            times: thin(&self.times),
+            values: thin(&self.values),
+            rounding: thin(&self.rounding),
+        }
+    }
 }
 
 /// What a state is where its noise is the same everywhere, and how likely that makes it.
 struct Stable {
     noise: Noise,
     columns: Columns,
-    shapes: Vec<Vec<f64>>,
+    shapes: Columns,
     rough: Roughness,
     /// Minus twice the log-likelihood of the values, but for a constant a value.
     deviance: f64,
 }
 
 impl Stable {
-    /// With noise of this additive share. `rounding` is the standard deviation of the rounding of each value; `known` about that of
-    /// the noise.
-    fn new(
-        paths: &[Trajectory],
-        values: &Columns,
-        rounding: &Columns,
-        additive: f64,
-        known: f64,
-    ) -> Stable {
-        let noise = Noise {
-            deviation: 1.0,
-            additive,
-        };
-        let columns: Columns = (values.iter())
-            .map(|run| run.iter().map(|u| noise.stable(*u).0).collect())
+    /// With noise of this additive share, of which `deviation` is a guess.
+    fn new(runs: &Runs, additive: f64, deviation: f64) -> Stable {
+        let shape = of_shape(additive);
+        let columns: Columns = (runs.values.iter())
+            .map(|run| run.iter().map(|u| shape.stable(*u).0).collect())
             .collect();
         // Where rounding is more than the noise.
-        let shape = |(u, r): (&f64, &f64)| 1.0 + (noise.stable(*u).1 * r / known).powi(2);
-        let shapes: Columns = (values.iter().zip(rounding))
-            .map(|(run, rounding)| run.iter().zip(rounding).map(shape).collect())
+        let relative = |(u, r): (&f64, &f64)| 1.0 + (shape.stable(*u).1 * r / deviation).powi(2);
+        let shapes: Columns = (runs.values.iter().zip(&runs.rounding))
+            .map(|(run, rounding)| run.iter().zip(rounding).map(relative).collect())
             .collect();
-        let rough = roughness(&observed(paths, &columns, &shapes));
+        let rough = roughness(&observed(&runs.times, &columns, &shapes));
         // The density of a value is that of what stands for it times its slope; as in the smoother, without the first three.
-        let slopes = values.iter().map(|run| {
+        let slopes = runs.values.iter().map(|run| {
             let seen = run.iter().filter(|u| !u.is_nan()).skip(3);
-            seen.map(|u| noise.stable(*u).1.ln()).sum::<f64>()
+            seen.map(|u| shape.stable(*u).1.ln()).sum::<f64>()
         });
         Stable {
             deviance: rough.deviance - 2.0 * slopes.sum::<f64>(),
             noise: Noise {
                 deviation: rough.variance.sqrt(),
-                additive,
+                ..shape
             },
             columns,
             shapes,
@@ -92,8 +145,8 @@ impl Stable {
     }
 
     /// Draws the curves of a state.
-    fn draw(&self, paths: &[Trajectory], state: usize, curves: &mut [Curve]) {
-        let runs = observed(paths, &self.columns, &self.shapes);
+    fn draw(&self, runs: &Runs, state: usize, curves: &mut [Curve]) {
+        let runs = observed(&runs.times, &self.columns, &self.shapes);
         for (run, curve) in runs.iter().zip(curves) {
             let seen = |row: &usize| run.values.get(*row).is_some_and(|u| !u.is_nan());
             let rows = 0..run.values.len();
@@ -114,57 +167,54 @@ impl Stable {
 }
 
 fn observed<'a>(
-    paths: &'a [Trajectory],
+    times: &'a Columns,
     columns: &'a Columns,
     shapes: &'a Columns,
 ) -> Vec<Observed<'a>> {
-    let each = paths.iter().zip(columns).zip(shapes);
-    each.map(|((path, values), shape)| Observed {
-        times: path.times(),
+    let each = times.iter().zip(columns).zip(shapes);
+    each.map(|((times, values), shape)| Observed {
+        times,
         values,
         shape,
     })
     .collect()
 }
 
-/// The noise of a state, if most of it is small and an additive share below the smoother's makes it clearly more likely; its curves
-/// are then drawn again. `rounding` has the variance of the rounding of each cell of all states, one list a run; `deviation` is
-/// what the smoother of values takes for noise.
-pub(super) fn in_proportion(
+/// The noise of a state with a tail, if an additive share makes it clearly more likely than additive noise; its curves are then drawn
+/// again. `rounding` has the variance of the rounding of each cell of all states, one list a run; `deviation` is what the smoother of
+/// values takes for noise.
+pub(super) fn noise_of_tail(
     paths: &[Trajectory],
     state: usize,
     rounding: &[Vec<f64>],
     deviation: f64,
     curves: &mut [Curve],
 ) -> Option<Noise> {
-    let mut values: Columns = (paths.iter())
-        .map(|path| path.column(state).collect())
-        .collect();
-    if !has_tail(&values) {
+    let dimension = paths.first()?.dimension();
+    let mut runs = Runs {
+        times: paths.iter().map(|path| path.times().to_vec()).collect(),
+        values: paths
+            .iter()
+            .map(|path| path.column(state).collect())
+            .collect(),
+        rounding: (rounding.iter())
+            .map(|run| {
+                let own = run.iter().skip(state).step_by(dimension);
+                own.map(|variance| variance.sqrt()).collect()
+            })
+            .collect(),
+    };
+    if !runs.has_tail() {
         return None;
     }
-    let dimension = paths.first()?.dimension();
-    let rounding: Columns = (rounding.iter())
-        .map(|run| {
-            let own = run.iter().skip(state).step_by(dimension);
-            own.map(|variance| variance.sqrt()).collect()
-        })
-        .collect();
-    // Noise that goes with the value leaves zeros alone: they say nothing of it.
-    for u in values.iter_mut().flatten().filter(|u| **u == 0.0) {
-        *u = f64::NAN;
-    }
-    let seen = || {
-        let cells = values.iter().flatten().zip(rounding.iter().flatten());
-        cells.filter(|(u, _)| !u.is_nan())
-    };
-    let least = least_share(seen().fold(1.0, |least, (u, _)| u.abs().min(least)));
-    let finest = seen().fold(f64::INFINITY, |finest, (_, r)| r.min(finest));
+    let unwritten = runs.without_zeros();
+    let least = least_share(runs.seen().fold(1.0, |least, u| u.abs().min(least)));
+    let few = runs.thinned();
     let shares = std::iter::successors(Some(1.0), |s| (*s > least).then(|| (STEP * s).max(least)));
-    let mut known = deviation;
+    let mut before = deviation;
     let each = shares.map(|share| {
-        let one = Stable::new(paths, &values, &rounding, share, known.max(DEVIATIONS.0));
-        known = one.noise.deviation;
+        let one = Stable::new(&few, share, before.max(DEVIATIONS.0));
+        before = one.noise.deviation;
         one
     });
     let mut each: Vec<Stable> = each.collect();
@@ -174,14 +224,27 @@ pub(super) fn in_proportion(
     if best.noise.deviation < DEVIATIONS.0 || best.deviance + CLEAR > plain {
         return None;
     }
-    best.draw(paths, state, curves);
-    let Noise {
-        deviation,
-        additive,
-    } = best.noise;
+    let additive = best.noise.additive;
+    Stable::new(&runs, additive, best.noise.deviation).draw(&runs, state, curves);
+    let mut left = Vec::new();
+    for (values, curve) in runs.values.iter().zip(curves) {
+        for (row, y) in values.iter().enumerate().filter(|(_, y)| !y.is_nan()) {
+            let u = curve.at(row * curve.per_interval).get(state).copied();
+            left.extend(u.map(|u| (u, y - u)));
+        }
+    }
+    let least = Least {
+        share: additive,
+        deviation: unwritten,
+    };
+    let shown = noise(&left, Loss::Squares, least);
+    if shown.additive >= Least::USUAL.share {
+        return Some(shown);
+    }
+    let unwritten = (unwritten / best.noise.deviation).powi(2);
     Some(Noise {
-        deviation,
-        additive: additive.max((finest / deviation).powi(2)).min(1.0),
+        additive: additive.max(unwritten).min(1.0),
+        ..best.noise
     })
 }
 
@@ -241,7 +304,8 @@ mod tests {
         let path = Trajectory::new(2, times, each.collect()).unwrap();
         let problem = Problem::new(vec![path]).unwrap();
         let noise = problem.noise()[0];
-        assert!(noise.additive > 1e-3, "{noise:?}");
+        assert!(noise.additive > 0.1, "{noise:?}");
+        assert!((0.005..0.03).contains(&noise.deviation), "{noise:?}");
     }
 
     #[test]
