@@ -392,3 +392,45 @@ fn systems_with_usual_terms_are_found_in_clean_data() {
         assert_eq!(best.skeleton, skeleton(rhs), "{rhs:?}");
     }
 }
+
+/// A substance that turns into another one and that into a third, over six decades in noise of the value: by weights that a smoother
+/// of values finds, polynomials and sines explained it better.
+#[test]
+fn a_linear_chain_is_found_over_decades_in_noise() {
+    let truth = ["-0.5*x1", "0.5*x1 - 0.2*x2", "0.2*x2 - 0.05*x3"];
+    let clean = solve(&truth, &[1000.0, 0.0, 0.0], 28.0, 60);
+    let wobble = |i: usize| 2.0 * ((i as f64 * 0.618_033_988_75).fract() - 0.5);
+    let states = clean.states().iter().enumerate();
+    let noisy = states.map(|(i, u)| u * (1.0 + 0.04 * wobble(i))).collect();
+    let path = Trajectory::new(3, clean.times().to_vec(), noisy).unwrap();
+    let best = best(path);
+    assert_eq!(best.skeleton, skeleton(&truth), "{:?}", best.system);
+    for (constant, expected) in best.constants.iter().zip([0.5, 0.5, 0.2, 0.2, 0.05]) {
+        assert!(
+            (constant.value.abs() / expected - 1.0).abs() < 0.03,
+            "{constant:?}"
+        );
+    }
+}
+
+/// Values below a limit of detection, written as 0, are no jump to 0.
+#[test]
+fn zeros_below_a_limit_are_no_values() {
+    let clean = solve(&["-0.4*y"], &[20.0], 24.0, 50);
+    let wobble = |i: usize| 2.0 * ((i as f64 * 0.618_033_988_75).fract() - 0.5);
+    let states = clean.states().iter().enumerate();
+    let written = states.map(|(i, u)| match u * (1.0 + 0.06 * wobble(i)) {
+        u if u < 0.1 => 0.0,
+        u => (1000.0 * u).round() / 1000.0,
+    });
+    let path = Trajectory::new(1, clean.times().to_vec(), written.collect()).unwrap();
+    let problem = Problem::new(vec![path.clone()]).unwrap();
+    assert_eq!(problem.unseen().len(), 1);
+    let names = Names {
+        time: "t".into(),
+        states: vec!["y".into()],
+    };
+    assert!(narrow(&problem, &names)[0].contains("left out"));
+    let best = best(path);
+    assert_eq!(best.skeleton, skeleton(&["-0.4*y"]), "{:?}", best.system);
+}

@@ -4,7 +4,7 @@
 //! the crate of that name. A solution that diverges or leaves its domain gives residuals so large that the
 //! step is refused and shortened. A robust loss is the same least squares of transformed residuals
 //! ([`crate::series::loss::Loss::transform`]). Where that finds no way, the fit is repeated with the solutions pulled
-//! towards the smoothed curves ([`Nudge`]), the pull relaxed in stages to nothing (synchronisation of model
+//! towards the smoothed curves ([`crate::fit::flow::Nudge`]), the pull relaxed in stages to nothing (synchronisation of model
 //! and data; Abarbanel 2013): what multiple shooting does, without its extra unknowns.
 
 use std::cell::RefCell;
