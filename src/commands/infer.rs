@@ -52,11 +52,10 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     };
     check_horizon(&series, config.horizon)?;
     let guesses = beliefs::guesses(&config.user, &series)?;
-    let zeros_count = !config.user.sigma.is_empty();
-    let pose = if zeros_count {
-        Problem::with_zeros
-    } else {
-        Problem::with_loss
+    // Who says how exact values are means zeros, too.
+    let pose = match config.user.sigma.is_empty() {
+        true => Problem::with_loss,
+        false => Problem::with_zeros,
     };
     let problem = pose(series.trajectories.clone(), config.loss)
         .map_err(|error| unusable(&series, &config.files, &error))?;
