@@ -3,7 +3,7 @@
 mod common;
 
 use common::system;
-use nsode_eval::answer::notes::narrow;
+use nsode_eval::answer::notes::{narrow, unseen};
 use nsode_eval::discover::without::Part;
 use nsode_eval::propose::sparse::Sparse;
 use nsode_eval::{
@@ -393,13 +393,17 @@ fn systems_with_usual_terms_are_found_in_clean_data() {
     }
 }
 
+/// A fixed sequence between −1 and 1 that looks like noise: fractions of multiples of the golden ratio.
+fn wobble(i: usize) -> f64 {
+    2.0 * ((i as f64 * 0.618_033_988_75).fract() - 0.5)
+}
+
 /// A substance that turns into another one and that into a third, over six decades in noise of the value: by weights that a smoother
 /// of values finds, polynomials and sines explained it better.
 #[test]
 fn a_linear_chain_is_found_over_decades_in_noise() {
     let truth = ["-0.5*x1", "0.5*x1 - 0.2*x2", "0.2*x2 - 0.05*x3"];
     let clean = solve(&truth, &[1000.0, 0.0, 0.0], 28.0, 60);
-    let wobble = |i: usize| 2.0 * ((i as f64 * 0.618_033_988_75).fract() - 0.5);
     let states = clean.states().iter().enumerate();
     let noisy = states.map(|(i, u)| u * (1.0 + 0.04 * wobble(i))).collect();
     let path = Trajectory::new(3, clean.times().to_vec(), noisy).unwrap();
@@ -417,7 +421,6 @@ fn a_linear_chain_is_found_over_decades_in_noise() {
 #[test]
 fn zeros_below_a_limit_are_no_values() {
     let clean = solve(&["-0.4*y"], &[20.0], 24.0, 50);
-    let wobble = |i: usize| 2.0 * ((i as f64 * 0.618_033_988_75).fract() - 0.5);
     let states = clean.states().iter().enumerate();
     let written = states.map(|(i, u)| match u * (1.0 + 0.06 * wobble(i)) {
         u if u < 0.1 => 0.0,
@@ -430,7 +433,7 @@ fn zeros_below_a_limit_are_no_values() {
         time: "t".into(),
         states: vec!["y".into()],
     };
-    assert!(narrow(&problem, &names)[0].contains("left out"));
+    assert!(unseen(&problem, &names)[0].contains("left out"));
     let best = best(path);
     assert_eq!(best.skeleton, skeleton(&["-0.4*y"]), "{:?}", best.system);
 }

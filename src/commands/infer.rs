@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use nsode_eval::answer::emit::emit;
 use nsode_eval::answer::ensemble::{DRAWS, Ensemble};
-use nsode_eval::answer::notes::{narrow, notes};
+use nsode_eval::answer::notes::{narrow, notes, unseen};
 use nsode_eval::answer::plot::plot;
 use nsode_eval::answer::report::{self, Layout, RunInfo, json, table};
 use nsode_eval::propose::guess::Shapes;
@@ -78,6 +78,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     let found = discover(&problem, &proposers, &options);
     await_weights(network.as_deref())?;
     let found = found?;
+    info.warnings.extend(unseen(&problem, &series.names));
     info.warnings.extend(narrow(&problem, &series.names));
     // Those that are shown come first.
     let each = found.candidates.into_iter().enumerate();

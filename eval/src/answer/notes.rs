@@ -33,18 +33,23 @@ const DOUBTED: f64 = 0.2;
 /// A range of values below this share of the largest one is hard to tell from none, with noise above this share of it.
 const NARROW: f64 = 0.02;
 
-/// Warnings of states that hardly vary beside their magnitude.
-pub fn narrow(problem: &Problem, names: &Names) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for unseen in problem.unseen() {
+/// Warnings of zeros that are not fitted.
+pub fn unseen(problem: &Problem, names: &Names) -> Vec<String> {
+    let each = problem.unseen().iter().map(|unseen| {
         let name = names.states.get(unseen.state).map_or("", String::as_str);
-        warnings.push(format!(
+        format!(
             "{} values of {name} are 0 although none of the others is below {}: they were taken for too small to be seen and \
              left out, as blank cells are. If they are true zeros, say how exact they are with --sigma",
             unseen.cells,
             significant(unseen.smallest, 4)
-        ));
-    }
+        )
+    });
+    each.collect()
+}
+
+/// Warnings of states that hardly vary beside their magnitude.
+pub fn narrow(problem: &Problem, names: &Names) -> Vec<String> {
+    let mut warnings = Vec::new();
     for (state, name) in names.states.iter().enumerate().take(problem.dimension()) {
         let screened = problem.screened().iter();
         let values = screened.flat_map(|path| path.column(state));

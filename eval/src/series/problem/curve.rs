@@ -56,6 +56,15 @@ impl Curve {
             .unwrap_or(&[])
     }
 
+    /// The values of a state's curve where `values` were observed, one a row, with what these have beside it.
+    pub(super) fn beside(&self, state: usize, values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
+        let seen = values.iter().enumerate().filter(|(_, y)| !y.is_nan());
+        seen.filter_map(move |(row, y)| {
+            let u = *self.at(row * self.per_interval).get(state)?;
+            Some((u, y - u))
+        })
+    }
+
     /// Sets value and slope of a state at a node.
     pub(super) fn set(&mut self, node: usize, state: usize, (value, slope): (f64, f64)) {
         let cell = node * self.dimension + state;
@@ -216,12 +225,7 @@ fn smoothed(paths: &[Trajectory], dimension: usize, nodes: usize) -> (Vec<Curve>
                 for (node, (u, slope)) in smoothed.into_iter().enumerate() {
                     curve.set(node, d, (u, slope));
                 }
-                for (row, y) in one.values.iter().enumerate() {
-                    let u = curve.at(row * curve.per_interval).get(d).copied();
-                    if let (Some(u), false) = (u, y.is_nan()) {
-                        residuals.push((u, y - u));
-                    }
-                }
+                residuals.extend(curve.beside(d, one.values));
             }
             if round == 0 {
                 // A smoother misses sharp peaks, which looks like multiplicative noise: a little is granted

@@ -97,16 +97,7 @@ impl Problem {
     /// # Errors
     /// Those of [`Problem::new`].
     pub fn with_loss(trajectories: Vec<Trajectory>, loss: Loss) -> Result<Problem, Error> {
-        let dimension = trajectories.first().map_or(0, Trajectory::dimension);
-        let alike = trajectories
-            .iter()
-            .all(|path| path.dimension() == dimension);
-        let (seen, unseen) = match alike {
-            true => unseen::without_unseen(trajectories, dimension),
-            false => (trajectories, Vec::new()),
-        };
-        let problem = Problem::with_zeros(seen, loss)?;
-        Ok(Problem { unseen, ..problem })
+        Problem::posed(trajectories, loss, false)
     }
 
     /// The same, where all zeros are true.
@@ -114,6 +105,14 @@ impl Problem {
     /// # Errors
     /// Those of [`Problem::new`].
     pub fn with_zeros(trajectories: Vec<Trajectory>, loss: Loss) -> Result<Problem, Error> {
+        Problem::posed(trajectories, loss, true)
+    }
+
+    fn posed(
+        trajectories: Vec<Trajectory>,
+        loss: Loss,
+        zeros_are_true: bool,
+    ) -> Result<Problem, Error> {
         let dimension = trajectories.first().ok_or(Error::NoTrajectory)?.dimension();
         for (index, path) in trajectories.iter().enumerate() {
             if path.dimension() != dimension {
@@ -124,6 +123,10 @@ impl Problem {
                 });
             }
         }
+        let (trajectories, unseen) = match zeros_are_true {
+            true => (trajectories, Vec::new()),
+            false => unseen::without_unseen(trajectories, dimension),
+        };
         let trajectories: Vec<Trajectory> = trajectories
             .into_iter()
             .filter(|path| path.len() > 1)
@@ -198,7 +201,7 @@ impl Problem {
             curves,
             accuracy: FLOOR,
             least_shares: least_shares(&noise),
-            unseen: Vec::new(),
+            unseen,
             noise,
             known: false,
             weights: Vec::new(),
@@ -352,28 +355,29 @@ impl Problem {
         })
     }
 
-    /// How small the additive part of a state's noise may be found: no smaller than its rounding, and than what the smallest
-    /// value can tell. Fits of systems do not bear weights that differ by orders of magnitude.
+    /// How small the additive part of a state's noise may be found for fits to be weighed by it: as a law's residuals can tell, but
+    /// of systems no smaller than the smoothed curves show, as their fits do not bear all weights that differ by orders of magnitude.
     pub(crate) fn least_additive(&self, state: usize) -> Least {
-        let own = self.least_shares.get(state).copied().unwrap_or(1.0);
         match self.dimension {
-            1 => Least {
-                share: noise::least_share(self.smallest(state)).min(own),
-                deviation: self.rounded(state).0,
-            },
+            1 => self.least_told(state),
             _ => Least {
-                share: own,
+                share: self.least_share(state),
                 deviation: 0.0,
             },
         }
     }
 
-    /// The same as far as a law's residuals can tell, which no fit has to bear.
+    /// The same as a law's residuals can tell: no smaller than its rounding, and than what the smallest value says.
     pub(crate) fn least_told(&self, state: usize) -> Least {
+        let smallest = noise::least_share(self.smallest(state));
         Least {
-            share: noise::least_share(self.smallest(state)).min(self.least_additive(state).share),
+            share: smallest.min(self.least_share(state)),
             deviation: self.rounded(state).0,
         }
+    }
+
+    fn least_share(&self, state: usize) -> f64 {
+        self.least_shares.get(state).copied().unwrap_or(1.0)
     }
 
     /// Error of a solution near 0 that does not show beside the noise there, in normalised units; without bound where the noise

@@ -226,13 +226,9 @@ pub(super) fn noise_of_tail(
     }
     let additive = best.noise.additive;
     Stable::new(&runs, additive, best.noise.deviation).draw(&runs, state, curves);
-    let mut left = Vec::new();
-    for (values, curve) in runs.values.iter().zip(curves) {
-        for (row, y) in values.iter().enumerate().filter(|(_, y)| !y.is_nan()) {
-            let u = curve.at(row * curve.per_interval).get(state).copied();
-            left.extend(u.map(|u| (u, y - u)));
-        }
-    }
+    let each = runs.values.iter().zip(curves);
+    let left = each.flat_map(|(values, curve)| curve.beside(state, values).collect::<Vec<_>>());
+    let left: Vec<(f64, f64)> = left.collect();
     let least = Least {
         share: additive,
         deviation: unwritten,
