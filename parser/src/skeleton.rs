@@ -89,6 +89,26 @@ pub struct Part<'a> {
     pub slots: Range<usize>,
 }
 
+impl<'a> Part<'a> {
+    /// The factors of the term beside its coefficient, with the slots of the constants inside them.
+    pub fn factors(&self) -> Vec<(&'a [Token], Range<usize>)> {
+        let mut factors = Vec::new();
+        let (mut rest, mut next) = (self.tokens, self.slots.start + 1);
+        while !rest.is_empty() {
+            if rest.first() == Some(&Token::Mul) {
+                rest = &rest[1..];
+            }
+            let (tokens, others) = rest.split_at(end(rest).unwrap_or(rest.len()));
+            // Alone it would be a term, with a coefficient of its own.
+            let inside = Skeleton::slots_of(tokens).map_or(0, |all| all - 1);
+            factors.push((tokens, next..next + inside));
+            next += inside;
+            rest = others;
+        }
+        factors
+    }
+}
+
 impl Skeleton {
     /// Reads the tokens of all equations, one after the other.
     ///

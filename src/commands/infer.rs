@@ -93,6 +93,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
     info.late = found.late;
+    info.logarithmic = problem.logarithmic();
     info.none = candidates.first().map(|_| found.none);
     info.notes = notes(&problem, &series.names, &all, found.none);
     look_ahead(&config, &series, &problem, &all, &mut info)?;

@@ -13,7 +13,7 @@ use crate::fit::flow::{Flow, Run};
 use crate::fit::law::Law;
 use crate::fit::proposal::Proposal;
 use crate::fit::refine::{MAX_CONSTANTS, first_start};
-use crate::series::problem::{Curve, FEWEST_ROWS, Problem};
+use crate::series::problem::{Curve, FEWEST_ROWS, Noise, Problem};
 
 /// Fewest states of an autonomous law that can be chaotic (Poincaré and Bendixson).
 const CHAOTIC: usize = 3;
@@ -46,10 +46,20 @@ pub(super) fn in_pieces(problem: &Problem, proposals: &[Proposal]) -> Option<Pro
         let many = proposal.skeleton.slots() > MAX_CONSTANTS;
         !many && proposal.skeleton.dimension() == problem.dimension()
     });
+    let relative = problem.noise().iter().any(Noise::spans_decades);
+    let seen: &[Seen] = match relative {
+        true => &[Seen::AsSuch, Seen::Beside],
+        false => &[Seen::AsSuch],
+    };
     let grown = |proposal: &Proposal| {
-        let courses = separation(problem, &proposal.skeleton, proposal.constants.as_deref())?;
-        let each = courses.iter().map(Course::growth);
-        Some((each.fold(f64::NEG_INFINITY, f64::max), courses))
+        let (skeleton, constants) = (&proposal.skeleton, proposal.constants.as_deref());
+        let each = seen.iter().map(|seen| {
+            let courses = separation(problem, *seen, skeleton, constants)?;
+            let growth = courses.iter().map(Course::growth);
+            Some((growth.fold(f64::NEG_INFINITY, f64::max), courses))
+        });
+        let each: Option<Vec<_>> = each.collect();
+        each?.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))
     };
     let mut found: Vec<(f64, Vec<Course>)> = eligible.take(ASKED).filter_map(grown).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -58,6 +68,16 @@ pub(super) fn in_pieces(problem: &Problem, proposals: &[Proposal]) -> Option<Pro
     let needed = *growth > BEARABLE && cuts.iter().any(|rows| !rows.is_empty());
     let cut = needed.then(|| problem.cut(&cuts));
     cut.filter(all_observed)
+}
+
+/// How a difference of solutions is seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Seen {
+    /// In the states' units: what grows out of little separates all solutions.
+    AsSuch,
+    /// Beside the noise, of states whose noise goes with the value over decades: where a state vanishes, the smallest term that a
+    /// law has beside the true ones does that. What separates is what does so either way.
+    Beside,
 }
 
 /// Rows before which each run is cut.
@@ -153,6 +173,7 @@ impl Course {
 /// How solutions of a law separate along each run; `None` where it cannot be said.
 fn separation(
     problem: &Problem,
+    seen: Seen,
     skeleton: &Skeleton,
     constants: Option<&[f64]>,
 ) -> Option<Vec<Course>> {
@@ -160,23 +181,23 @@ fn separation(
     let constants = first_start(problem, &law, constants)?;
     let mut flow = Flow::new(&law);
     let each = problem.normalised().iter().zip(problem.curves());
-    each.map(|(path, curve)| course(problem, &mut flow, &constants, curve, path.len()))
+    each.map(|(path, curve)| course(problem, seen, &mut flow, &constants, curve, path.len()))
         .collect()
 }
 
 fn course(
     problem: &Problem,
+    seen: Seen,
     flow: &mut Flow,
     constants: &[f64],
     curve: &Curve,
     rows: usize,
 ) -> Option<Course> {
-    // Where noise goes with the value over decades, differences are seen as shares of it.
-    let seen = |node: usize, of: &DVector<f64>| {
+    let size = |node: usize, of: &DVector<f64>| {
         let each = problem.noise().iter().zip(curve.at(node)).zip(of.iter());
-        let each = each.map(|((noise, u), v)| match noise.spans_decades() {
-            true => v * noise.stable(*u).1,
-            false => *v,
+        let each = each.map(|((noise, u), v)| match seen {
+            Seen::Beside if noise.spans_decades() => v * noise.stable(*u).1,
+            _ => *v,
         });
         each.map(|v| v * v).sum::<f64>().sqrt()
     };
@@ -185,11 +206,11 @@ fn course(
     let parts = (rows / FEWEST_ROWS).clamp(1, PARTS);
     let slope = |node: usize| {
         let slopes = curve.slopes.get(node * d..(node + 1) * d)?;
-        let size = seen(node, &DVector::from_column_slice(slopes));
+        let size = size(node, &DVector::from_column_slice(slopes));
         Some(size.max(f64::MIN_POSITIVE).ln())
     };
     let mut difference = DVector::repeat(d, 1.0);
-    difference /= seen(0, &difference);
+    difference /= size(0, &difference);
     let (mut grown, mut points) = (0.0, Vec::new());
     for part in 0..parts {
         let row = |part: usize| part * rows.saturating_sub(1) / parts;
@@ -205,7 +226,7 @@ fn course(
                 *sum = row.iter().zip(difference.iter()).map(|(a, b)| a * b).sum();
             }
         });
-        let size = seen(to, &carried);
+        let size = size(to, &carried);
         if run != Run::Complete || !(size > 0.0 && size.is_finite()) {
             return None;
         }

@@ -12,7 +12,7 @@ use crate::fit::sizes;
 
 /// Probabilities before any data, all of them guesses: that a constant is 1 or −1; that a coefficient of a system is as large
 /// as one of the others; that those of one term that stands in two equations are as large as one another; and that
-/// constants within such a term are the same in both.
+/// constants within a factor that stands in two equations are the same in both.
 const ONE: f64 = 0.1;
 const ANOTHER: f64 = 0.15;
 const SHARED: f64 = 0.3;
@@ -171,12 +171,17 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
     for (number, part) in pairs.iter().enumerate() {
         for before in &parts[..number] {
             let shared = before.equation != part.equation && before.tokens == part.tokens;
-            let mut pairs = part.slots.clone().zip(before.slots.clone());
             let prior = if shared { SHARED } else { ANOTHER / others };
-            all.extend(pairs.next().map(|(slot, to)| tie(slot, to, prior)));
-            if shared {
-                let same = pairs.filter(|(slot, to)| signed(*slot) * signed(*to) > 0.0);
-                all.extend(same.map(|(slot, to)| tie(slot, to, WITHIN)));
+            all.push(tie(part.slots.start, before.slots.start, prior));
+            if before.equation == part.equation {
+                continue;
+            }
+            for (own, inside) in part.factors() {
+                let mut same = before.factors().into_iter().filter(|(of, _)| *of == own);
+                let pairs = same.next().map(|(_, its)| inside.zip(its));
+                let alike = |(slot, to): &(usize, usize)| signed(*slot) * signed(*to) > 0.0;
+                let ties = pairs.into_iter().flatten().filter(alike);
+                all.extend(ties.map(|(slot, to)| tie(slot, to, WITHIN)));
             }
         }
     }

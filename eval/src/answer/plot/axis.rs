@@ -6,6 +6,28 @@ use super::shapes::{Anchor, FAINT, GRID, INK, Scene, fitted, text_width};
 /// Size of the numbers at ticks, in logical pixels.
 pub(super) const TICK_SIZE: f64 = 11.0;
 
+/// How an axis runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Evenly.
+    #[default]
+    Linear,
+    /// By factors; values that are not above 0 are left out.
+    Logarithmic,
+}
+
+impl Scale {
+    /// A value's place on an axis that runs evenly; none for what the axis does not have.
+    pub(super) fn place(self, value: f64) -> Option<f64> {
+        let place = match self {
+            Scale::Linear => value,
+            Scale::Logarithmic if value > 0.0 => value.log10(),
+            Scale::Logarithmic => return None,
+        };
+        place.is_finite().then_some(place)
+    }
+}
+
 /// An interval of data, and the pixels that it is drawn on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span {
@@ -149,6 +171,22 @@ impl Ticks {
         Ticks { marks, power }
     }
 
+    /// Ticks of a logarithmic axis that shows the places `low` to `high`: at powers of ten, at fewer where these are many, at
+    /// more round numbers where they are few.
+    pub(super) fn decades(low: f64, high: f64) -> Ticks {
+        Ticks::at(&round(low, high), Scale::Logarithmic, low, high)
+    }
+
+    /// Ticks at the `values` whose places are in `low` to `high`.
+    pub(super) fn at(values: &[f64], scale: Scale, low: f64, high: f64) -> Ticks {
+        let marks = values
+            .iter()
+            .filter_map(|v| Some((scale.place(*v)?, number(*v))))
+            .filter(|(at, _)| (low..=high).contains(at))
+            .collect();
+        Ticks { marks, power: 0 }
+    }
+
     /// Three ticks or a few more, for an axis that is symmetric around 0.
     pub(super) fn symmetric(wide: f64) -> Ticks {
         let few = Ticks::new(-wide, wide, 3);
@@ -203,6 +241,51 @@ impl Ticks {
     }
 }
 
+/// Decades of a logarithmic axis that each have a number.
+const MOST_DECADES: f64 = 8.0;
+
+/// Round numbers whose logarithms are in a range: powers of ten, or more where these are few.
+fn round(low: f64, high: f64) -> Vec<f64> {
+    let decades = (low.floor() as i32)..=(high.ceil() as i32);
+    if high - low > MOST_DECADES {
+        let step = ((high - low) / MOST_DECADES).ceil() as i32;
+        let every = decades.filter(|decade| decade % step == 0);
+        return every.map(|decade| 10f64.powi(decade)).collect();
+    }
+    let choices: [&[f64]; 4] = [
+        &[1.0],
+        &[1.0, 3.0],
+        &[1.0, 2.0, 5.0],
+        &[
+            1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0,
+        ],
+    ];
+    let mut values = Vec::new();
+    for factors in choices {
+        values = decades
+            .clone()
+            .flat_map(|decade| factors.iter().map(move |f| f * 10f64.powi(decade)))
+            .filter(|v| (low..=high).contains(&v.log10()))
+            .collect();
+        if values.len() >= 3 {
+            break;
+        }
+    }
+    values
+}
+
+/// A number as short as it can be told.
+fn number(value: f64) -> String {
+    if value != 0.0 && !(1e-4..1e5).contains(&value.abs()) {
+        return format!("{value:.1e}").replace(".0e", "e").replace('-', "−");
+    }
+    // rounding of powers of ten, away
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0')
+        .trim_end_matches('.')
+        .replace('-', "−")
+}
+
 /// `value · 10^decade`, as exact as decimal text is.
 fn decimal(value: f64, decade: i32) -> f64 {
     format!("{value:e}")
@@ -240,4 +323,30 @@ pub(super) fn power_text(power: i32) -> String {
 pub(super) fn with_power(name: &str, power: i32, size: f64, room: f64) -> String {
     let power = power_text(power);
     fitted(name, size, room - text_width(&power, size)) + &power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithmic_axes_have_numbers_that_are_round() {
+        for (low, high) in [
+            (0.4, 6.0),
+            (1e-5, 2e-3),
+            (0.95, 1.2),
+            (1.0, 1e6),
+            (30.0, 40.0),
+            (2e-18, 3.0),
+            (1e-300, 1e300),
+        ] {
+            let ticks = Ticks::decades(f64::log10(low), f64::log10(high));
+            assert!((2..=14).contains(&ticks.marks.len()), "{ticks:?}");
+            for (at, text) in &ticks.marks {
+                let value: f64 = text.replace('−', "-").parse().unwrap();
+                assert!((value.log10() - at).abs() < 1e-9, "{text} {at}");
+                assert!(text.chars().count() <= 6, "{text}");
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+pub use super::axis::Scale;
 use super::axis::{Span, TICK_SIZE, Ticks, beside, extent, padded, under, with_power};
 use super::panel::Frame;
 use super::shapes::{Anchor, FAINT, INK, Scene, distinct, fitted, text_width};
@@ -28,16 +29,6 @@ const BELOW: f64 = 40.0;
 const COLUMNS: usize = 2;
 /// Most points of a curve: more can't be told apart.
 const MOST_POINTS: usize = 300;
-
-/// How an axis runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scale {
-    /// Evenly.
-    #[default]
-    Linear,
-    /// By factors; values that are not above 0 are left out.
-    Logarithmic,
-}
 
 /// An axis.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -197,20 +188,10 @@ fn legend(scene: &mut Scene, curves: &[Curve], frame: Frame) -> f64 {
     y + LEGEND_LINE / 2.0 + 6.0
 }
 
-/// A value's place on an even axis; none for what the axis does not have.
-fn place(axis: &Axis, value: f64) -> Option<f64> {
-    let place = match axis.scale {
-        Scale::Linear => value,
-        Scale::Logarithmic if value > 0.0 => value.log10(),
-        Scale::Logarithmic => return None,
-    };
-    place.is_finite().then_some(place)
-}
-
 fn placed(chart: &Chart, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let points = points.iter();
     points
-        .filter_map(|(x, y)| Some((place(&chart.x, *x)?, place(&chart.y, *y)?)))
+        .filter_map(|(x, y)| Some((chart.x.scale.place(*x)?, chart.y.scale.place(*y)?)))
         .collect()
 }
 
@@ -228,7 +209,7 @@ fn merged(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// What an axis shows: all of its values, with room around them where that is asked for.
 fn range(axis: &Axis, values: impl Iterator<Item = f64>, room: bool) -> (f64, f64) {
-    let held = axis.holds.iter().filter_map(|v| place(axis, *v));
+    let held = axis.holds.iter().filter_map(|v| axis.scale.place(*v));
     let (low, high) = extent(values.chain(held)).unwrap_or((0.0, 1.0));
     match axis.scale {
         Scale::Linear if room => padded(low, high),
@@ -244,54 +225,11 @@ fn range(axis: &Axis, values: impl Iterator<Item = f64>, room: bool) -> (f64, f6
 
 /// The numbers at an axis that shows this range; `even` finds them for one that runs evenly.
 fn ticks(axis: &Axis, (low, high): (f64, f64), even: impl Fn(f64, f64) -> Ticks) -> Ticks {
-    let values: Vec<f64> = match (axis.scale, axis.marks.is_empty()) {
-        (Scale::Linear, true) => return even(low, high),
-        (_, false) => axis.marks.clone(),
-        (Scale::Logarithmic, true) => round(low, high),
-    };
-    let marks = values
-        .into_iter()
-        .filter_map(|v| Some((place(axis, v)?, number(v))))
-        .filter(|(at, _)| (low..=high).contains(at))
-        .collect();
-    Ticks { marks, power: 0 }
-}
-
-/// Round numbers whose logarithms are in a range: powers of ten, or more where these are few.
-fn round(low: f64, high: f64) -> Vec<f64> {
-    let decades = (low.floor() as i32)..=(high.ceil() as i32);
-    let choices: [&[f64]; 4] = [
-        &[1.0],
-        &[1.0, 3.0],
-        &[1.0, 2.0, 5.0],
-        &[
-            1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0,
-        ],
-    ];
-    let mut values = Vec::new();
-    for factors in choices {
-        values = decades
-            .clone()
-            .flat_map(|decade| factors.iter().map(move |f| f * 10f64.powi(decade)))
-            .filter(|v| (low..=high).contains(&v.log10()))
-            .collect();
-        if values.len() >= 3 {
-            break;
-        }
+    match (axis.scale, axis.marks.is_empty()) {
+        (Scale::Linear, true) => even(low, high),
+        (Scale::Logarithmic, true) => Ticks::decades(low, high),
+        (scale, false) => Ticks::at(&axis.marks, scale, low, high),
     }
-    values
-}
-
-/// A number as short as it can be told.
-fn number(value: f64) -> String {
-    if value != 0.0 && !(1e-4..1e5).contains(&value.abs()) {
-        return format!("{value:.1e}").replace(".0e", "e").replace('-', "−");
-    }
-    // rounding of powers of ten, away
-    let text = format!("{value:.6}");
-    text.trim_end_matches('0')
-        .trim_end_matches('.')
-        .replace('-', "−")
 }
 
 #[cfg(test)]
@@ -385,30 +323,6 @@ mod tests {
         assert_eq!((lines, dots), (4, 1));
         for mark in ["64", "128", "256", "512"] {
             assert!(texts.iter().any(|(text, _)| *text == mark), "{mark}");
-        }
-    }
-
-    #[test]
-    fn logarithmic_axes_have_numbers_that_are_round() {
-        for (low, high) in [
-            (0.4, 6.0),
-            (1e-5, 2e-3),
-            (0.95, 1.2),
-            (1.0, 1e6),
-            (30.0, 40.0),
-        ] {
-            let axis = Axis {
-                scale: Scale::Logarithmic,
-                ..Axis::default()
-            };
-            let range = (f64::log10(low), f64::log10(high));
-            let ticks = ticks(&axis, range, |_, _| unreachable!("not even"));
-            assert!((2..=14).contains(&ticks.marks.len()), "{ticks:?}");
-            for (at, text) in &ticks.marks {
-                let value: f64 = text.replace('−', "-").parse().unwrap();
-                assert!((value.log10() - at).abs() < 1e-9, "{text} {at}");
-                assert!(text.len() <= 6, "{text}");
-            }
         }
     }
 

@@ -3,7 +3,7 @@
 use nsode_generator::Trajectory;
 use nsode_parser::Expr;
 
-use super::axis::{Span, TICK_SIZE, Ticks, extent, padded, power_text, with_power};
+use super::axis::{Scale, Span, TICK_SIZE, Ticks, extent, padded, power_text, with_power};
 use super::shapes::{Anchor, Color, FAINT, GRID, INK, Scene, distinct, text_width, wrapped};
 use super::slopes::area;
 use crate::answer::ensemble::{Band, Forecast};
@@ -42,6 +42,8 @@ pub(super) struct Panel<'a> {
     pub head: usize,
     pub time_label: &'a str,
     pub state_label: &'a str,
+    /// How the axis of the values runs. On a logarithmic one, residuals are logarithms of observed over solution.
+    pub scale: Scale,
     pub observed: &'a [Trajectory],
     pub fitted: &'a [Trajectory],
     /// The solutions to come.
@@ -78,7 +80,10 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
     let (middle, lower) = (bottom - below - BETWEEN, bottom - below);
 
     let (low, high) = value_range(panel);
-    let value_ticks = Ticks::new(low, high, 6);
+    let value_ticks = match panel.scale {
+        Scale::Linear => Ticks::new(low, high, 6),
+        Scale::Logarithmic => Ticks::decades(low, high),
+    };
     let wide = residuals.iter().flatten().map(|r| r.1.abs());
     let wide = wide.filter(|r| r.is_finite()).fold(0.0, f64::max);
     let wide = if wide > 0.0 { wide * 1.25 } else { 1.0 };
@@ -156,12 +161,14 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
     let value = label(panel.state_label, &value_ticks, LABEL_SIZE, middle - top);
     scene.upright((frame.left + 10.0, (top + middle) / 2.0), value, LABEL_SIZE);
     let room = below + BETWEEN;
-    let whole = text_width(
-        &("residual".to_string() + &power_text(residual_ticks.power)),
-        TICK_SIZE,
-    );
+    let name = match panel.scale {
+        Scale::Linear => "residual",
+        Scale::Logarithmic => "log ratio",
+    };
+    let whole = name.to_string() + &power_text(residual_ticks.power);
+    let whole = text_width(&whole, TICK_SIZE);
     let size = TICK_SIZE * (room / whole).clamp(0.8, 1.0);
-    let residual = label("residual", &residual_ticks, size, room);
+    let residual = label(name, &residual_ticks, size, room);
     scene.upright((frame.left + 10.0, (lower + bottom) / 2.0), residual, size);
 }
 
@@ -178,24 +185,40 @@ fn bands<'a>(panel: &Panel<'a>) -> impl Iterator<Item = &'a Band> {
         .flat_map(|forecast| &forecast.bands)
 }
 
-/// One column of the rows of a band.
+/// One column of the rows of a band, on the axis of the panel.
 fn column<'a>(
     band: &'a Band,
     rows: &'a [Vec<f64>],
-    state: usize,
+    panel: &Panel,
 ) -> impl Iterator<Item = (f64, f64)> + 'a {
-    let cell = move |row: &Vec<f64>| row.get(state).copied().unwrap_or(f64::NAN);
+    let (scale, state) = (panel.scale, panel.state);
+    let cell = move |row: &Vec<f64>| place(scale, row.get(state).copied().unwrap_or(f64::NAN));
     band.times.iter().copied().zip(rows.iter().map(cell))
+}
+
+/// The states of a trajectory over time, on the axis of the panel.
+fn course<'a>(trajectory: &'a Trajectory, panel: &Panel) -> impl Iterator<Item = (f64, f64)> + 'a {
+    let scale = panel.scale;
+    let values = trajectory.column(panel.state);
+    (trajectory.times().iter().copied()).zip(values.map(move |value| place(scale, value)))
+}
+
+/// The place of a value on an axis that runs evenly: below all of it for what a logarithmic axis does not have.
+fn place(scale: Scale, value: f64) -> f64 {
+    match scale {
+        Scale::Logarithmic if value <= 0.0 => f64::NEG_INFINITY,
+        scale => scale.place(value).unwrap_or(value),
+    }
 }
 
 /// The bands of the solutions to come, and their medians.
 fn ahead(scene: &mut Scene, panel: &Panel, x: Span, y: Span) {
     for (k, band) in bands(panel).enumerate() {
         let (_, color) = colors(k, panel.observed.len());
-        let lower: Vec<(f64, f64)> = column(band, &band.lower, panel.state).collect();
-        let upper: Vec<(f64, f64)> = column(band, &band.upper, panel.state).collect();
+        let lower: Vec<(f64, f64)> = column(band, &band.lower, panel).collect();
+        let upper: Vec<(f64, f64)> = column(band, &band.upper, panel).collect();
         area(scene, &lower, &upper, x, y, color);
-        for piece in inside(column(band, &band.median, panel.state), x, y) {
+        for piece in inside(column(band, &band.median, panel), x, y) {
             scene.path(piece, 1.2, color);
         }
     }
@@ -219,22 +242,31 @@ pub(super) fn horizontal(scene: &mut Scene, x: Span, at: f64, text: &str) {
 
 /// Range of the values: all of the data, and of the solution what is not far from them.
 fn value_range(panel: &Panel) -> (f64, f64) {
-    let data = extent(panel.observed.iter().flat_map(|t| t.column(panel.state)));
+    let values = |of: &'_ [Trajectory]| -> Vec<f64> {
+        let all = of.iter().flat_map(|t| course(t, panel).map(|(_, v)| v));
+        all.collect()
+    };
+    let data = extent(values(panel.observed).into_iter());
     let (low, high) = data.unwrap_or((0.0, 1.0));
     let room = (high - low) * 0.5;
     let (least, most) = (low - room, high + room);
-    let solution = panel.fitted.iter().flat_map(|t| t.column(panel.state));
+    let solution = values(panel.fitted).into_iter();
     let solution = solution.filter(|v| (least..=most).contains(v));
     let ahead = bands(panel).flat_map(|band| {
         let all = [&band.median, &band.lower, &band.upper];
-        all.into_iter()
-            .flat_map(|rows| column(band, rows, panel.state))
+        all.into_iter().flat_map(|rows| column(band, rows, panel))
     });
     // Solutions to come may go further, but must not squeeze the data.
     let (least, most) = (low - 4.0 * room, high + 4.0 * room);
     let ahead = ahead.map(|(_, v)| v).filter(|v| (least..=most).contains(v));
     let (low, high) = extent(solution.chain(ahead).chain([low, high])).unwrap_or((low, high));
-    padded(low, high)
+    match panel.scale {
+        Scale::Linear => padded(low, high),
+        Scale::Logarithmic => {
+            let room = (0.06 * (high - low)).max(0.03);
+            (low - room, high + room)
+        }
+    }
 }
 
 /// Data and solutions; the latter on top where the former are a cloud.
@@ -249,20 +281,11 @@ fn series(scene: &mut Scene, panel: &Panel, x: Span, y: Span) {
         for (k, (observed, fitted)) in panel.observed.iter().zip(panel.fitted).enumerate() {
             let (dot, line) = colors(k, count);
             if lines {
-                let points = fitted
-                    .times()
-                    .iter()
-                    .copied()
-                    .zip(fitted.column(panel.state));
-                for piece in inside(points, x, y) {
+                for piece in inside(course(fitted, panel), x, y) {
                     scene.path(piece, 2.0, line);
                 }
             } else {
-                let points = observed
-                    .times()
-                    .iter()
-                    .copied()
-                    .zip(observed.column(panel.state));
+                let points = course(observed, panel);
                 dots(scene, points, observed.len(), x, y, dot);
             }
         }
@@ -337,13 +360,17 @@ pub(super) fn inside(
     pieces
 }
 
-/// Observed minus solution at each observation of the panel's state.
+/// Observed minus solution at each observation of the panel's state, or the logarithm of their ratio.
 fn residuals(panel: &Panel, observed: &Trajectory, solution: &Trajectory) -> Vec<(f64, f64)> {
     let times = observed.times().iter().copied();
     times
         .zip(observed.column(panel.state))
         .filter(|(_, value)| !value.is_nan())
-        .map(|(t, value)| (t, value - between(panel, solution, t)))
+        .map(|(t, value)| (t, value, between(panel, solution, t)))
+        .map(|(t, value, solution)| match panel.scale {
+            Scale::Linear => (t, value - solution),
+            Scale::Logarithmic => (t, (value / solution).ln()),
+        })
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! The whole picture: panels in rows, the legend below them.
 
+use super::axis::Scale;
 use super::panel::{self, Frame, Panel, colors, head_lines};
 use super::shapes::{Anchor, Color, FAINT, INK, Scene, fitted, text_width};
 use super::slopes::{self, Slopes};
@@ -68,6 +69,10 @@ pub(super) fn scene(series: &Series, candidate: &Candidate, info: &RunInfo) -> S
                 state_label: series.labels.states.get(state).map_or("", String::as_str),
                 observed: &series.trajectories,
                 fitted: &candidate.fitted,
+                scale: match info.logarithmic.get(state) {
+                    Some(true) => Scale::Logarithmic,
+                    _ => Scale::Linear,
+                },
                 forecast: info.forecast.as_ref(),
                 rhs: system.rhs(),
             };

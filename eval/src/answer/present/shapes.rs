@@ -1,7 +1,8 @@
 //! The combinations of terms that have a customary form of their own.
 //!
 //! Growth that limits itself, `a*R + b*R*y^n` with opposite signs and `y`, or a higher power, in `R`: `a*R*(1 - (y/K)^n)` (the
-//! logistic law of Verhulst; Richards' for n other than 1). Relaxation, `a + b*y`: `k*(A - y)`. Saturation
+//! logistic law of Verhulst; Richards' for n other than 1). Relaxation, `a + b*y`: `k*(A - y)`. What saturates
+//! beside what does not, `a*R + b*R/(K + y)` with opposite signs: `e*R*y/(K + y) - m*R`. Saturation
 //! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`. Gompertz' growth, `b*y*log(c*y)`:
 //! `b*y*log(K/y)`.
 
@@ -88,6 +89,64 @@ fn root(ratio: Expr, n: Expr) -> Expr {
         Expr::Number(2.0) => Expr::unary(Unary::Sqrt, ratio),
         n => ratio.pow(Expr::Number(1.0) / n),
     }
+}
+
+/// `a*R + b*R/(c + y^n)` with opposite signs and `R` without `y` into `e*R*y^n/(c + y^n) - m*R`, e = −b/c and
+/// m = e − a: what is eaten makes growth, what is there dies.
+pub(super) fn saturating(all: &mut [Term], definitions: &mut Definitions) {
+    for i in 0..all.len() {
+        for j in 0..all.len() {
+            let (Some(plain), Some(inverse)) = (all.get(i), all.get(j)) else {
+                continue;
+            };
+            let Some((constant, power)) = saturation(plain, inverse) else {
+                continue;
+            };
+            let most = negated(inverse.coefficient.clone()) / constant;
+            let rest = plain.coefficient.clone() - most.clone();
+            let opposite =
+                definitions.value(&plain.coefficient) * definitions.value(&inverse.coefficient);
+            if !(opposite < 0.0 && definitions.value(&rest).is_finite()) {
+                continue;
+            }
+            if let Some(inverse) = all.get_mut(j) {
+                inverse.coefficient = most;
+                let sorted = |f: &Factor| !matches!((&f.base, &power.base), (Expr::State(a), Expr::State(b)) if a < b);
+                let place = inverse.factors.iter().position(sorted).unwrap_or(0);
+                inverse.factors.insert(place, power);
+            }
+            if let Some(plain) = all.get_mut(i) {
+                plain.coefficient = rest;
+            }
+            return;
+        }
+    }
+}
+
+/// The constant and the power of a state in the divisor `c + y^n` that alone tells `inverse` from `plain`.
+fn saturation(plain: &Term, inverse: &Term) -> Option<(Expr, Factor)> {
+    let bare = plain.written.is_empty() && inverse.written.is_empty();
+    let own = |factor: &&Factor| !plain.factors.contains(factor);
+    let mut divisors = inverse.factors.iter().filter(own);
+    let (Some(divisor), None) = (divisors.next(), divisors.next()) else {
+        return None;
+    };
+    let grouped = matches!(divisor.base, Expr::Binary(..));
+    let all_in = plain.factors.iter().all(|f| inverse.factors.contains(f));
+    if !(bare && grouped && all_in && divisor.exponent == Exponent::Fixed(-1.0)) {
+        return None;
+    }
+    let inside = terms(&divisor.base);
+    let [constant, one] = inside.as_slice() else {
+        return None;
+    };
+    let [power] = one.factors.as_slice() else {
+        return None;
+    };
+    let state = matches!(power.base, Expr::State(_));
+    let elsewhere = plain.factors.iter().any(|f| f.base == power.base);
+    let usual = constant.factors.is_empty() && one.coefficient == Expr::Number(1.0);
+    (state && !elsewhere && usual).then(|| (constant.coefficient.clone(), power.clone()))
 }
 
 /// The whole of `a + b*y`, with opposite signs, into `-b*(A - y)` or `b*(y - A)`, A = −a/b.

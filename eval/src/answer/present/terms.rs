@@ -52,6 +52,7 @@ pub(super) fn write(rhs: &Expr, definitions: &mut Definitions) -> Expr {
     let mut terms = terms(rhs);
     terms.retain(|term| definitions.value(&term.coefficient) != 0.0);
     shapes::self_limited(&mut terms, definitions);
+    shapes::saturating(&mut terms, definitions);
     shapes::relaxing(&mut terms, definitions);
     sum(&terms, definitions)
 }

@@ -47,6 +47,10 @@ pub struct RunInfo {
     pub slopes: Option<SlopeBand>,
     /// The level of these bands.
     pub level: Option<f64>,
+    /// For each state, whether pictures have a logarithmic axis for it ([`Problem::logarithmic`]); linear where it says nothing.
+    ///
+    /// [`Problem::logarithmic`]: crate::series::problem::Problem::logarithmic
+    pub logarithmic: Vec<bool>,
 }
 
 /// All warnings, those about the data first.

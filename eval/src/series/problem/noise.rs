@@ -15,12 +15,17 @@ pub struct Noise {
 
 /// Additive shares between which noise that is purely relative has one all the same: values of 0 would weigh without bound,
 /// and solutions are not computed to more digits.
-const LEAST_SHARES: (f64, f64) = (1e-16, 1e-6);
+pub(super) const LEAST_SHARES: (f64, f64) = (1e-16, 1e-6);
 
 /// The least additive share beside values of at least this size.
 pub(super) fn least_share(smallest: f64) -> f64 {
     let (least, most) = LEAST_SHARES;
-    (0.01 * smallest * smallest).clamp(least, most)
+    beside(smallest).clamp(least, most)
+}
+
+/// An additive share that does not show beside values of this size.
+pub(super) fn beside(smallest: f64) -> f64 {
+    0.01 * smallest * smallest
 }
 
 impl Noise {

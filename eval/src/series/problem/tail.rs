@@ -9,7 +9,7 @@
 use nsode_generator::Trajectory;
 
 use super::curve::Curve;
-use super::noise::{Least, Noise, least_share, noise, of_shape};
+use super::noise::{LEAST_SHARES, Least, Noise, beside, noise, of_shape};
 use crate::series::loss::Loss;
 use crate::series::smooth::{Observed, Roughness, roughness, smooth};
 
@@ -24,6 +24,9 @@ const CLEAR: f64 = 12.0;
 
 /// Deviations at `|u| = 1` between which it is noise: below, data are clean; above, nothing is nearly linear in it.
 const DEVIATIONS: (f64, f64) = (1e-3, 0.2);
+
+/// Smallest share with which curves are drawn: they hold further down than solutions.
+const LEAST: f64 = 1e-40;
 
 /// Each of the shares is the one before times this.
 const STEP: f64 = 1e-2;
@@ -208,7 +211,8 @@ pub(super) fn noise_of_tail(
         return None;
     }
     let unwritten = runs.without_zeros();
-    let least = least_share(runs.seen().fold(1.0, |least, u| u.abs().min(least)));
+    let smallest = runs.seen().fold(1.0, |least, u| u.abs().min(least));
+    let least = beside(smallest).clamp(LEAST, LEAST_SHARES.1);
     let few = runs.thinned();
     let shares = std::iter::successors(Some(1.0), |s| (*s > least).then(|| (STEP * s).max(least)));
     let mut before = deviation;
@@ -224,11 +228,11 @@ pub(super) fn noise_of_tail(
     if best.noise.deviation < DEVIATIONS.0 || best.deviance + CLEAR > plain {
         return None;
     }
-    let additive = best.noise.additive;
-    Stable::new(&runs, additive, best.noise.deviation).draw(&runs, state, curves);
+    Stable::new(&runs, best.noise.additive, best.noise.deviation).draw(&runs, state, curves);
     let each = runs.values.iter().zip(curves);
     let left = each.flat_map(|(values, curve)| curve.beside(state, values).collect::<Vec<_>>());
     let left: Vec<(f64, f64)> = left.collect();
+    let additive = best.noise.additive.max(LEAST_SHARES.0);
     let least = Least {
         share: additive,
         deviation: unwritten,
