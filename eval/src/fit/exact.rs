@@ -78,13 +78,14 @@ struct Relation {
 }
 
 /// Which of the `constants` of `skeleton`, in normalised units and with that covariance, are exact, given what 1 is in these
-/// units for each: the most probable relation first, then those that are left, given this one.
+/// units for each: the most probable relation first, then those that are left, given this one. Also returns where all constants
+/// are most probably, given these.
 pub fn exact(
     skeleton: &Skeleton,
     constants: &[f64],
     covariance: &DMatrix<f64>,
     units: &[f64],
-) -> Exact {
+) -> (Exact, Vec<f64>) {
     let mut left = relations(skeleton, constants, units);
     let mut mean = DVector::from_column_slice(constants);
     let first = covariance;
@@ -118,7 +119,7 @@ pub fn exact(
         let Some((relation, along, steps, variance, occam, _)) =
             each.max_by(|a, b| a.5.total_cmp(&b.5))
         else {
-            return found;
+            return (found, mean.as_slice().to_vec());
         };
         let (slot, to, factor) = (relation.slot, relation.to, relation.factor);
         found.gain += occam;
@@ -199,7 +200,7 @@ mod tests {
         let skeleton = Skeleton::parse(2, tokens).unwrap();
         let variances = errors.iter().map(|error| error * error);
         let covariance = DMatrix::from_diagonal(&DVector::from_iterator(errors.len(), variances));
-        exact(&skeleton, constants, &covariance, &vec![1.0; errors.len()])
+        exact(&skeleton, constants, &covariance, &vec![1.0; errors.len()]).0
     }
 
     /// x' = c0·y, y' = c1·x
@@ -278,7 +279,7 @@ mod tests {
         let covariance = DMatrix::from_diagonal(&DVector::repeat(3, 1e-4));
         for units in [1e-9, 1e-3, 1e3, 1e9] {
             let units = [1.0, units, 1.0];
-            let found = exact(&skeleton, &[0.4, 0.5, -0.7], &covariance, &units);
+            let (found, _) = exact(&skeleton, &[0.4, 0.5, -0.7], &covariance, &units);
             assert_eq!(found, Exact::default(), "{units:?}");
         }
     }
@@ -288,7 +289,8 @@ mod tests {
         // Alone the second constant is three standard errors from 1, but it goes with the first.
         let skeleton = Skeleton::parse(2, &OSCILLATOR).unwrap();
         let covariance = DMatrix::from_row_slice(2, 2, &[0.01, 0.0099, 0.0099, 0.01]);
-        let found = exact(&skeleton, &[1.1, 1.11], &covariance, &[1.0, 1.0]);
+        let (found, there) = exact(&skeleton, &[1.1, 1.11], &covariance, &[1.0, 1.0]);
         assert_eq!(found.held.len() + found.tied.len(), 2);
+        assert!(found.holds(&there), "{there:?}");
     }
 }

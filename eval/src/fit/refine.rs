@@ -247,12 +247,12 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
     let units = settled.constants.iter().zip(&physical);
     let units: Vec<f64> = units.map(|(normal, physical)| normal / physical).collect();
     let covariance = settled.covariance.as_ref()?;
-    let exact = exact(&settled.skeleton, &settled.constants, covariance, &units);
+    let (exact, there) = exact(&settled.skeleton, &settled.constants, covariance, &units);
     if exact.count() == 0 {
         return None;
     }
     shooter.hold(exact.clone());
-    let fit = shooter.fit(&settled.constants, &settled.initial, &[0.0], EVALUATIONS)?;
+    let fit = shooter.fit(&there, &settled.initial, &[0.0], EVALUATIONS)?;
     match finished(problem, &settled.skeleton, &shooter, fit)? {
         Finished::Fit(fit) => {
             let worth = exact.gain > 0.5 * (fit.bic - settled.bic);

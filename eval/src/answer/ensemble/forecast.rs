@@ -156,15 +156,19 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
     let wider = 1.0 - tails * (1.0 - level).ln();
     for row in cells.chunks_mut(d) {
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
-        for (cell, unit) in row.iter_mut().zip(&scaling.states) {
+        for (state, (cell, unit)) in row.iter_mut().zip(&scaling.states).enumerate() {
             let between = (tail + 0.5) / 2.0;
             let shares = [0.5, tail, between, 1.0 - between, 1.0 - tail];
             let [median, lower, low, high, upper] = quantiles(cell, shares);
             // What no draw crosses, the widened band does not, either: a population stays above 0.
-            let (least, most) = domain(cell);
+            let (mut least, most) = domain(cell);
+            if problem.is_amount(state) {
+                // Draws of laws with a term too many may end a little below.
+                least = 0.0;
+            }
             let [lowest, highest] = outermost(cell);
             let values = [
-                median,
+                median.clamp(least, most),
                 widened([lower, low, median], wider, lowest).clamp(least, most),
                 widened([upper, high, median], wider, highest).clamp(least, most),
             ];

@@ -344,6 +344,14 @@ impl Problem {
         }
     }
 
+    /// Whether a state is an amount, that comes near 0 and stays above: its noise goes with the value over decades, and no value is
+    /// below 0.
+    pub fn is_amount(&self, state: usize) -> bool {
+        let mut cells = self.normalised.iter().flat_map(|run| run.column(state));
+        let relative = self.noise.get(state).is_some_and(Noise::spans_decades);
+        relative && !cells.any(|u| u < 0.0)
+    }
+
     /// For each state, whether its values are best seen on a logarithmic axis: above 0 but for a few that are 0, so many of them
     /// small that they would lie on the zero line of another, and none of those drowned in noise.
     pub fn logarithmic(&self) -> Vec<bool> {
