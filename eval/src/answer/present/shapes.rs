@@ -3,7 +3,7 @@
 //! Growth that limits itself, `a*R + b*R*y^n` with opposite signs and `y`, or a higher power, in `R`: `a*R*(1 - (y/K)^n)` (the
 //! logistic law of Verhulst; Richards' for n other than 1). Relaxation, `a + b*y`: `k*(A - y)`. What saturates
 //! beside what does not, `a*R + b*R/(K + y)` with opposite signs: `e*R*y/(K + y) - m*R`. Saturation
-//! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`. Gompertz' growth, `b*y*log(c*y)`:
+//! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`, or `1 + (y/K)^n` where there is no `y` above. Gompertz' growth, `b*y*log(c*y)`:
 //! `b*y*log(K/y)`.
 
 use nsode_parser::{Binary, Expr, Unary};
@@ -187,12 +187,24 @@ pub(super) fn relaxing(all: &mut Vec<Term>, definitions: &mut Definitions) {
 
 /// `c + y^n`, c > 0, as `K^n + y^n` with K = c^(1/n), in units of the state.
 pub(super) fn half_saturation(all: &[Term], definitions: &mut Definitions) -> Option<Expr> {
+    let (_, power, half) = half(all, definitions)?;
+    let half = definitions.constant(half);
+    if power.exponent == Exponent::Fixed(0.5) {
+        let sqrt = |e| Expr::unary(Unary::Sqrt, e);
+        return Some(sqrt(half) + sqrt(power.base));
+    }
+    let n = definitions.constant(power.exponent.definition());
+    Some(half.pow(n.clone()) + power.base.pow(n))
+}
+
+/// `c`, `y^n` and `c^(1/n)` of `c + y^n` with c and n positive and n not 1, in old constants.
+fn half(all: &[Term], definitions: &Definitions) -> Option<(Expr, Factor, Expr)> {
     let [constant, power] = all else {
         return None;
     };
     let [
-        Factor {
-            base: state @ Expr::State(_),
+        factor @ Factor {
+            base: Expr::State(_),
             exponent,
         },
     ] = power.factors.as_slice()
@@ -205,20 +217,31 @@ pub(super) fn half_saturation(all: &[Term], definitions: &mut Definitions) -> Op
         && definitions.value(&constant.coefficient) > 0.0
         && n > 0.0
         && n != 1.0;
-    if !fits {
-        return None;
-    }
     let half = root(constant.coefficient.clone(), exponent.definition());
-    if !is_scale(definitions.value(&half)) {
+    let usual = fits && is_scale(definitions.value(&half));
+    usual.then(|| (constant.coefficient.clone(), factor.clone(), half))
+}
+
+/// The divisor `c + y^n`, n not 1, below what has no `y`: `1 + (y/K)^n` with K = c^(1/n), and the coefficient divided by `c`, which makes it
+/// what there is without `y`: what represses a gene.
+pub(super) fn repressed(
+    factor: &Factor,
+    others: &[Factor],
+    coefficient: &mut Expr,
+    definitions: &mut Definitions,
+) -> Option<Expr> {
+    let inside = match factor.base {
+        Expr::Binary(..) if factor.exponent == Exponent::Fixed(-1.0) => terms(&factor.base),
+        _ => return None,
+    };
+    let (constant, power, half) = half(&inside, definitions)?;
+    if others.iter().any(|other| other.base == power.base) {
         return None;
     }
-    let half = definitions.constant(half);
-    if *exponent == Exponent::Fixed(0.5) {
-        let sqrt = |e| Expr::unary(Unary::Sqrt, e);
-        return Some(sqrt(half) + sqrt(state.clone()));
-    }
-    let n = definitions.constant(exponent.definition());
-    Some(half.pow(n.clone()) + state.clone().pow(n))
+    *coefficient = coefficient.clone() / constant;
+    let share = power.base / definitions.constant(half);
+    let n = definitions.constant(power.exponent.definition());
+    Some(Expr::Number(1.0) + share.pow(n))
 }
 
 /// `log(c*y)`, c > 0, as `log(y/K)`, or `log(K/y)` and the other sign for a negative coefficient; K = 1/c.

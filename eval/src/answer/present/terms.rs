@@ -170,10 +170,16 @@ fn term(term: &Term, flip: bool, definitions: &mut Definitions) -> Expr {
     };
     let (mut above, mut below) = (Vec::new(), Vec::new());
     for factor in &term.factors {
-        let (inverted, tree) = match shapes::logarithm(factor, &mut coefficient, definitions) {
-            Some(tree) => (false, tree),
-            None => self::factor(factor, definitions),
-        };
+        let coefficient = &mut coefficient;
+        let others = &term.factors;
+        let (inverted, tree) =
+            if let Some(tree) = shapes::logarithm(factor, coefficient, definitions) {
+                (false, tree)
+            } else if let Some(tree) = shapes::repressed(factor, others, coefficient, definitions) {
+                (true, tree)
+            } else {
+                self::factor(factor, definitions)
+            };
         if inverted { &mut below } else { &mut above }.push(tree);
     }
     above.extend(term.written.iter().cloned());

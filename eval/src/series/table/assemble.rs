@@ -34,7 +34,7 @@ pub(super) fn assemble(
         if files
             .iter()
             .take(index)
-            .any(|other| other.path == file.path)
+            .any(|other| is_same(&other.path, &file.path))
         {
             warnings.push(format!(
                 "{}: the file is given more than once, and counts as measurements that agree exactly: errors come out too \
@@ -99,6 +99,12 @@ pub(super) fn assemble(
         files: files.iter().map(|f| f.path.clone()).collect(),
         trajectory_labels: labels,
     })
+}
+
+/// Whether two paths lead to one file.
+fn is_same(a: &str, b: &str) -> bool {
+    let file = |path: &str| std::fs::canonicalize(path).ok();
+    a == b || file(a).is_some_and(|a| Some(a) == file(b))
 }
 
 /// Says which headers are called otherwise in formulas.
@@ -199,6 +205,12 @@ fn about_file(
                 was(number)
             ));
         }
+    }
+    if let (number, Some(place)) = &counts.below {
+        warnings.push(format!(
+            "{place}: {} says that there was less than could be seen, and is left out; such cells: {number}.",
+            place.found()
+        ));
     }
     if counts.no_state > 0 {
         warnings.push(format!(

@@ -11,6 +11,8 @@ pub(super) enum Cell {
     Number(f64),
     /// No observation.
     Missing,
+    /// Less than could be seen: `<0.5`, `<LOD`.
+    Below,
     /// An infinite number, or one beyond double precision.
     Infinite,
     /// Something else.
@@ -21,6 +23,18 @@ pub(super) enum Cell {
 const MISSING: [&str; 18] = [
     "nan", "na", "n/a", "null", "none", "#n/a", "nd", "n.d.", "nil", "-", "--", "---", ".", "?",
     "#div/0!", "#num!", "#value!", "#ref!",
+];
+
+/// What stands for less than could be seen, in any case, with or without a `<`.
+const BELOW: [&str; 8] = [
+    "lod",
+    "loq",
+    "lloq",
+    "bdl",
+    "blq",
+    "bloq",
+    "bql",
+    "below lod",
 ];
 
 /// Which mark separates a number's fraction. Found out from the first number of a file that has one.
@@ -47,6 +61,9 @@ impl Decimal {
     pub(super) fn read(&mut self, text: &str) -> Cell {
         if text.is_empty() || MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
             return Cell::Missing;
+        }
+        if is_below(text) {
+            return Cell::Below;
         }
         let has = |mark| text.contains(mark);
         if *self != Decimal::Point && has(',') {
@@ -109,8 +126,23 @@ impl Commas {
     }
 }
 
+/// Whether `text` says that there was less than could be seen. Which number follows the sign does not matter.
+fn is_below(text: &str) -> bool {
+    let bound = text.strip_prefix(['<', '≤']).map(str::trim_start);
+    let number = |text: &str| matches!(number(&text.replace(',', ".")), Cell::Number(_));
+    let word = |text: &str| BELOW.iter().any(|word| text.eq_ignore_ascii_case(word));
+    bound.is_some_and(number) || word(bound.unwrap_or(text))
+}
+
+/// `text` as Rust writes numbers: with the minus of a keyboard, and `e` for Fortran's `D`.
+fn usual(text: &str) -> Option<String> {
+    let strange = text.contains(['−', 'd', 'D']) && text.contains(|c: char| c.is_ascii_digit());
+    strange.then(|| text.replace('−', "-").replace(['d', 'D'], "e"))
+}
+
 fn number(text: &str) -> Cell {
-    match text.parse::<f64>() {
+    let usual = usual(text);
+    match usual.as_deref().unwrap_or(text).parse::<f64>() {
         Ok(value) if value.is_finite() => Cell::Number(value),
         Ok(value) if value.is_nan() => Cell::Missing,
         Ok(_) => Cell::Infinite,
@@ -229,6 +261,14 @@ mod tests {
         let mut point = Decimal::for_delimiter(',');
         assert_eq!(point.read("-1.5E-3"), Cell::Number(-1.5e-3));
         assert_eq!(point.read(" "), Cell::Text); // cells come trimmed
+        assert_eq!(point.read("−1.5"), Cell::Number(-1.5));
+        assert_eq!(point.read("1.5D-03"), Cell::Number(1.5e-3));
+        for below in ["<0.5", "< 1e-3", "≤2", "<LOD", "bdl", "LLOQ"] {
+            assert_eq!(point.read(below), Cell::Below, "{below}");
+        }
+        for text in [">5", "<", "<x", "5d5d", "day", "d"] {
+            assert_eq!(point.read(text), Cell::Text, "{text}");
+        }
         for missing in ["", "NaN", "-nan", "NA", "n/a", "NULL", "None"] {
             assert_eq!(point.read(missing), Cell::Missing, "{missing}");
         }
@@ -269,7 +309,7 @@ mod tests {
             ("12:30", Hint::Date),
             ("1,5", Hint::Decimal),
             ("1.234,5", Hint::Decimal),
-            ("<0.5", Hint::Bound),
+            (">0.5", Hint::Bound),
             ("low", Hint::None),
             ("-", Hint::None),
         ] {

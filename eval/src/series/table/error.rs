@@ -161,7 +161,7 @@ pub enum TableError {
         place: Box<Place>,
     },
     /// A row with another number of cells than the first.
-    #[error("{place}: the row has {found} cells, the first line has {expected}")]
+    #[error("{place}: the row has {}, the first line has {expected}", cells(*found))]
     Ragged {
         /// The row.
         place: Box<Place>,
@@ -292,6 +292,14 @@ fn counted(n: usize) -> String {
     match n {
         1 => "is 1".to_string(),
         n => format!("are {n}"),
+    }
+}
+
+/// `1 cell` or `3 cells`.
+fn cells(n: usize) -> String {
+    match n {
+        1 => "1 cell".to_string(),
+        n => format!("{n} cells"),
     }
 }
 

@@ -17,12 +17,14 @@ use super::{MAX_TRAJECTORIES, ReadOptions, TableError};
 const STDIN: &str = "-";
 
 /// Rows by what became of them.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(super) struct Counts {
     /// Without a time; and the line of the first one.
     pub no_time: (usize, u64),
     /// Without a group; and the line of the first one.
     pub no_group: (usize, u64),
+    /// Cells with less than could be seen; and the first of them.
+    pub below: (usize, Option<Box<Place>>),
     /// With a time, but without a value of any state.
     pub no_state: usize,
 }
@@ -156,10 +158,17 @@ impl Reading<'_> {
                 Ok(Some(value))
             }
             Cell::Missing => Ok(None),
+            Cell::Below if role != Role::Time => {
+                let first = self.table.place(line, &self.cells, column);
+                let (number, known) = &mut self.table.counts.below;
+                *number += 1;
+                known.get_or_insert(first);
+                Ok(None)
+            }
             Cell::Infinite => Err(TableError::Infinite {
                 place: self.table.place(line, &self.cells, column),
             }),
-            Cell::Text => Err(TableError::NotANumber {
+            Cell::Text | Cell::Below => Err(TableError::NotANumber {
                 place: self.table.place(line, &self.cells, column),
                 role,
                 hint: match hint(cell) {
