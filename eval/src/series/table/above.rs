@@ -23,13 +23,18 @@ pub(super) fn preamble(lines: &[Line], delimiter: char, options: &ReadOptions) -
     let width = rows.last().map_or(0, Vec::len);
     let odd = rows.iter().rposition(|row| row.len() != width);
     let mut above = odd.map_or(0, |last| last + 1);
-    // A row of names, below one that would else be the header.
+    // A row of names, below ones of which the first would else be the header.
     let is_names = |row: &Vec<&str>| {
         let named = |text: &&str| is_called_time(text) || is_asked(text, options);
         numbers(row) == 0 && row.iter().any(named)
     };
-    if rows.get(above + 1).is_some_and(is_names) {
-        above += 1;
+    let names = rows.iter().skip(above + 1).position(is_names);
+    let none_yet = !rows.get(above).is_some_and(is_names);
+    match names {
+        Some(0) => above += 1,
+        // All of them are remarks, as is asked below.
+        Some(further) if none_yet => above += 1 + further,
+        _ => {}
     }
     let is_remark = |row: &Vec<&str>| {
         let asked = row.iter().any(|text| is_asked(text, options));
