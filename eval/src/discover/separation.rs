@@ -251,7 +251,8 @@ fn course(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::Sample;
+    use crate::samples::{Sample, canonical};
+    use nsode_parser::Names;
 
     /// Rows of the pieces into which the series of a law is cut, the law itself the only proposal.
     fn pieces(sample: &Sample) -> Vec<usize> {
@@ -288,6 +289,28 @@ mod tests {
             assert!(long.iter().max() > Some(&150), "{long:?}");
         }
         assert_eq!(chaos((0.0, 2.0, 100), 0.0), [100]);
+    }
+
+    #[test]
+    fn what_a_term_too_many_does_to_a_state_that_vanishes_is_no_separation() {
+        let states = ["a", "b", "c"];
+        let sample = Sample {
+            law: "-0.5*a; 0.5*a - 0.2*b; 0.2*b - 0.05*c",
+            states: &states,
+            initial: &[&[1.0, 0.0, 0.0]],
+            times: (0.0, 80.0, 60),
+            noise: 0.02,
+        };
+        let problem = sample.problem();
+        let names = Names {
+            time: "t".into(),
+            states: states.map(str::to_owned).to_vec(),
+        };
+        let law = canonical("-0.5*a + 1e-6*b; 0.5*a - 0.2*b; 0.2*b - 0.05*c", &names);
+        let (skeleton, constants) = law.parts().unwrap();
+        let proposal = Proposal::new(skeleton, Some(constants));
+        assert!(problem.noise()[0].spans_decades());
+        assert!(in_pieces(&problem, &[proposal]).is_none());
     }
 
     #[test]

@@ -191,9 +191,10 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
 
 #[cfg(test)]
 mod tests {
-    use nsode_parser::Token;
+    use nsode_parser::{Names, Token};
 
     use super::*;
+    use crate::samples::canonical;
 
     /// Which constants of two equations are exact, given the standard errors of each; a unit of 1.
     fn exact_of(tokens: &[Token], constants: &[f64], errors: &[f64]) -> Exact {
@@ -239,6 +240,26 @@ mod tests {
         };
         assert_eq!(found.tied, [tie]);
         assert!(found.held.is_empty());
+    }
+
+    #[test]
+    fn what_is_within_a_factor_that_two_equations_share_is_the_same() {
+        let names = Names::default_for(2);
+        let law = canonical(
+            "x1 - 1.4*x1*x2/(12 + x1); 0.4*x2 - 8.4*x2/(11.6 + x1)",
+            &names,
+        );
+        let (skeleton, constants) = law.parts().unwrap();
+        let near = |value: f64| constants.iter().position(|c| (c - value).abs() < 1e-9);
+        let (to, slot) = (near(12.0).unwrap(), near(11.6).unwrap());
+        let variances = constants.iter().map(|c| (0.03 * c).powi(2));
+        let variances = DVector::from_iterator(constants.len(), variances);
+        let covariance = DMatrix::from_diagonal(&variances);
+        let units = vec![1.0; constants.len()];
+        let (found, there) = exact(&skeleton, &constants, &covariance, &units);
+        let tie = found.tied.iter().find(|tie| tie.slot == slot);
+        assert_eq!(tie.map(|tie| (tie.to, tie.factor)), Some((to, 1.0)));
+        assert!(found.holds(&there));
     }
 
     /// x' = c0·x, y' = c1·x·y + c2·y

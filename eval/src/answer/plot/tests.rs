@@ -7,6 +7,7 @@ use super::axis::{Span, TICK_SIZE, Ticks, padded};
 use super::shapes::{Anchor, PALETTE, Scene, Shape, distinct, fitted, text_width, wrapped};
 use super::*;
 use crate::samples::Sample;
+use crate::series::problem::Problem;
 
 /// Series of the kinds that pictures must cope with.
 fn samples() -> Vec<(&'static str, Series, Candidate)> {
@@ -64,6 +65,16 @@ fn samples() -> Vec<(&'static str, Series, Candidate)> {
         ),
     );
     add(
+        "over decades",
+        sample(
+            "-x; x - 0.3*y",
+            &["x", "y"],
+            &[&[5.0, 0.0]],
+            (0.0, 40.0, 60),
+            0.03,
+        ),
+    );
+    add(
         "tiny",
         sample(
             "0.9*y*(1 - y/3e-9)",
@@ -98,6 +109,15 @@ fn samples() -> Vec<(&'static str, Series, Candidate)> {
     all
 }
 
+/// What the program says of the axes of a series.
+fn info(series: &Series) -> RunInfo {
+    let problem = Problem::new(series.trajectories.clone()).unwrap();
+    RunInfo {
+        logarithmic: problem.logarithmic(),
+        ..RunInfo::default()
+    }
+}
+
 /// The box around a text: left, top, right, bottom.
 pub(super) fn bounds(shape: &Shape) -> Option<(&str, [f64; 4])> {
     let Shape::Text {
@@ -126,7 +146,7 @@ pub(super) fn bounds(shape: &Shape) -> Option<(&str, [f64; 4])> {
 #[test]
 fn text_is_inside_and_apart() {
     for (name, series, candidate) in samples() {
-        let scene = scene::scene(&series, &candidate, &RunInfo::default());
+        let scene = scene::scene(&series, &candidate, &info(&series));
         let texts: Vec<(&str, [f64; 4])> = scene.shapes.iter().filter_map(bounds).collect();
         assert!(texts.len() > 10, "{name}");
         for (i, (text, a)) in texts.iter().enumerate() {
@@ -143,7 +163,7 @@ fn text_is_inside_and_apart() {
 #[test]
 fn every_observation_is_drawn_twice() {
     for (name, series, candidate) in samples() {
-        let scene = scene::scene(&series, &candidate, &RunInfo::default());
+        let scene = scene::scene(&series, &candidate, &info(&series));
         let dots = scene
             .shapes
             .iter()
@@ -154,10 +174,11 @@ fn every_observation_is_drawn_twice() {
         };
         let observed: usize = series.trajectories.iter().map(|t| t.observed()).sum();
         // As data and as residual; of 3000 points, every second one.
-        let drawn = if name == "many points" {
-            observed / 2
-        } else {
-            observed
+        let drawn = match name {
+            "many points" => observed / 2,
+            // The 0 that one of them begins with is on no logarithmic axis.
+            "over decades" => observed - 1,
+            _ => observed,
         };
         assert_eq!(dots.count(), 2 * drawn + legend, "{name}");
     }
@@ -183,6 +204,22 @@ fn equations_and_labels_are_there() {
         "law, R² = 0.9988",
     ] {
         assert!(texts.contains(&text), "{text} not in {texts:?}");
+    }
+}
+
+#[test]
+fn states_over_decades_have_logarithmic_axes_and_no_others() {
+    for (name, series, candidate) in samples() {
+        let scene = scene::scene(&series, &candidate, &info(&series));
+        let texts = || scene.shapes.iter().filter_map(|s| Some(bounds(s)?.0));
+        let ratios = texts().filter(|text| text.starts_with("log ratio")).count();
+        let expected = if name == "over decades" { 2 } else { 0 };
+        assert_eq!(ratios, expected, "{name}");
+        if name == "over decades" {
+            for number in ["1e−15", "0.1"] {
+                assert!(texts().any(|text| text == number), "{number}");
+            }
+        }
     }
 }
 
