@@ -90,7 +90,8 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The factors of the term beside its coefficient, with the slots of the constants inside them.
+    /// The factors of the term of a canonical skeleton, beside its coefficient, with the slots of the constants inside them; of a
+    /// constant term, its token.
     pub fn factors(&self) -> Vec<(&'a [Token], Range<usize>)> {
         let mut factors = Vec::new();
         let (mut rest, mut next) = (self.tokens, self.slots.start + 1);
@@ -99,7 +100,7 @@ impl<'a> Part<'a> {
                 rest = &rest[1..];
             }
             let (tokens, others) = rest.split_at(end(rest).unwrap_or(rest.len()));
-            // Alone it would be a term, with a coefficient of its own.
+            // Alone a product has a coefficient, and a sum one more than as a factor, where its leading term has none.
             let inside = Skeleton::slots_of(tokens).map_or(0, |all| all - 1);
             factors.push((tokens, next..next + inside));
             next += inside;

@@ -4,7 +4,10 @@
 mod common;
 
 use common::{Random, tree};
-use nsode_parser::{Binary, CanonicalSystem, Expr, Grammar, Scaling, Skeleton, System, Token};
+use nsode_parser::infix::parse_expr;
+use nsode_parser::{
+    Binary, CanonicalSystem, Expr, Grammar, Names, Scaling, Skeleton, System, Token,
+};
 
 const TREES: u64 = 120_000;
 
@@ -296,5 +299,43 @@ fn exponents_so_large_that_one_more_is_the_same_are_no_second_term() {
                 "{exponent}, {constant}: {skeleton:?}"
             );
         }
+    }
+}
+
+#[test]
+fn terms_have_factors_with_constants_of_their_own() {
+    let names = Names::default_for(2);
+    for (law, expected) in [
+        // tokens of each factor, and how many constants are inside
+        ("3", vec![("1", 0)]),
+        ("3*x1", vec![("x1", 0)]),
+        ("3*x1*x2^1.7", vec![("x1", 0), ("pow x2", 1)]),
+        ("3*x1/(2 + x2)", vec![("x1", 0), ("inv add2 1 x2", 1)]),
+        ("3*x2*exp(0.5*x1)", vec![("x2", 0), ("exp x1", 1)]),
+        (
+            "3/(2 + x1)/(5 + x1)",
+            vec![("inv add2 1 x1", 1), ("inv add2 1 x1", 1)],
+        ),
+    ] {
+        let rhs = [law, "x1"].map(|text| parse_expr(text, &names).unwrap());
+        let system = System::new(rhs.to_vec()).unwrap();
+        let (skeleton, _) = CanonicalSystem::new(&system).unwrap().parts().unwrap();
+        let part = &skeleton.parts()[0];
+        let factors = part.factors();
+        let inside: usize = factors.iter().map(|(_, slots)| slots.len()).sum();
+        assert_eq!(1 + inside, part.slots.len(), "{law}");
+        let texts: Vec<(String, usize)> = (factors.iter())
+            .map(|(tokens, slots)| {
+                let words: Vec<String> = tokens.iter().map(|t| t.to_string()).collect();
+                (words.join(" "), slots.len())
+            })
+            .collect();
+        let texts: Vec<(&str, usize)> = texts.iter().map(|(t, n)| (t.as_str(), *n)).collect();
+        assert_eq!(texts, expected, "{law}");
+        assert_eq!(
+            factors.last().map(|(_, slots)| slots.end),
+            Some(part.slots.end),
+            "{law}"
+        );
     }
 }

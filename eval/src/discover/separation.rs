@@ -46,20 +46,14 @@ pub(super) fn in_pieces(problem: &Problem, proposals: &[Proposal]) -> Option<Pro
         let many = proposal.skeleton.slots() > MAX_CONSTANTS;
         !many && proposal.skeleton.dimension() == problem.dimension()
     });
-    let relative = problem.noise().iter().any(Noise::spans_decades);
-    let seen: &[Seen] = match relative {
-        true => &[Seen::AsSuch, Seen::Beside],
-        false => &[Seen::AsSuch],
-    };
+    // What separates does so however it is seen.
     let grown = |proposal: &Proposal| {
-        let (skeleton, constants) = (&proposal.skeleton, proposal.constants.as_deref());
-        let each = seen.iter().map(|seen| {
-            let courses = separation(problem, *seen, skeleton, constants)?;
+        let views = separation(problem, &proposal.skeleton, proposal.constants.as_deref())?;
+        let each = views.into_iter().map(|courses| {
             let growth = courses.iter().map(Course::growth);
-            Some((growth.fold(f64::NEG_INFINITY, f64::max), courses))
+            (growth.fold(f64::NEG_INFINITY, f64::max), courses)
         });
-        let each: Option<Vec<_>> = each.collect();
-        each?.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))
+        each.min_by(|a, b| a.0.total_cmp(&b.0))
     };
     let mut found: Vec<(f64, Vec<Course>)> = eligible.take(ASKED).filter_map(grown).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -76,8 +70,28 @@ enum Seen {
     /// In the states' units: what grows out of little separates all solutions.
     AsSuch,
     /// Beside the noise, of states whose noise goes with the value over decades: where a state vanishes, the smallest term that a
-    /// law has beside the true ones does that. What separates is what does so either way.
-    Beside,
+    /// law has beside the true ones does that.
+    BesideNoise,
+}
+
+impl Seen {
+    /// The ways that differ for a problem.
+    fn ways(problem: &Problem) -> &'static [Seen] {
+        match problem.noise().iter().any(Noise::spans_decades) {
+            true => &[Seen::AsSuch, Seen::BesideNoise],
+            false => &[Seen::AsSuch],
+        }
+    }
+
+    /// The size of a difference at a node of a curve.
+    fn size(self, problem: &Problem, curve: &Curve, node: usize, of: &DVector<f64>) -> f64 {
+        let each = problem.noise().iter().zip(curve.at(node)).zip(of.iter());
+        let each = each.map(|((noise, u), v)| match self {
+            Seen::BesideNoise if noise.spans_decades() => v * noise.stable(*u).1,
+            _ => *v,
+        });
+        each.map(|v| v * v).sum::<f64>().sqrt()
+    }
 }
 
 /// Rows before which each run is cut.
@@ -170,48 +184,54 @@ impl Course {
     }
 }
 
-/// How solutions of a law separate along each run; `None` where it cannot be said.
+/// How solutions of a law separate along each run, one list a way of seeing it; `None` where it cannot be said.
 fn separation(
     problem: &Problem,
-    seen: Seen,
     skeleton: &Skeleton,
     constants: Option<&[f64]>,
-) -> Option<Vec<Course>> {
+) -> Option<Vec<Vec<Course>>> {
     let law = Law::new(&skeleton.template(), skeleton.slots())?;
     let constants = first_start(problem, &law, constants)?;
     let mut flow = Flow::new(&law);
-    let each = problem.normalised().iter().zip(problem.curves());
-    each.map(|(path, curve)| course(problem, seen, &mut flow, &constants, curve, path.len()))
-        .collect()
+    let mut views: Vec<Vec<Course>> = Seen::ways(problem).iter().map(|_| Vec::new()).collect();
+    for (path, curve) in problem.normalised().iter().zip(problem.curves()) {
+        let courses = courses(problem, &mut flow, &constants, curve, path.len())?;
+        for (view, course) in views.iter_mut().zip(courses) {
+            view.push(course);
+        }
+    }
+    Some(views)
 }
 
-fn course(
+/// How solutions separate along one run, by each way of seeing it.
+fn courses(
     problem: &Problem,
-    seen: Seen,
     flow: &mut Flow,
     constants: &[f64],
     curve: &Curve,
     rows: usize,
-) -> Option<Course> {
-    let size = |node: usize, of: &DVector<f64>| {
-        let each = problem.noise().iter().zip(curve.at(node)).zip(of.iter());
-        let each = each.map(|((noise, u), v)| match seen {
-            Seen::Beside if noise.spans_decades() => v * noise.stable(*u).1,
-            _ => *v,
-        });
-        each.map(|v| v * v).sum::<f64>().sqrt()
-    };
+) -> Option<Vec<Course>> {
     let columns = flow.columns();
     let d = columns - constants.len();
     let parts = (rows / FEWEST_ROWS).clamp(1, PARTS);
-    let slope = |node: usize| {
+    let mut difference = DVector::repeat(d, (d as f64).sqrt().recip());
+    let look = |seen: Seen, node: usize, difference: &DVector<f64>| {
         let slopes = curve.slopes.get(node * d..(node + 1) * d)?;
-        let size = size(node, &DVector::from_column_slice(slopes));
-        Some(size.max(f64::MIN_POSITIVE).ln())
+        let slopes = DVector::from_column_slice(slopes);
+        let [difference, slope] =
+            [difference, &slopes].map(|of| seen.size(problem, curve, node, of));
+        Some((difference.ln(), slope.max(f64::MIN_POSITIVE).ln()))
     };
-    let mut difference = DVector::repeat(d, 1.0);
-    difference /= size(0, &difference);
-    let (mut grown, mut points) = (0.0, Vec::new());
+    let ways = Seen::ways(problem);
+    let first = ways.iter().map(|seen| look(*seen, 0, &difference));
+    let first: Vec<(f64, f64)> = first.collect::<Option<_>>()?;
+    let each = first.iter().map(|(_, slope)| Course {
+        rows,
+        slope: *slope,
+        points: Vec::with_capacity(parts),
+    });
+    let mut courses: Vec<Course> = each.collect();
+    let mut grown = 0.0;
     for part in 0..parts {
         let row = |part: usize| part * rows.saturating_sub(1) / parts;
         let (from, to) = (
@@ -219,33 +239,31 @@ fn course(
             row(part + 1) * curve.per_interval,
         );
         let times = [*curve.times.get(from)?, *curve.times.get(to)?];
-        let mut carried = DVector::zeros(d);
+        let mut carried: DVector<f64> = DVector::zeros(d);
         let start = curve.at(from);
         let run = flow.run(constants, start, &times, None, true, |_, _, s| {
             for (row, sum) in s.chunks_exact(columns).zip(carried.iter_mut()) {
                 *sum = row.iter().zip(difference.iter()).map(|(a, b)| a * b).sum();
             }
         });
-        let size = size(to, &carried);
+        let size: f64 = carried.norm();
         if run != Run::Complete || !(size > 0.0 && size.is_finite()) {
             return None;
         }
         grown += size.ln();
         difference = carried / size;
-        let slope = slope(to)?;
         let [_, time] = times;
-        points.push(Point {
-            row: row(part + 1),
-            time,
-            grown,
-            slope,
-        });
+        for ((seen, course), (begin, _)) in ways.iter().zip(&mut courses).zip(&first) {
+            let (seen, slope) = look(*seen, to, &difference)?;
+            course.points.push(Point {
+                row: row(part + 1),
+                time,
+                grown: grown + seen - begin,
+                slope,
+            });
+        }
     }
-    Some(Course {
-        rows,
-        slope: slope(0)?,
-        points,
-    })
+    Some(courses)
 }
 
 #[cfg(test)]

@@ -169,6 +169,7 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
         &[]
     };
     let others = parts.len().saturating_sub(1).max(1) as f64;
+    let mut within: Vec<(usize, usize)> = Vec::new();
     for (number, part) in pairs.iter().enumerate() {
         for before in &parts[..number] {
             let shared = before.equation != part.equation && before.tokens == part.tokens;
@@ -177,15 +178,21 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
             if before.equation == part.equation {
                 continue;
             }
+            let mut theirs = before.factors();
             for (own, inside) in part.factors() {
-                let mut same = before.factors().into_iter().filter(|(of, _)| *of == own);
-                let pairs = same.next().map(|(_, its)| inside.zip(its));
+                let Some(at) = theirs.iter().position(|(of, _)| *of == own) else {
+                    continue;
+                };
+                let (_, its) = theirs.remove(at);
                 let alike = |(slot, to): &(usize, usize)| signed(*slot) * signed(*to) > 0.0;
-                let ties = pairs.into_iter().flatten().filter(alike);
-                all.extend(ties.map(|(slot, to)| tie(slot, to, WITHIN)));
+                within.extend(inside.zip(its).filter(alike));
             }
         }
     }
+    // One that might be as large as several is so with the same probability.
+    let counterparts = |slot| within.iter().filter(|(own, _)| *own == slot).count() as f64;
+    let ties = within.iter();
+    all.extend(ties.map(|(slot, to)| tie(*slot, *to, WITHIN / counterparts(*slot))));
     all
 }
 

@@ -89,9 +89,11 @@ pub(super) fn forecast(
     let Some(numbers) = numbers.filter(|_| horizon.is_finite()) else {
         return Err(ForecastError::Horizon { horizon, first });
     };
+    let states = 0..problem.dimension();
+    let amounts: Vec<Option<f64>> = states.map(|state| problem.amount(state)).collect();
     let each = numbers.into_iter();
     let bands = each
-        .map(|number| band(ensemble, number, horizon, level))
+        .map(|number| band(ensemble, &amounts, number, horizon, level))
         .collect();
     Ok(Forecast {
         level,
@@ -100,7 +102,13 @@ pub(super) fn forecast(
     })
 }
 
-fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
+fn band(
+    ensemble: &Ensemble,
+    amounts: &[Option<f64>],
+    number: usize,
+    horizon: f64,
+    level: f64,
+) -> Band {
     let problem = ensemble.problem;
     let scaling = problem.scaling();
     let d = problem.dimension();
@@ -162,8 +170,9 @@ fn band(ensemble: &Ensemble, number: usize, horizon: f64, level: f64) -> Band {
             let [median, lower, low, high, upper] = quantiles(cell, shares);
             // What no draw crosses, the widened band does not, either: a population stays above 0.
             let (mut least, most) = domain(cell);
-            if problem.is_amount(state) {
-                // Draws of laws with a term too many may end a little below.
+            let near_zero = amounts.get(state).copied().flatten();
+            if near_zero.is_some_and(|noise| median >= -noise) {
+                // Some draws, of laws with a term too many, end below.
                 least = 0.0;
             }
             let [lowest, highest] = outermost(cell);

@@ -241,7 +241,7 @@ impl Ticks {
     }
 }
 
-/// Decades of a logarithmic axis that each have a number.
+/// Decades that a logarithmic axis has at most where each of them has a number.
 const MOST_DECADES: f64 = 8.0;
 
 /// Round numbers whose logarithms are in a range: powers of ten, or more where these are few.

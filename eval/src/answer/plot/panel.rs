@@ -163,7 +163,7 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, frame: Frame) {
     let room = below + BETWEEN;
     let name = match panel.scale {
         Scale::Linear => "residual",
-        Scale::Logarithmic => "log ratio",
+        Scale::Logarithmic => "ln ratio",
     };
     let whole = name.to_string() + &power_text(residual_ticks.power);
     let whole = text_width(&whole, TICK_SIZE);
@@ -203,7 +203,8 @@ fn course<'a>(trajectory: &'a Trajectory, panel: &Panel) -> impl Iterator<Item =
     (trajectory.times().iter().copied()).zip(values.map(move |value| place(scale, value)))
 }
 
-/// The place of a value on an axis that runs evenly: below all of it for what a logarithmic axis does not have.
+/// The place of a value on an axis that runs evenly, infinitely far below for what a logarithmic axis does not have: there bands
+/// end at the axis, and lines and dots are not drawn.
 fn place(scale: Scale, value: f64) -> f64 {
     match scale {
         Scale::Logarithmic if value <= 0.0 => f64::NEG_INFINITY,
@@ -242,7 +243,7 @@ pub(super) fn horizontal(scene: &mut Scene, x: Span, at: f64, text: &str) {
 
 /// Range of the values: all of the data, and of the solution what is not far from them.
 fn value_range(panel: &Panel) -> (f64, f64) {
-    let values = |of: &'_ [Trajectory]| -> Vec<f64> {
+    let values = |of: &[Trajectory]| -> Vec<f64> {
         let all = of.iter().flat_map(|t| course(t, panel).map(|(_, v)| v));
         all.collect()
     };

@@ -212,7 +212,7 @@ fn states_over_decades_have_logarithmic_axes_and_no_others() {
     for (name, series, candidate) in samples() {
         let scene = scene::scene(&series, &candidate, &info(&series));
         let texts = || scene.shapes.iter().filter_map(|s| Some(bounds(s)?.0));
-        let ratios = texts().filter(|text| text.starts_with("log ratio")).count();
+        let ratios = texts().filter(|text| text.starts_with("ln ratio")).count();
         let expected = if name == "over decades" { 2 } else { 0 };
         assert_eq!(ratios, expected, "{name}");
         if name == "over decades" {

@@ -3,7 +3,8 @@
 //! Growth that limits itself, `a*R + b*R*y^n` with opposite signs and `y`, or a higher power, in `R`: `a*R*(1 - (y/K)^n)` (the
 //! logistic law of Verhulst; Richards' for n other than 1). Relaxation, `a + b*y`: `k*(A - y)`. What saturates
 //! beside what does not, `a*R + b*R/(K + y)` with opposite signs: `e*R*y/(K + y) - m*R`. Saturation
-//! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`, or `1 + (y/K)^n` where there is no `y` above. Gompertz' growth, `b*y*log(c*y)`:
+//! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`, or `1 + (y/K)^n` where there is no `y` above.
+//! Gompertz' growth, `b*y*log(c*y)`:
 //! `b*y*log(K/y)`.
 
 use nsode_parser::{Binary, Expr, Unary};
@@ -15,6 +16,9 @@ use super::terms::{Exponent, Factor, Term, negated, terms};
 fn is_scale(value: f64) -> bool {
     (1e-100..=1e100).contains(&value)
 }
+
+/// How many times as large as what is left of them two terms may be.
+const MOST_CANCELLED: f64 = 1e3;
 
 /// `a*R + b*R*y^n` into one term `a*R*(1 - (y/K)^n)`, K = (−a/b)^(1/n), where `R` has `y` or a higher power in it
 /// and no third term is of the same family. Where
@@ -91,9 +95,9 @@ fn root(ratio: Expr, n: Expr) -> Expr {
     }
 }
 
-/// `a*R + b*R/(c + y^n)` with opposite signs and `R` without `y` into `e*R*y^n/(c + y^n) - m*R`, e = −b/c and
-/// m = e − a: what is eaten makes growth, what is there dies.
-pub(super) fn saturating(all: &mut [Term], definitions: &mut Definitions) {
+/// `a*R + b*R/(c + y^n)` with opposite signs, c > 0, and no power of `y` in `R` into `e*R*y^n/(c + y^n) - m*R`, e = −b/c and m = e − a:
+/// what is eaten makes growth, what is there dies. Not where these would hardly be more than what they leave of each other.
+pub(super) fn saturating(all: &mut [Term], definitions: &Definitions) {
     for i in 0..all.len() {
         for j in 0..all.len() {
             let (Some(plain), Some(inverse)) = (all.get(i), all.get(j)) else {
@@ -102,23 +106,26 @@ pub(super) fn saturating(all: &mut [Term], definitions: &mut Definitions) {
             let Some((constant, power)) = saturation(plain, inverse) else {
                 continue;
             };
-            let most = negated(inverse.coefficient.clone()) / constant;
+            let most = negated(inverse.coefficient.clone()) / constant.clone();
             let rest = plain.coefficient.clone() - most.clone();
-            let opposite =
-                definitions.value(&plain.coefficient) * definitions.value(&inverse.coefficient);
-            if !(opposite < 0.0 && definitions.value(&rest).is_finite()) {
+            let [a, b, c, e] = [&plain.coefficient, &inverse.coefficient, &constant, &most]
+                .map(|definition| definitions.value(definition));
+            if !(a * b < 0.0 && is_scale(c) && e.abs() < MOST_CANCELLED * a.abs()) {
                 continue;
             }
+            // Powers of states in the order of their numbers.
+            let later = |f: &Factor| match (&f.base, &power.base) {
+                (Expr::State(other), Expr::State(own)) => other >= own,
+                _ => true,
+            };
             if let Some(inverse) = all.get_mut(j) {
                 inverse.coefficient = most;
-                let sorted = |f: &Factor| !matches!((&f.base, &power.base), (Expr::State(a), Expr::State(b)) if a < b);
-                let place = inverse.factors.iter().position(sorted).unwrap_or(0);
+                let place = inverse.factors.iter().position(later).unwrap_or(0);
                 inverse.factors.insert(place, power);
             }
             if let Some(plain) = all.get_mut(i) {
                 plain.coefficient = rest;
             }
-            return;
         }
     }
 }
@@ -131,22 +138,32 @@ fn saturation(plain: &Term, inverse: &Term) -> Option<(Expr, Factor)> {
     let (Some(divisor), None) = (divisors.next(), divisors.next()) else {
         return None;
     };
-    let grouped = matches!(divisor.base, Expr::Binary(..));
     let all_in = plain.factors.iter().all(|f| inverse.factors.contains(f));
-    if !(bare && grouped && all_in && divisor.exponent == Exponent::Fixed(-1.0)) {
-        return None;
-    }
-    let inside = terms(&divisor.base);
-    let [constant, one] = inside.as_slice() else {
+    let (constant, power) = divisor_of(divisor)?;
+    let elsewhere = plain.factors.iter().any(|f| f.base == power.base);
+    (bare && all_in && !elsewhere).then_some((constant, power))
+}
+
+/// The constant and the power of a state of a factor `1/(c + y^n)`.
+fn divisor_of(factor: &Factor) -> Option<(Expr, Factor)> {
+    let sum = matches!(factor.base, Expr::Binary(..));
+    let inverse = factor.exponent == Exponent::Fixed(-1.0);
+    let inside = (sum && inverse).then(|| terms(&factor.base))?;
+    let (constant, power) = power_beside_constant(&inside)?;
+    Some((constant.clone(), power.clone()))
+}
+
+/// `c` and `y^n` of `c + y^n`.
+fn power_beside_constant(all: &[Term]) -> Option<(&Expr, &Factor)> {
+    let [constant, one] = all else {
         return None;
     };
     let [power] = one.factors.as_slice() else {
         return None;
     };
     let state = matches!(power.base, Expr::State(_));
-    let elsewhere = plain.factors.iter().any(|f| f.base == power.base);
-    let usual = constant.factors.is_empty() && one.coefficient == Expr::Number(1.0);
-    (state && !elsewhere && usual).then(|| (constant.coefficient.clone(), power.clone()))
+    let plain = constant.factors.is_empty() && one.coefficient == Expr::Number(1.0);
+    (state && plain).then_some((&constant.coefficient, power))
 }
 
 /// The whole of `a + b*y`, with opposite signs, into `-b*(A - y)` or `b*(y - A)`, A = −a/b.
@@ -185,63 +202,48 @@ pub(super) fn relaxing(all: &mut Vec<Term>, definitions: &mut Definitions) {
     }];
 }
 
-/// `c + y^n`, c > 0, as `K^n + y^n` with K = c^(1/n), in units of the state.
+/// `c + y^n`, c > 0 and n not 1, as `K^n + y^n` with K = c^(1/n), in units of the state.
 pub(super) fn half_saturation(all: &[Term], definitions: &mut Definitions) -> Option<Expr> {
-    let (_, power, half) = half(all, definitions)?;
-    let half = definitions.constant(half);
+    let (constant, power) = power_beside_constant(all)?;
+    let half = definitions.constant(half(constant, power, definitions)?);
+    let y = power.base.clone();
     if power.exponent == Exponent::Fixed(0.5) {
         let sqrt = |e| Expr::unary(Unary::Sqrt, e);
-        return Some(sqrt(half) + sqrt(power.base));
+        return Some(sqrt(half) + sqrt(y));
     }
     let n = definitions.constant(power.exponent.definition());
-    Some(half.pow(n.clone()) + power.base.pow(n))
+    Some(half.pow(n.clone()) + y.pow(n))
 }
 
-/// `c`, `y^n` and `c^(1/n)` of `c + y^n` with c and n positive and n not 1, in old constants.
-fn half(all: &[Term], definitions: &Definitions) -> Option<(Expr, Factor, Expr)> {
-    let [constant, power] = all else {
-        return None;
-    };
-    let [
-        factor @ Factor {
-            base: Expr::State(_),
-            exponent,
-        },
-    ] = power.factors.as_slice()
-    else {
-        return None;
-    };
-    let n = exponent.value(definitions);
-    let fits = constant.factors.is_empty()
-        && power.coefficient == Expr::Number(1.0)
-        && definitions.value(&constant.coefficient) > 0.0
-        && n > 0.0
-        && n != 1.0;
-    let half = root(constant.coefficient.clone(), exponent.definition());
-    let usual = fits && is_scale(definitions.value(&half));
-    usual.then(|| (constant.coefficient.clone(), factor.clone(), half))
-}
-
-/// The divisor `c + y^n`, n not 1, below what has no `y`: `1 + (y/K)^n` with K = c^(1/n), and the coefficient divided by `c`, which makes it
-/// what there is without `y`: what represses a gene.
+/// The divisor `c + y^n`, c > 0 and n not 1, below what has no power of `y`: `1 + (y/K)^n` with K = c^(1/n), and the coefficient
+/// divided by `c`, which makes it what there is without `y`: what represses a gene.
 pub(super) fn repressed(
     factor: &Factor,
     others: &[Factor],
     coefficient: &mut Expr,
     definitions: &mut Definitions,
 ) -> Option<Expr> {
-    let inside = match factor.base {
-        Expr::Binary(..) if factor.exponent == Exponent::Fixed(-1.0) => terms(&factor.base),
-        _ => return None,
-    };
-    let (constant, power, half) = half(&inside, definitions)?;
+    let (constant, power) = divisor_of(factor)?;
+    let half = half(&constant, &power, definitions)?;
     if others.iter().any(|other| other.base == power.base) {
         return None;
     }
     *coefficient = coefficient.clone() / constant;
     let share = power.base / definitions.constant(half);
+    let one = Expr::Number(1.0);
+    if power.exponent == Exponent::Fixed(0.5) {
+        return Some(one + Expr::unary(Unary::Sqrt, share));
+    }
     let n = definitions.constant(power.exponent.definition());
-    Some(Expr::Number(1.0) + share.pow(n))
+    Some(one + share.pow(n))
+}
+
+/// `c^(1/n)` of `c + y^n` with c and n positive and n not 1.
+fn half(constant: &Expr, power: &Factor, definitions: &Definitions) -> Option<Expr> {
+    let n = power.exponent.value(definitions);
+    let usual = definitions.value(constant) > 0.0 && n > 0.0 && n != 1.0;
+    let half = root(constant.clone(), power.exponent.definition());
+    (usual && is_scale(definitions.value(&half))).then_some(half)
 }
 
 /// `log(c*y)`, c > 0, as `log(y/K)`, or `log(K/y)` and the other sign for a negative coefficient; K = 1/c.

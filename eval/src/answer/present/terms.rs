@@ -183,7 +183,7 @@ fn term(term: &Term, flip: bool, definitions: &mut Definitions) -> Expr {
         if inverted { &mut below } else { &mut above }.push(tree);
     }
     above.extend(term.written.iter().cloned());
-    // A fitted number is never exactly 1: this one was set, and is not written.
+    // What is exactly 1 was set, or came out so, and is not written.
     let value = definitions.value(&coefficient);
     match (value.abs() == 1.0, above.first_mut()) {
         (true, Some(first)) if value < 0.0 => *first = negated(first.clone()),

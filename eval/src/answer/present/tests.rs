@@ -106,6 +106,17 @@ fn customary_forms() {
             vec![0.5, 3.0, 2.0],
         ),
         ("0.5 + 3/(2 + y)", "c0 + c1/(c2 + y)", vec![0.5, 3.0, 2.0]),
+        ("4/(2 + sqrt(z))", "c0/(1 + sqrt(z/c1))", vec![2.0, 4.0]),
+        (
+            "0.5*z - 3*z/(y - 2)",
+            "c0*z - c1*z/(y - c2)",
+            vec![0.5, 3.0, 2.0],
+        ),
+        (
+            "0.1*y - 6*y/(3 + z) - 2",
+            "c0*y*z/(c1 + z) - c2 - c3*y",
+            vec![2.0, 3.0, 2.0, 1.9],
+        ),
         (
             "36/(9 + z^2) - 0.5*y",
             "c0/(1 + (z/c1)^2) - c2*y",
@@ -237,7 +248,7 @@ fn same_function(template: &[Expr], constants: &[Constant], y: f64, z: f64) -> R
 }
 
 /// Shapes that the customary forms apply to, in many combinations with signs from the constants.
-const TEMPLATES: [&str; 16] = [
+const TEMPLATES: [&str; 20] = [
     "c0*y + c1*y^2",
     "c0*y^c1 + c2*y^c3",
     "c0*y + c1*y^c2",
@@ -254,6 +265,10 @@ const TEMPLATES: [&str; 16] = [
     "c0*sqrt(c1 + y) - c2*sqrt(y)",
     "c0/(c1 + sqrt(y)) + c2*y*tanh(c3 + c4*z)",
     "c0*abs(c1 + y)*(y + c2*z)^c3",
+    "c0*z + c1*z/(c2 + y)",
+    "c0*z + c1*z/(c2 + y^c3)",
+    "c0 + c1/(c2 + y) + c3/(c4 + z^2)",
+    "c0*z/(c1 + y^2) + c2*z",
 ];
 
 proptest! {

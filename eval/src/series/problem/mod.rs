@@ -344,16 +344,16 @@ impl Problem {
         }
     }
 
-    /// Whether a state is an amount, that comes near 0 and stays above: its noise goes with the value over decades, and no value is
-    /// below 0.
-    pub fn is_amount(&self, state: usize) -> bool {
-        let mut cells = self.normalised.iter().flat_map(|run| run.column(state));
-        let relative = self.noise.get(state).is_some_and(Noise::spans_decades);
-        relative && !cells.any(|u| u < 0.0)
+    /// The standard deviation of the noise near 0, normalised, of a state that is an amount, which comes near 0 and stays above: its noise
+    /// goes with the value over decades, and no value is below 0.
+    pub fn amount(&self, state: usize) -> Option<f64> {
+        let mut cells = self.screened.iter().flat_map(|run| run.column(state));
+        let noise = self.noise.get(state).filter(|n| n.spans_decades())?;
+        (!cells.any(|u| u < 0.0)).then(|| noise.deviation * noise.additive.sqrt())
     }
 
-    /// For each state, whether its values are best seen on a logarithmic axis: above 0 but for a few that are 0, so many of them
-    /// small that they would lie on the zero line of another, and none of those drowned in noise.
+    /// For each state, whether its values are best seen on a logarithmic axis: above 0 but for a few that are 0 and those below a
+    /// limit of detection, so many of them small that they would lie on the zero line of another, and none of those drowned in noise.
     pub fn logarithmic(&self) -> Vec<bool> {
         let noise = self.noise.iter().enumerate();
         noise

@@ -20,11 +20,11 @@ pub(super) const LEAST_SHARES: (f64, f64) = (1e-16, 1e-6);
 /// The least additive share beside values of at least this size.
 pub(super) fn least_share(smallest: f64) -> f64 {
     let (least, most) = LEAST_SHARES;
-    beside(smallest).clamp(least, most)
+    unseen_share(smallest).clamp(least, most)
 }
 
 /// An additive share that does not show beside values of this size.
-pub(super) fn beside(smallest: f64) -> f64 {
+pub(super) fn unseen_share(smallest: f64) -> f64 {
     0.01 * smallest * smallest
 }
 

@@ -9,7 +9,7 @@
 use nsode_generator::Trajectory;
 
 use super::curve::Curve;
-use super::noise::{LEAST_SHARES, Least, Noise, beside, noise, of_shape};
+use super::noise::{LEAST_SHARES, Least, Noise, noise, of_shape, unseen_share};
 use crate::series::loss::Loss;
 use crate::series::smooth::{Observed, Roughness, roughness, smooth};
 
@@ -212,7 +212,7 @@ pub(super) fn noise_of_tail(
     }
     let unwritten = runs.without_zeros();
     let smallest = runs.seen().fold(1.0, |least, u| u.abs().min(least));
-    let least = beside(smallest).clamp(LEAST, LEAST_SHARES.1);
+    let least = unseen_share(smallest).clamp(LEAST, LEAST_SHARES.1);
     let few = runs.thinned();
     let shares = std::iter::successors(Some(1.0), |s| (*s > least).then(|| (STEP * s).max(least)));
     let mut before = deviation;

@@ -78,7 +78,10 @@ pub(super) fn units(row: &Line, below: &Line, delimiter: char) -> Option<Vec<Str
     let said = row.iter().any(|text| !is_none(text));
     let again = |(text, below): (&&str, &&str)| !is_none(text) && text == below;
     let repeats = row.iter().zip(&below).any(again);
-    (fit && said && !repeats && numbers(&below) > 1)
+    let values = below
+        .iter()
+        .filter(|text| matches!(kind(text), Cell::Number(_) | Cell::Below));
+    (fit && said && !repeats && values.count() > 1)
         .then(|| row.iter().map(|text| unit(text).to_string()).collect())
 }
 

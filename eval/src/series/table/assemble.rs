@@ -1,6 +1,9 @@
 //! From rows to trajectories: sorted, repeated times averaged, too short ones left out, and each state
 //! checked for having something to say.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+
 use nsode_generator::Trajectory;
 use nsode_parser::Names;
 
@@ -8,6 +11,7 @@ use super::cell::Commas;
 use super::columns::FileTable;
 use super::index;
 use super::names::identifiers;
+use super::reading::STDIN;
 use super::rows::{Rows, Run};
 use super::{MIN_POINTS, ReadOptions, Series, TableError};
 
@@ -29,13 +33,10 @@ pub(super) fn assemble(
     let names = identifiers(header(first.time), &state_headers);
     let mut warnings = Vec::new();
     renamed(&names, header(first.time), &state_headers, &mut warnings);
+    let mut known = HashSet::new();
     for (index, file) in files.iter().enumerate() {
         about_file(file, first, index, &rows.runs, options, &mut warnings);
-        if files
-            .iter()
-            .take(index)
-            .any(|other| is_same(&other.path, &file.path))
-        {
+        if !known.insert(origin(&file.path)) {
             warnings.push(format!(
                 "{}: the file is given more than once, and counts as measurements that agree exactly: errors come out too \
                  small.",
@@ -101,10 +102,10 @@ pub(super) fn assemble(
     })
 }
 
-/// Whether two paths lead to one file.
-fn is_same(a: &str, b: &str) -> bool {
-    let file = |path: &str| std::fs::canonicalize(path).ok();
-    a == b || file(a).is_some_and(|a| Some(a) == file(b))
+/// Where a path leads, or the path itself where that cannot be told.
+fn origin(path: &str) -> PathBuf {
+    let file = (path != STDIN).then(|| std::fs::canonicalize(path).ok());
+    file.flatten().unwrap_or_else(|| path.into())
 }
 
 /// Says which headers are called otherwise in formulas.

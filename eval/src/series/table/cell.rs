@@ -26,15 +26,19 @@ const MISSING: [&str; 18] = [
 ];
 
 /// What stands for less than could be seen, in any case, with or without a `<`.
-const BELOW: [&str; 8] = [
+const BELOW: [&str; 12] = [
     "lod",
     "loq",
     "lloq",
+    "dl",
+    "mdl",
     "bdl",
+    "bld",
     "blq",
     "bloq",
     "bql",
     "below lod",
+    "below loq",
 ];
 
 /// Which mark separates a number's fraction. Found out from the first number of a file that has one.
@@ -110,7 +114,7 @@ impl Commas {
             return false;
         };
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        let whole = whole.trim_start_matches(['+', '-']);
+        let whole = whole.trim_start_matches(['+', '-', '−']);
         let thousands = (1..=3).contains(&whole.len())
             && !whole.starts_with('0')
             && digits(whole)
@@ -134,13 +138,19 @@ fn is_below(text: &str) -> bool {
     bound.is_some_and(number) || word(bound.unwrap_or(text))
 }
 
-/// `text` as Rust writes numbers: with the minus of a keyboard, and `e` for Fortran's `D`.
+/// `text` as Rust writes numbers, if it is otherwise: with the minus of a keyboard, and `e` for the `D` of Fortran, which has a point
+/// before it where `5D3` may be the name of a sample.
 fn usual(text: &str) -> Option<String> {
-    let strange = text.contains(['−', 'd', 'D']) && text.contains(|c: char| c.is_ascii_digit());
-    strange.then(|| text.replace('−', "-").replace(['d', 'D'], "e"))
+    let begins = text.starts_with(|c: char| c.is_ascii_digit() || "+-−.".contains(c));
+    let fortran = text.contains('.') && text.contains(['d', 'D']);
+    let strange = begins && (fortran || text.contains('−'));
+    strange.then(|| match fortran {
+        true => text.replace('−', "-").replace(['d', 'D'], "e"),
+        false => text.replace('−', "-"),
+    })
 }
 
-fn number(text: &str) -> Cell {
+pub(super) fn number(text: &str) -> Cell {
     let usual = usual(text);
     match usual.as_deref().unwrap_or(text).parse::<f64>() {
         Ok(value) if value.is_finite() => Cell::Number(value),
@@ -162,7 +172,7 @@ pub(super) fn hint(text: &str) -> Hint {
     if text.starts_with(['<', '>', '≤', '≥', '~']) && digits > 0 {
         Hint::Bound
     } else if !is_date(text)
-        && made_of("+-.,eE'’\u{a0}\u{202f} ")
+        && made_of("+-−.,eEdD'’\u{a0}\u{202f} ")
         && text.contains([',', '.', '\''])
     {
         Hint::Decimal
@@ -266,7 +276,7 @@ mod tests {
         for below in ["<0.5", "< 1e-3", "≤2", "<LOD", "bdl", "LLOQ"] {
             assert_eq!(point.read(below), Cell::Below, "{below}");
         }
-        for text in [">5", "<", "<x", "5d5d", "day", "d"] {
+        for text in [">5", "<", "<x", "5d5d", "5D3", "1.5D3D", "day", "d", "a−1"] {
             assert_eq!(point.read(text), Cell::Text, "{text}");
         }
         for missing in ["", "NaN", "-nan", "NA", "n/a", "NULL", "None"] {
@@ -283,6 +293,7 @@ mod tests {
             ("950 1", Commas::None),
             ("950 1,234 12,345", Commas::Doubtful),
             ("-1,234 +999,000", Commas::Doubtful),
+            ("−1,234", Commas::Doubtful),
             ("0,125 0,250", Commas::Decimal),
             ("-0,125", Commas::Decimal),
             ("1,234 0,125", Commas::Decimal),
@@ -309,6 +320,7 @@ mod tests {
             ("12:30", Hint::Date),
             ("1,5", Hint::Decimal),
             ("1.234,5", Hint::Decimal),
+            ("−1.234,5", Hint::Decimal),
             (">0.5", Hint::Bound),
             ("low", Hint::None),
             ("-", Hint::None),

@@ -107,8 +107,12 @@ fn is_counted(cells: &[&str], next: &[&str]) -> bool {
     cells.get(numbered..).is_some_and(count) && cells.len() == next.len() && below
 }
 
+/// What a cell of the first lines holds; a word for a limit of detection may be a name there.
 fn kind(text: &&str) -> Cell {
-    Decimal::Open.read(text)
+    match Decimal::Open.read(text) {
+        Cell::Below if text.starts_with(char::is_alphabetic) => Cell::Text,
+        cell => cell,
+    }
 }
 
 /// The header of a table of `columns` columns that stands in one of the `comments` above it, and the

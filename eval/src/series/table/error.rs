@@ -93,7 +93,7 @@ pub enum Hint {
     Date,
     /// It has a decimal comma where points were used, or thousands separators, or both.
     Decimal,
-    /// It is a bound such as `<0.5`.
+    /// It is a bound such as `>0.5`.
     Bound,
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use super::cell::{Cell, Commas, Decimal, hint, split};
+use super::cell::{Cell, Commas, Decimal, hint, number, split};
 use super::columns::{FileTable, text};
 use super::dialect::SNIFFED;
 use super::error::{Hint, Place, Role};
@@ -14,7 +14,7 @@ use super::rows::{Pushed, Rows};
 use super::{MAX_TRAJECTORIES, ReadOptions, TableError};
 
 /// The path that stands for the standard input.
-const STDIN: &str = "-";
+pub(super) const STDIN: &str = "-";
 
 /// Rows by what became of them.
 #[derive(Default)]
@@ -159,10 +159,11 @@ impl Reading<'_> {
             }
             Cell::Missing => Ok(None),
             Cell::Below if role != Role::Time => {
-                let first = self.table.place(line, &self.cells, column);
-                let (number, known) = &mut self.table.counts.below;
-                *number += 1;
-                known.get_or_insert(first);
+                if self.table.counts.below.1.is_none() {
+                    let first = self.table.place(line, &self.cells, column);
+                    self.table.counts.below.1 = Some(first);
+                }
+                self.table.counts.below.0 += 1;
                 Ok(None)
             }
             Cell::Infinite => Err(TableError::Infinite {
@@ -173,7 +174,7 @@ impl Reading<'_> {
                 role,
                 hint: match hint(cell) {
                     // A point after decimal commas is a matter of the file, not of the cell.
-                    Hint::None if cell.parse::<f64>().is_ok() => Hint::Decimal,
+                    Hint::None if matches!(number(cell), Cell::Number(_)) => Hint::Decimal,
                     hint => hint,
                 },
             }),
