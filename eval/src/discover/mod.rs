@@ -148,7 +148,7 @@ pub fn discover(
     let late = search.late || proposed.late;
     if late {
         warnings.push(format!(
-            "the time limit of {} s ended the search before all candidates were refined",
+            "the time limit of {} s cut the search short: with more, more candidates would have been refined",
             options.seconds
         ));
     }

@@ -77,18 +77,27 @@ impl Search {
     }
 }
 
+/// How many times as large the squares of residuals may be when a fit's law is solved again: beside a pole, solutions depend on
+/// the steps that are taken, and a single value that is far off would make any noise that grows with it more likely.
+const REPEATABLE: f64 = 2.0;
+
 /// The noise of each state that a fit's residuals show, and how many nats more likely it makes them than the problem's.
 fn own_noise(problem: &Problem, fit: &Refined) -> Option<(Vec<Noise>, f64)> {
     let residuals = residuals(problem, fit)?;
-    let mut nats = 0.0;
+    let (mut nats, mut repeats) = (0.0, true);
     let each = problem.noise().iter().enumerate();
     let noise = each.map(|(state, known)| {
         let all = residuals.iter().skip(state).step_by(problem.dimension());
         let all: Vec<(f64, f64)> = all.flatten().copied().collect();
+        let square: f64 = all.iter().map(|(u, r)| r * r / known.shape(*u)).sum();
+        let fitted = fit.sse.get(state).copied().unwrap_or(f64::INFINITY);
+        repeats &=
+            known.spans_decades() || problem.loss().is_robust() || square < REPEATABLE * fitted;
         let own = noise(&all, problem.loss(), problem.least_additive(state));
         let cost = |share| deviance(&all, problem.loss(), share);
         nats += 0.5 * (cost(known.additive) - cost(own.additive)).max(0.0);
         own
     });
-    Some((noise.collect(), nats))
+    let noise = noise.collect();
+    repeats.then_some((noise, nats))
 }

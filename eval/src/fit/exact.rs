@@ -5,6 +5,8 @@
 //! is the better answer if the data allow it, and other constants are the nearer to the truth for it. So the prior of a
 //! constant is a mixture of these values, and of usual sizes ([`crate::fit::sizes`]).
 
+use std::collections::BTreeSet;
+
 use nalgebra::{DMatrix, DVector};
 use nsode_parser::Skeleton;
 
@@ -61,6 +63,29 @@ impl Exact {
         let tied = |tie: &Tie| constants.get(tie.to).map(|to| tie.factor * to);
         self.held.iter().all(|(slot, value)| near(*slot, *value))
             && (self.tied.iter()).all(|tie| tied(tie).is_some_and(|value| near(tie.slot, value)))
+    }
+
+    /// The covariance of constants of which those that are tied are one: that one of each group which the data tell best. Which
+    /// constants are exact the data said, so that is the least that is not known of them.
+    pub fn as_one(&self, covariance: &DMatrix<f64>) -> DMatrix<f64> {
+        let n = covariance.nrows();
+        let mut from = DMatrix::identity(n, n);
+        let firsts: BTreeSet<usize> = self.tied.iter().map(|tie| tie.to).collect();
+        for first in firsts {
+            let ties = self.tied.iter().filter(|tie| tie.to == first);
+            let mut group: Vec<(usize, f64)> = ties.map(|tie| (tie.slot, tie.factor)).collect();
+            group.push((first, 1.0));
+            let share = |(slot, factor): &(usize, f64)| covariance[(*slot, *slot)] / factor.powi(2);
+            let best = (group.iter()).min_by(|a, b| share(a).total_cmp(&share(b)));
+            let Some(&(best, unit)) = best else {
+                continue;
+            };
+            for (slot, factor) in group {
+                from[(slot, slot)] = 0.0;
+                from[(slot, best)] = factor / unit;
+            }
+        }
+        &from * covariance * from.transpose()
     }
 
     /// Constants that are not fitted.
@@ -267,6 +292,24 @@ mod tests {
         let tie = found.tied.iter().find(|tie| tie.slot == slot);
         assert_eq!(tie.map(|tie| (tie.to, tie.factor)), Some((to, 1.0)));
         assert!(found.holds(&there));
+    }
+
+    #[test]
+    fn what_is_tied_has_one_error() {
+        let tie = |slot, to, factor| Tie { slot, to, factor };
+        let exact = Exact {
+            tied: vec![tie(1, 0, -2.0), tie(3, 0, 1.0)],
+            ..Exact::default()
+        };
+        let mut covariance =
+            DMatrix::from_diagonal(&DVector::from_row_slice(&[4.0, 1.0, 9.0, 2.0]));
+        covariance[(1, 2)] = 0.5;
+        covariance[(2, 1)] = 0.5;
+        let one = exact.as_one(&covariance);
+        // The second tells best: half of it, with the other sign, is what the others are.
+        let errors = [0, 1, 2, 3].map(|i| one[(i, i)].sqrt());
+        assert_eq!(errors, [0.5, 1.0, 3.0, 0.5]);
+        assert_eq!((one[(0, 2)], one[(1, 2)], one[(3, 0)]), (-0.25, 0.5, 0.25));
     }
 
     /// x' = c0·x, y' = c1·x·y + c2·y

@@ -260,7 +260,17 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
             let worth = exact.gain > 0.5 * (fit.bic - settled.bic);
             // The canonical form may have put constants in other places.
             let holds = exact.holds(&fit.constants);
-            (worth && holds).then_some(Refined { exact, ..*fit })
+            let covariance = fit.covariance.as_ref().map(|c| exact.as_one(c));
+            let errors = match &covariance {
+                Some(c) => c.diagonal().iter().map(|v| Some(v.sqrt())).collect(),
+                None => fit.errors.clone(),
+            };
+            (worth && holds).then_some(Refined {
+                exact,
+                covariance,
+                errors,
+                ..*fit
+            })
         }
         Finished::Simpler(_) => None,
     }

@@ -134,6 +134,21 @@ pub enum GuessError {
     },
 }
 
+/// Whether a law has a variable in it.
+fn occurs(system: &System, names: &Names, variable: &str) -> bool {
+    let mut found = false;
+    for rhs in system.rhs() {
+        rhs.visit(&mut |leaf| {
+            found |= match leaf {
+                Expr::State(i) => names.states.get(*i).is_some_and(|name| name == variable),
+                Expr::Time => names.time == variable,
+                _ => false,
+            }
+        });
+    }
+    found
+}
+
 /// A value for constant `k` where none is given: of no special size, and another one for each.
 fn no_particular(k: usize) -> f64 {
     0.731 + 0.217 * k as f64
@@ -147,7 +162,10 @@ impl Guess {
     pub fn parse(text: &str, names: &Names) -> Result<Guess, GuessError> {
         let (system, letters) = parse_law(text, names).map_err(GuessError::Formula)?;
         for name in &letters {
-            let same = |variable: &&String| variable.to_lowercase() == name.to_lowercase();
+            // One that stands beside the variable is meant as it is written: the `s` of `b*S*I - s*E`.
+            let same = |variable: &&String| {
+                variable.to_lowercase() == name.to_lowercase() && !occurs(&system, names, variable)
+            };
             let mut variables = names.states.iter().chain([&names.time]);
             if let Some(variable) = variables.find(same) {
                 return Err(GuessError::Case {

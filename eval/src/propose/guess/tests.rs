@@ -243,6 +243,7 @@ fn what_is_no_guess_is_refused() {
     let names = names(&["Cells"]);
     let wrong = |text: &str| Guess::parse(text, &names).unwrap_err();
     assert!(matches!(wrong("r*cells"), GuessError::Case { .. }));
+    assert!(Guess::parse("r*Cells - cells", &names).is_ok());
     assert!(matches!(wrong("r*t"), GuessError::NoState { .. }));
     assert!(matches!(wrong("r*("), GuessError::Formula(_)));
     assert!(matches!(wrong("r*Cells; q*Cells"), GuessError::Formula(_)));

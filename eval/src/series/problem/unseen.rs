@@ -18,6 +18,11 @@ const RANGE: f64 = 10.0;
 /// The smallest value that was seen has at least so many steps of the rounding.
 const STEPS: f64 = 4.0;
 
+/// Noise that was cut off at 0 has values of all sizes beside its zeros, where a limit has none below itself: of so many of them,
+/// the smallest is less than this share of the median.
+const BESIDE: usize = 4;
+const CUT_OFF: f64 = 0.3;
+
 /// Zeros of one state that were left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unseen {
@@ -89,12 +94,30 @@ fn unseen(trajectories: &[Trajectory], state: usize) -> Option<Unseen> {
     let (largest, _) = *seen.last()?;
     let one_sign = seen.iter().all(|(y, _)| y.signum() == smallest.signum());
     let clear = smallest.abs() > STEPS * step && largest.abs() > RANGE * smallest.abs();
+    let cut_off = is_cut_off(trajectories, state);
     seen.dedup_by(|a, b| a.0 == b.0);
-    (one_sign && clear && seen.len() >= VALUES).then_some(Unseen {
+    (one_sign && clear && !cut_off && seen.len() >= VALUES).then_some(Unseen {
         state,
         cells,
         smallest: smallest.abs(),
     })
+}
+
+/// Whether the zeros of a state are noise that was cut off there.
+fn is_cut_off(trajectories: &[Trajectory], state: usize) -> bool {
+    let mut beside: Vec<f64> = Vec::new();
+    for path in trajectories {
+        let cells: Vec<f64> = path.column(state).filter(|y| !y.is_nan()).collect();
+        let zero = |row: Option<usize>| row.and_then(|row| cells.get(row)) == Some(&0.0);
+        let hidden = |row: &usize| zero(row.checked_sub(1)) || zero(Some(row + 1));
+        let rows = (0..cells.len()).filter(hidden);
+        beside.extend(rows.filter_map(|row| cells.get(row)).map(|y| y.abs()));
+    }
+    beside.retain(|y| *y != 0.0);
+    beside.sort_by(f64::total_cmp);
+    let (least, median) = (beside.first(), beside.get(beside.len() / 2));
+    let mut pair = least.into_iter().zip(median);
+    beside.len() >= BESIDE && pair.any(|(least, median)| *least < CUT_OFF * median)
 }
 
 #[cfg(test)]
@@ -115,6 +138,12 @@ mod tests {
     fn zeros_below_a_limit_are_left_out_and_others_are_not() {
         let limit = [8.12, 4.03, 2.01, 1.05, 0.52, 0.26, 0.0, 0.0, 0.0];
         assert_eq!(left_out(&limit), Some((3, 0.26)));
+        // About the limit, noise decides what is seen.
+        let about = [8.1, 4.0, 1.3, 0.0, 0.61, 0.0, 0.55, 0.0, 0.52, 0.0];
+        assert_eq!(left_out(&about), Some((4, 0.52)));
+        // Noise that was cut off.
+        let noise = [8.1, 4.0, 1.3, 0.0, 0.21, 0.0, 0.62, 0.0, 0.05, 0.0];
+        assert_eq!(left_out(&noise), None);
         // It begins with nothing, and grows, and comes below the limit.
         let first = [0.0, 0.32, 2.41, 4.03, 1.95, 0.51, 0.0, 0.0];
         assert_eq!(left_out(&first), Some((2, 0.32)));
