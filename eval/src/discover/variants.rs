@@ -1,6 +1,7 @@
 //! Simpler relatives of the best fits.
 
-use nsode_parser::Skeleton;
+use nsode_parser::skeleton::Part;
+use nsode_parser::{Skeleton, Token};
 
 use super::search::Search;
 use super::straight::straightened;
@@ -27,7 +28,7 @@ const SMALL: [f64; 3] = [1e-4, 1e-3, 1e-2];
 impl Search {
     /// Simpler relatives of the best fits that were not tried. One constant at a time is set to 0, or to a whole or half
     /// number that it is near; several at once to 0, those least different from it and those smallest; and one function
-    /// at a time is replaced by its tangent. What was tried is tried again from here if it ought to fit as well as its
+    /// at a time is replaced by its tangent; what saturates loses what stands beside it. What was tried is tried again from here if it ought to fit as well as its
     /// parent and does not: that fit got stuck.
     pub fn variants(&self, problem: &Problem) -> Vec<Proposal> {
         self.variants_of(problem, PARENTS)
@@ -55,7 +56,8 @@ impl Search {
                 let law = refined.skeleton.instantiate(&v.constants).ok()?;
                 Some((law, v.equal))
             };
-            let constants = single(refined).into_iter().chain(several(refined));
+            let constants = single(refined).into_iter().chain(saturated(refined));
+            let constants = constants.chain(several(refined));
             let lines = straightened(&refined.system, &middle);
             let simpler = constants.filter_map(instance);
             for (law, equal) in simpler.chain(lines.into_iter().map(|law| (law, false))) {
@@ -126,6 +128,49 @@ fn single(refined: &Refined) -> Vec<Variant> {
     all
 }
 
+/// `a*R + b*R/(c + y)` with a = −b/c, which is `a*R*y/(c + y)` and one constant less: no single constant of it is 0.
+fn saturated(refined: &Refined) -> Vec<Variant> {
+    let parts = refined.skeleton.parts();
+    let value = |slot: usize| refined.constants.get(slot).copied().unwrap_or(f64::NAN);
+    let mut all = Vec::new();
+    for plain in &parts {
+        let beside = parts
+            .iter()
+            .filter(|other| other.equation == plain.equation);
+        for inverse in beside {
+            let Some(half) = half_saturation(plain, inverse) else {
+                continue;
+            };
+            let mut constants = refined.constants.clone();
+            if let Some(place) = constants.get_mut(plain.slots.start) {
+                *place = -value(inverse.slots.start) / value(half);
+            }
+            all.push(Variant {
+                constants,
+                equal: false,
+            });
+        }
+    }
+    all
+}
+
+/// The slot of `c`, where `inverse` is `plain` over `c + y^n` with a fixed n.
+fn half_saturation(plain: &Part, inverse: &Part) -> Option<usize> {
+    let mut factors = inverse.factors();
+    for (tokens, _) in plain.factors() {
+        if tokens != [Token::One] {
+            let same = factors.iter().position(|(other, _)| *other == tokens)?;
+            factors.remove(same);
+        }
+    }
+    match factors.as_slice() {
+        [([Token::Inverse, Token::Add2, Token::One, ..], slots)] if slots.len() == 1 => {
+            Some(slots.start)
+        }
+        _ => None,
+    }
+}
+
 /// Two constants or more left out, most of them first.
 fn several(refined: &Refined) -> Vec<Variant> {
     let without = |gone: &dyn Fn(usize, f64) -> bool, equal| -> Option<Variant> {
@@ -164,4 +209,43 @@ fn several(refined: &Refined) -> Vec<Variant> {
         ));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use nsode_parser::{CanonicalSystem, Names};
+
+    use super::*;
+    use crate::fit::refine::{Effort, refine};
+    use crate::samples::{Sample, canonical};
+
+    #[test]
+    fn what_saturates_loses_what_stands_beside_it() {
+        let sample = Sample {
+            law: "3 - 0.3*s - 2*x*s/(2 + s); x*s/(2 + s) - 0.3*x",
+            states: &["s", "x"],
+            initial: &[&[5.0, 1.0]],
+            times: (0.0, 20.0, 60),
+            noise: 0.0,
+        };
+        let names = Names {
+            time: "t".into(),
+            states: vec!["s".into(), "x".into()],
+        };
+        let wide = canonical(
+            "3 - 0.3*s - 1.9*x + 4*x/(2 + s); 0.7*x - 2*x/(2 + s)",
+            &names,
+        );
+        let (skeleton, constants) = wide.parts().unwrap();
+        let proposal = Proposal::new(skeleton, Some(constants));
+        let refined = refine(&sample.problem(), &proposal, Effort::Whole, None).unwrap();
+        let truth = canonical(sample.law, &names).parts().unwrap().0;
+        let laws = saturated(&refined).into_iter().filter_map(|variant| {
+            let law: CanonicalSystem = refined.skeleton.instantiate(&variant.constants).ok()?;
+            Some(law.parts().ok()?.0)
+        });
+        let laws: Vec<Skeleton> = laws.collect();
+        assert_eq!(laws.len(), 2);
+        assert!(laws.contains(&truth), "{laws:?}");
+    }
 }
