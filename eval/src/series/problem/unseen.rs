@@ -18,9 +18,10 @@ const RANGE: f64 = 10.0;
 /// The smallest value that was seen has at least so many steps of the rounding.
 const STEPS: f64 = 4.0;
 
-/// Noise that was cut off at 0 has values of all sizes beside its zeros, where a limit has none below itself: of so many of them,
-/// the smallest is less than this share of the median.
-const BESIDE: usize = 4;
+/// Noise that was cut off at 0 has values of all sizes among its zeros, where a limit has none below itself: of so many, one for
+/// each zero that they stand beside, and all between two zeros, the smallest is less than this share of the median. A decay that
+/// ends below a limit, and growth that begins there, have none.
+const BESIDE: usize = 6;
 const CUT_OFF: f64 = 0.3;
 
 /// Zeros of one state that were left out.
@@ -108,12 +109,17 @@ fn is_cut_off(trajectories: &[Trajectory], state: usize) -> bool {
     let mut beside: Vec<f64> = Vec::new();
     for path in trajectories {
         let cells: Vec<f64> = path.column(state).filter(|y| !y.is_nan()).collect();
-        let zero = |row: Option<usize>| row.and_then(|row| cells.get(row)) == Some(&0.0);
-        let hidden = |row: &usize| zero(row.checked_sub(1)) || zero(Some(row + 1));
-        let rows = (0..cells.len()).filter(hidden);
-        beside.extend(rows.filter_map(|row| cells.get(row)).map(|y| y.abs()));
+        let zero = |y: &f64| *y == 0.0;
+        let (first, last) = (cells.iter().position(zero), cells.iter().rposition(zero));
+        let among = match (first, last) {
+            (Some(first), Some(last)) => cells.get(first..=last).unwrap_or_default(),
+            _ => &[],
+        };
+        beside.extend(among.windows(2).filter_map(|pair| match pair {
+            [a, b] if zero(a) != zero(b) => Some((a + b).abs()),
+            _ => None,
+        }));
     }
-    beside.retain(|y| *y != 0.0);
     beside.sort_by(f64::total_cmp);
     let (least, median) = (beside.first(), beside.get(beside.len() / 2));
     let mut pair = least.into_iter().zip(median);
@@ -144,6 +150,17 @@ mod tests {
         // Noise that was cut off.
         let noise = [8.1, 4.0, 1.3, 0.0, 0.21, 0.0, 0.62, 0.0, 0.05, 0.0];
         assert_eq!(left_out(&noise), None);
+        // Steps so large that the last value before the limit may be any.
+        let runs = [8.1, 0.26, 0.0, 0.0, 7.9, 2.2, 0.0, 8.0, 1.9, 0.0];
+        let times: Vec<f64> = (0..3).map(f64::from).collect();
+        let run = |values: &[f64]| Trajectory::new(1, times.clone(), values.to_vec()).unwrap();
+        let paths = vec![
+            run(&runs[..3]),
+            run(&runs[4..7]),
+            run(&runs[7..]),
+            run(&[8.2, 0.9, 0.0]),
+        ];
+        assert_eq!(without_unseen(paths, 1).1.len(), 1);
         // It begins with nothing, and grows, and comes below the limit.
         let first = [0.0, 0.32, 2.41, 4.03, 1.95, 0.51, 0.0, 0.0];
         assert_eq!(left_out(&first), Some((2, 0.32)));
