@@ -14,7 +14,7 @@ use std::time::Instant;
 use nsode_eval::answer::emit::emit;
 use nsode_eval::answer::ensemble::{DRAWS, Ensemble};
 use nsode_eval::answer::notes::{narrow, notes, unseen};
-use nsode_eval::answer::plot::plot;
+use nsode_eval::answer::plot::{logarithmic, plot};
 use nsode_eval::answer::report::{self, Layout, RunInfo, json, table};
 use nsode_eval::propose::guess::Shapes;
 use nsode_eval::series::table::{Series, read};
@@ -93,7 +93,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     spinner.say("looking ahead");
     info.warnings.extend(found.warnings);
     info.late = found.late;
-    info.logarithmic = problem.logarithmic();
+    info.logarithmic = logarithmic(&problem);
     info.none = candidates.first().map(|_| found.none);
     info.notes = notes(&problem, &series.names, &all, found.none);
     look_ahead(&config, &series, &problem, &all, &mut info)?;

@@ -28,8 +28,8 @@ const SMALL: [f64; 3] = [1e-4, 1e-3, 1e-2];
 impl Search {
     /// Simpler relatives of the best fits that were not tried. One constant at a time is set to 0, or to a whole or half
     /// number that it is near; several at once to 0, those least different from it and those smallest; and one function
-    /// at a time is replaced by its tangent; what saturates loses what stands beside it. What was tried is tried again from here if it ought to fit as well as its
-    /// parent and does not: that fit got stuck.
+    /// at a time is replaced by its tangent; what saturates loses what stands beside it. What was tried is tried again from
+    /// here if it ought to fit as well as its parent and does not: that fit got stuck.
     pub fn variants(&self, problem: &Problem) -> Vec<Proposal> {
         self.variants_of(problem, PARENTS)
     }

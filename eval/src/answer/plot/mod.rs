@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::answer::report::RunInfo;
 use crate::discover::Candidate;
+use crate::series::problem::Problem;
 use crate::series::table::Series;
 use crate::whole;
 
@@ -72,6 +73,31 @@ impl PlotError {
 enum Format {
     Svg,
     Png,
+}
+
+/// Normalised values below which a dot lies on the zero line of a picture.
+const ON_THE_LINE: f64 = 0.01;
+
+/// For each state, whether its values are best seen on a logarithmic axis: above 0 but for a few that are 0 and those below a limit
+/// of detection, so many of them small that they would lie on the zero line of another, and none of those drowned in noise.
+pub fn logarithmic(problem: &Problem) -> Vec<bool> {
+    let each = problem.noise().iter().enumerate();
+    each.map(|(state, noise)| {
+        let cells = problem
+            .normalised()
+            .iter()
+            .flat_map(|run| run.column(state));
+        let cells: Vec<f64> = cells.filter(|u| !u.is_nan()).collect();
+        let positive = cells.iter().copied().filter(|u| *u > 0.0);
+        let least = positive.clone().fold(1.0, f64::min);
+        let some_below = cells.iter().any(|u| *u < 0.0);
+        let few_are_0 = 10 * (cells.len() - positive.count()) <= cells.len();
+        let small = cells.iter().filter(|u| **u < ON_THE_LINE).count();
+        let drowned =
+            !noise.spans_decades() && noise.deviation * noise.shape(least).sqrt() > 0.5 * least;
+        !some_below && few_are_0 && !drowned && 3 * small > cells.len()
+    })
+    .collect()
 }
 
 /// Whether a picture can be written to `file`, as far as its name tells: to be asked before a long search.

@@ -7,7 +7,6 @@ use super::axis::{Span, TICK_SIZE, Ticks, padded};
 use super::shapes::{Anchor, PALETTE, Scene, Shape, distinct, fitted, text_width, wrapped};
 use super::*;
 use crate::samples::Sample;
-use crate::series::problem::Problem;
 
 /// Series of the kinds that pictures must cope with.
 fn samples() -> Vec<(&'static str, Series, Candidate)> {
@@ -113,7 +112,7 @@ fn samples() -> Vec<(&'static str, Series, Candidate)> {
 fn info(series: &Series) -> RunInfo {
     let problem = Problem::new(series.trajectories.clone()).unwrap();
     RunInfo {
-        logarithmic: problem.logarithmic(),
+        logarithmic: logarithmic(&problem),
         ..RunInfo::default()
     }
 }

@@ -4,8 +4,7 @@
 //! logistic law of Verhulst; Richards' for n other than 1). Relaxation, `a + b*y`: `k*(A - y)`. What saturates
 //! beside what does not, `a*R + b*R/(K + y)` with opposite signs: `e*R*y/(K + y) - m*R`. Saturation
 //! of Hill's kind, `c + y^n` below a fraction: `K^n + y^n`, or `1 + (y/K)^n` where there is no `y` above.
-//! Gompertz' growth, `b*y*log(c*y)`:
-//! `b*y*log(K/y)`.
+//! Gompertz' growth, `b*y*log(c*y)`: `b*y*log(K/y)`.
 
 use nsode_parser::{Binary, Expr, Unary};
 

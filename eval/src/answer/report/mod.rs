@@ -47,9 +47,8 @@ pub struct RunInfo {
     pub slopes: Option<SlopeBand>,
     /// The level of these bands.
     pub level: Option<f64>,
-    /// For each state, whether pictures have a logarithmic axis for it ([`Problem::logarithmic`]); linear where it says nothing.
-    ///
-    /// [`Problem::logarithmic`]: crate::series::problem::Problem::logarithmic
+    /// For each state, whether pictures have a logarithmic axis for it ([`crate::answer::plot::logarithmic`]); linear where it
+    /// says nothing.
     pub logarithmic: Vec<bool>,
 }
 

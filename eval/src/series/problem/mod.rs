@@ -46,9 +46,6 @@ pub const RESOLUTION: f64 = 1e-8;
 /// law which is not quite right. A system is noisy where all of its states are.
 pub const NOISY: f64 = 1e-3;
 
-/// Normalised values below which a dot lies on the zero line of a picture.
-const ON_THE_LINE: f64 = 0.01;
-
 /// Fewest observed values a state.
 pub const FEWEST_CELLS: usize = 5;
 
@@ -350,26 +347,6 @@ impl Problem {
         let mut cells = self.screened.iter().flat_map(|run| run.column(state));
         let noise = self.noise.get(state).filter(|n| n.spans_decades())?;
         (!cells.any(|u| u < 0.0)).then(|| noise.deviation * noise.additive.sqrt())
-    }
-
-    /// For each state, whether its values are best seen on a logarithmic axis: above 0 but for a few that are 0 and those below a
-    /// limit of detection, so many of them small that they would lie on the zero line of another, and none of those drowned in noise.
-    pub fn logarithmic(&self) -> Vec<bool> {
-        let noise = self.noise.iter().enumerate();
-        noise
-            .map(|(state, noise)| {
-                let cells = self.normalised.iter().flat_map(|run| run.column(state));
-                let cells: Vec<f64> = cells.filter(|u| !u.is_nan()).collect();
-                let positive = cells.iter().copied().filter(|u| *u > 0.0);
-                let least = positive.clone().fold(1.0, f64::min);
-                let some_below = cells.iter().any(|u| *u < 0.0);
-                let few_are_0 = 10 * (cells.len() - positive.count()) <= cells.len();
-                let small = cells.iter().filter(|u| **u < ON_THE_LINE).count();
-                let drowned = !noise.spans_decades()
-                    && noise.deviation * noise.shape(least).sqrt() > 0.5 * least;
-                !some_below && few_are_0 && !drowned && 3 * small > cells.len()
-            })
-            .collect()
     }
 
     /// Standard deviations of the rounding of a state's values, normalised: the smallest, which is what rounding adds to noise in

@@ -9,6 +9,7 @@ use nsode_parser::Names;
 
 use super::cell::Commas;
 use super::columns::FileTable;
+use super::error::counted;
 use super::index;
 use super::names::identifiers;
 use super::reading::STDIN;
@@ -408,13 +409,6 @@ fn labelled(file: &FileTable, column: usize, name: &str) -> String {
 /// `1 row is` or `7 rows are`.
 fn rows_were(n: usize) -> String {
     counted(n, "row is", "rows are")
-}
-
-fn counted(n: usize, one: &str, many: &str) -> String {
-    match n {
-        1 => format!("1 {one}"),
-        n => format!("{n} {many}"),
-    }
 }
 
 /// The first few of `names`.

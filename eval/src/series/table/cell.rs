@@ -138,7 +138,7 @@ fn is_below(text: &str) -> bool {
     bound.is_some_and(number) || word(bound.unwrap_or(text))
 }
 
-/// `text` as Rust writes numbers, if it is otherwise: with the minus of a keyboard, and `e` for the `D` of Fortran, which has a point
+/// `text` as Rust writes numbers, if it is written otherwise: with the minus of a keyboard, and `e` for the `D` of Fortran, which has a point
 /// before it where `5D3` may be the name of a sample.
 fn usual(text: &str) -> Option<String> {
     let begins = text.starts_with(|c: char| c.is_ascii_digit() || "+-−.".contains(c));
@@ -151,8 +151,8 @@ fn usual(text: &str) -> Option<String> {
 }
 
 pub(super) fn number(text: &str) -> Cell {
-    let usual = usual(text);
-    match usual.as_deref().unwrap_or(text).parse::<f64>() {
+    let otherwise = |error| usual(text).map_or(Err(error), |text| text.parse());
+    match text.parse::<f64>().or_else(otherwise) {
         Ok(value) if value.is_finite() => Cell::Number(value),
         Ok(value) if value.is_nan() => Cell::Missing,
         Ok(_) => Cell::Infinite,

@@ -161,7 +161,7 @@ pub enum TableError {
         place: Box<Place>,
     },
     /// A row with another number of cells than the first.
-    #[error("{place}: the row has {}, the first line has {expected}", cells(*found))]
+    #[error("{place}: the row has {}, the first line has {expected}", counted(*found, "cell", "cells"))]
     Ragged {
         /// The row.
         place: Box<Place>,
@@ -264,7 +264,7 @@ pub enum TableError {
         observed: usize,
     },
     /// A state with too few observed values.
-    #[error("{place}: {} points are needed, there {}", needed, counted(*observed))]
+    #[error("{place}: {} points are needed, there {}", needed, there_are(*observed))]
     TooFewPoints {
         /// Its first cell.
         place: Box<Place>,
@@ -288,18 +288,18 @@ pub enum TableError {
 }
 
 /// `is 1` or `are 3`.
-fn counted(n: usize) -> String {
+fn there_are(n: usize) -> String {
     match n {
         1 => "is 1".to_string(),
         n => format!("are {n}"),
     }
 }
 
-/// `1 cell` or `3 cells`.
-fn cells(n: usize) -> String {
+/// `1 row was` or `3 rows were`.
+pub(super) fn counted(n: usize, one: &str, many: &str) -> String {
     match n {
-        1 => "1 cell".to_string(),
-        n => format!("{n} cells"),
+        1 => format!("1 {one}"),
+        n => format!("{n} {many}"),
     }
 }
 
