@@ -48,6 +48,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     let mut info = RunInfo {
         seed: config.seed,
         loss: config.loss,
+        hidden: config.options.hidden,
         ..RunInfo::default()
     };
     check_horizon(&series, config.horizon)?;
@@ -95,7 +96,7 @@ pub fn run(config: Config, started: Instant) -> Result<Outcome, Fault> {
     info.late = found.late;
     info.logarithmic = logarithmic(&problem);
     info.none = candidates.first().map(|_| found.none);
-    info.notes = notes(&problem, &series.names, &all, found.none);
+    info.notes = notes(&problem, &series.names, &all, found.none, found.doubt);
     look_ahead(&config, &series, &problem, &all, &mut info)?;
     drop(spinner);
     for warning in &info.warnings {

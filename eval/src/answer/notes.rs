@@ -9,10 +9,10 @@ use crate::answer::figures::significant;
 use crate::answer::outliers;
 use crate::answer::present::Presented;
 use crate::answer::report::named::Named;
-use crate::discover::{Candidate, EXPLAINED};
+use crate::discover::{Candidate, Doubt};
 use crate::series::problem::{FLOOR, Piece, Problem};
 
-/// A law is a rival of the best from this share of its posterior on, and this posterior.
+/// A law is a rival of the best from this share of its posterior on, and this share of what all laws have.
 const RIVAL: (f64, f64) = (0.1, 0.02);
 
 /// Posteriors of rivals that are told one by one, with that of the best.
@@ -70,8 +70,14 @@ pub fn narrow(problem: &Problem, names: &Names) -> Vec<String> {
 }
 
 /// Notes on `candidates`, which were found for `problem`, best first; `none` is the probability that none of them
-/// is right.
-pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f64) -> Vec<String> {
+/// is right, and `doubt` why mostly.
+pub fn notes(
+    problem: &Problem,
+    names: &Names,
+    candidates: &[Candidate],
+    none: f64,
+    doubt: Option<Doubt>,
+) -> Vec<String> {
     let Some(best) = candidates.first() else {
         return Vec::new();
     };
@@ -84,10 +90,12 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
             pieces.len()
         ));
     }
-    if none > DOUBTED {
-        let why = match best.r2 < EXPLAINED {
-            true => "the best one explains less than half of the variance",
-            false => "what the best one leaves over has a pattern, where noise has none",
+    if let Some(doubt) = doubt.filter(|_| none > DOUBTED) {
+        let why = match doubt {
+            Doubt::Unexplained => "the best one explains less than half of the variance",
+            Doubt::Flexible => "with so many constants a law follows whatever is smooth",
+            Doubt::Hidden => "noise hides parts of laws, as was said beforehand",
+            Doubt::Pattern => "what the best one leaves over has a pattern, where noise has none",
         };
         notes.push(format!(
             "with probability {none:.2} none of these laws is right: {why}"
@@ -103,7 +111,7 @@ pub fn notes(problem: &Problem, names: &Names, candidates: &[Candidate], none: f
             "{which} taken to be exactly 1 or -1, or as large as another one: noise leaves that open, and laws are mostly so"
         )
     }));
-    notes.extend(rivals(problem, names, candidates));
+    notes.extend(rivals(problem, names, candidates, 1.0 - none));
     for (i, candidate) in candidates.iter().enumerate() {
         if i == 0 || candidate.form.is_some() {
             notes.extend(open_constants(i + 1, candidate, names));
@@ -157,9 +165,14 @@ fn open_constants(number: usize, candidate: &Candidate, names: &Names) -> Vec<St
 }
 
 /// That the data can't tell the best laws apart, and where these part.
-fn rivals(problem: &Problem, names: &Names, candidates: &[Candidate]) -> Option<String> {
+fn rivals(
+    problem: &Problem,
+    names: &Names,
+    candidates: &[Candidate],
+    listed: f64,
+) -> Option<String> {
     let best = candidates.first()?;
-    let is_rival = |c: &&Candidate| c.posterior >= RIVAL.1.max(RIVAL.0 * best.posterior);
+    let is_rival = |c: &&Candidate| c.posterior >= (RIVAL.1 * listed).max(RIVAL.0 * best.posterior);
     let rivals: Vec<&Candidate> = candidates.iter().skip(1).filter(is_rival).collect();
     if rivals.is_empty() {
         return None;

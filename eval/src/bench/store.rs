@@ -44,8 +44,15 @@ pub struct RunConfig {
     /// What residuals cost, where it is not their squares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
+    /// Probability, before any data, that noise hides a part of a law.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hidden: f64,
     /// SHA-256 of the suites by name.
     pub suites: BTreeMap<String, String>,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// A run on disk, open to be continued.
@@ -181,6 +188,7 @@ fn difference(there: &RunConfig, here: &RunConfig) -> Option<(&'static str, Stri
         ("seed", there.seed.to_string(), here.seed.to_string()),
         ("asked", there.asked.clone(), here.asked.clone()),
         ("loss", text(&there.loss), text(&here.loss)),
+        ("hidden", there.hidden.to_string(), here.hidden.to_string()),
     ];
     let field = fields.into_iter().find(|(_, there, here)| there != here);
     field.or_else(|| {

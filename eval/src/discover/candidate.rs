@@ -33,7 +33,7 @@ pub struct Candidate {
     pub sources: Vec<ProposerKind>,
     /// Coefficient of determination on the observed cells, averaged over states.
     pub r2: f64,
-    /// Bayesian information criterion, of residuals in normalised units.
+    /// Bayesian information criterion, of residuals in normalised units; constants that are exact are not counted.
     pub bic: f64,
     /// Constants that are exactly 1 or −1, or as large as another one, and were not fitted.
     pub exact: usize,

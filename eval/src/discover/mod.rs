@@ -38,6 +38,7 @@ use crate::propose::proposer::Proposer;
 use crate::series::problem::Problem;
 
 use belief::Belief;
+pub use belief::Doubt;
 pub use candidate::Candidate;
 use candidate::restored;
 use origins::{Gathered, Proposals, ask, ask_again, gather};
@@ -73,6 +74,9 @@ pub struct Options {
     pub filter: Filter,
     /// Parts that are left out, to measure what they are worth.
     pub without: Vec<Part>,
+    /// Probability, before any data, that noise of 5 % hides a part of the law, so that nobody proposes it; that other noise does is
+    /// told by it. At least 0 and below 1; 0 for laws as people write them, 0.64 for those that the generator draws (docs/ranking.md).
+    pub hidden: f64,
     /// Laws of the user, fitted in their own form and listed whatever their rank; the filter is not for them.
     pub guesses: Vec<Guess>,
 }
@@ -85,6 +89,7 @@ impl Default for Options {
             local: true,
             filter: Filter::default(),
             without: Vec::new(),
+            hidden: 0.0,
             guesses: Vec::new(),
         }
     }
@@ -102,9 +107,10 @@ impl Options {
 pub struct Discovery {
     /// Laws, the one to name first first; the order is not only by probability (docs/ranking.md).
     pub candidates: Vec<Candidate>,
-    /// Probability that none of the laws is right, by the pattern that the best one leaves over; together with
-    /// the posteriors of all laws it makes 1.
+    /// Probability that none of the laws is right; together with the posteriors of all laws it makes 1.
     pub none: f64,
+    /// Why mostly; nothing where there is no doubt.
+    pub doubt: Option<Doubt>,
     /// Proposers that failed and why, a cap that was reached.
     pub warnings: Vec<String>,
     /// Laws that were refined.
@@ -155,10 +161,11 @@ pub fn discover(
     // Guesses are what the user wants to know, and have as long again.
     let later = Instant::now() + limit;
     let guessed = guess::fit_all(&options.guesses, &problem, later, &mut warnings);
-    let (candidates, none) = answer(&problem, options, &search, &guessed, &mut warnings);
+    let (candidates, none, doubt) = answer(&problem, options, &search, &guessed, &mut warnings);
     Ok(Discovery {
         candidates,
         none,
+        doubt,
         warnings,
         refined,
         late,
@@ -297,14 +304,14 @@ fn finish(problem: &Problem, options: &Options, search: &mut Search) -> Problem 
     problem
 }
 
-/// The laws to show, the one to name first first, in the units of the data; and the probability that none is right.
+/// The laws to show, the one to name first first, in the units of the data; and the probability that none is right, and why mostly.
 fn answer(
     problem: &Problem,
     options: &Options,
     search: &Search,
     guessed: &[Guessed],
     warnings: &mut Vec<String>,
-) -> (Vec<Candidate>, f64) {
+) -> (Vec<Candidate>, f64, Option<Doubt>) {
     let mut ranked = search.ranked();
     // Somebody thought of a guess, which is more than how short it is says for it: before the data it is at least as probable as
     // the best law.
@@ -328,7 +335,9 @@ fn answer(
     warnings.extend(best.and_then(doubt));
     let belief = Belief::new(problem, &ranked);
     let laws: Vec<&Refined> = ranked.iter().map(|(_, refined)| *refined).collect();
-    let candidates = representative::order(problem, &laws, &belief.laws)
+    let order = representative::order(problem, &laws, &belief.laws);
+    let belief = belief.with_unlisted(problem, best, options.hidden);
+    let candidates = order
         .into_iter()
         .enumerate()
         .filter_map(|(rank, number)| {
@@ -342,7 +351,7 @@ fn answer(
             Some(candidate.in_form(guess))
         })
         .collect();
-    (candidates, belief.none)
+    (candidates, belief.none, belief.doubt)
 }
 
 /// The proposals once more, after the smoothed curves have changed.

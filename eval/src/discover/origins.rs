@@ -106,11 +106,13 @@ pub(super) fn gather(
     options: &Options,
     deadline: Instant,
 ) -> Gathered {
-    let equations = (options.local && problem.dimension() > 1)
-        .then(|| judged(problem, &lists, options, deadline));
-    if let Some(equations) = &equations {
-        let systems = equations.systems(|skeleton| options.filter.admits(skeleton));
+    let mut equations = None;
+    if options.local && problem.dimension() > 1 {
+        let (judged, together) = judged(problem, &lists, options, deadline);
+        let systems = judged.systems(|skeleton| options.filter.admits(skeleton));
         lists.insert(0, (ProposerKind::Local, systems));
+        lists.insert(1, (ProposerKind::Local, together));
+        equations = Some(judged);
     }
     let most = lists
         .iter()
@@ -126,7 +128,9 @@ pub(super) fn gather(
             };
             match origins.get_mut(&proposal.skeleton) {
                 // Proposed by others, only put together again; theirs may be the better start.
-                Some(sources) if *sources == [ProposerKind::Local] => {
+                Some(sources)
+                    if *sources == [ProposerKind::Local] && *kind != ProposerKind::Local =>
+                {
                     *sources = vec![*kind];
                     let known = proposals
                         .iter_mut()
@@ -157,8 +161,13 @@ pub(super) fn gather(
     }
 }
 
-/// The equations of all proposals, and those that can be made of their terms.
-fn judged(problem: &Problem, lists: &Proposals, options: &Options, deadline: Instant) -> Equations {
+/// The equations of all proposals, and those that can be made of their terms; and systems that are made of these together.
+fn judged(
+    problem: &Problem,
+    lists: &Proposals,
+    options: &Options,
+    deadline: Instant,
+) -> (Equations, Vec<Proposal>) {
     let all = lists.iter().flat_map(|(_, proposals)| proposals);
     let mut equations = Equations::new(problem, all, deadline);
     let sparse = Sparse {
@@ -166,6 +175,6 @@ fn judged(problem: &Problem, lists: &Proposals, options: &Options, deadline: Ins
         ..Sparse::default()
     };
     let made = sparse.among(problem, &equations.words());
-    equations.join(problem, made.iter(), deadline);
-    equations
+    equations.join(problem, made.apart.iter().chain(&made.together), deadline);
+    (equations, made.together)
 }

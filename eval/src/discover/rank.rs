@@ -28,8 +28,13 @@ pub fn log_evidence(bic: f64, parameters: usize, cells: usize) -> f64 {
 /// and 0.63 at noises of 0.01, 0.02 and 0.05, and 1 where there is none. For published laws they are higher
 /// (docs/ranking.md).
 pub fn temper(deviation: f64) -> f64 {
+    1.0 - (1.0 - TEMPER) * loudness(deviation)
+}
+
+/// How loud noise of this standard deviation is, from 0 at 0.1 % of the largest value to 1 at 2 %.
+pub fn loudness(deviation: f64) -> f64 {
     let share = (deviation / NOISY).ln() / (LOUD / NOISY).ln();
-    1.0 - (1.0 - TEMPER) * share.clamp(0.0, 1.0)
+    share.clamp(0.0, 1.0)
 }
 
 /// Normalised probabilities from log-weights.

@@ -243,7 +243,7 @@ mod tests {
         };
         // Of one shape a state nothing else can be made.
         assert_eq!(equations.systems(|_| true).len(), 1);
-        equations.join(&problem, made.iter(), later);
+        equations.join(&problem, made.apart.iter(), later);
         assert!(has(&equations));
     }
 }

@@ -527,7 +527,7 @@ impl Search {
     pub fn weight_given(&self, refined: &Refined, prior: f64) -> f64 {
         let vague = refined.errors.iter().filter(|e| e.is_none()).count() as f64;
         let evidence = log_evidence(refined.bic, refined.parameters, self.cells);
-        prior + self.share * evidence + refined.exact.gain
+        prior + self.share * evidence + refined.exact.odds
             - refined.sharpness
             - UNDETERMINED * vague
     }

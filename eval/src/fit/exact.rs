@@ -49,8 +49,12 @@ pub struct Exact {
     pub held: Vec<(usize, f64)>,
     /// Constants that are as large as others; those may be held.
     pub tied: Vec<Tie>,
-    /// Nats that the law gains by them, but for what its fit loses.
+    /// Nats that they are more probable by than all other values of these constants together, given the covariance, but for
+    /// what the fit loses.
     pub gain: f64,
+    /// Nats that they are more probable by than other values before any data, or what makes the law as probable as with all
+    /// constants fitted, if that is more.
+    pub odds: f64,
 }
 
 impl Exact {
@@ -102,6 +106,13 @@ struct Relation {
     prior: f64,
 }
 
+impl Relation {
+    /// Nats that it is more probable by than not, before any data.
+    fn odds(&self) -> f64 {
+        (self.prior / (1.0 - self.prior)).ln()
+    }
+}
+
 /// Which of the `constants` of `skeleton`, in normalised units and with that covariance, are exact, given what 1 is in these
 /// units for each: the most probable relation first, then those that are left, given this one. Also returns where all constants
 /// are most probably, given these.
@@ -135,9 +146,8 @@ pub fn exact(
             let apart = value - mean[relation.slot];
             let steps = share * (apart / variance);
             let there = mean[relation.slot] + steps[relation.slot];
-            let odds = (relation.prior / (1.0 - relation.prior)).ln();
             let width = variance.sqrt().max(SHARPEST * there.abs());
-            let occam = odds - sizes::log_density(there) - width.ln();
+            let occam = relation.odds() - sizes::log_density(there) - width.ln();
             let gain = occam - 0.5 * apart * apart / variance;
             (gain > 0.0).then_some((relation, along, steps, variance, occam, gain))
         });
@@ -148,6 +158,7 @@ pub fn exact(
         };
         let (slot, to, factor) = (relation.slot, relation.to, relation.factor);
         found.gain += occam;
+        found.odds += relation.odds();
         // What is known of the others, given this.
         let share = &covariance * along;
         covariance -= &share * share.transpose() / variance;

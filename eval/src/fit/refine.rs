@@ -71,7 +71,7 @@ pub struct Refined {
     pub sse: Vec<f64>,
     /// Coefficient of determination, averaged over states, on the observed cells ([`r2`]).
     pub r2: f64,
-    /// Bayesian information criterion.
+    /// Bayesian information criterion; what is exact is no fitted number.
     pub bic: f64,
     /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::fit::criterion::sharpness`]).
     pub sharpness: f64,
@@ -81,11 +81,16 @@ pub struct Refined {
     pub frequencies: f64,
     /// What is exact of the constants, and was not fitted ([`crate::fit::exact`]).
     pub exact: Exact,
-    /// Constants and initial states, those included that were made exact: which ones they are the data said.
+    /// Constants and initial states that were fitted: what is exact is none of them.
     pub parameters: usize,
 }
 
 impl Refined {
+    /// The criterion with what is exact paid for: it compares fits of which other constants are exact.
+    pub fn criterion(&self) -> f64 {
+        self.bic - 2.0 * self.exact.odds
+    }
+
     /// The law and its constants in the units of the data; `None` where these cannot express it, as numbers
     /// over- or underflow.
     pub fn physical(&self, problem: &Problem) -> Option<(CanonicalSystem, Vec<f64>)> {
@@ -265,8 +270,15 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
                 Some(c) => c.diagonal().iter().map(|v| Some(v.sqrt())).collect(),
                 None => fit.errors.clone(),
             };
+            // What is exact is no fitted number. All the same, a law does not become less probable by it: its constants may have
+            // these values without being exact.
+            let each = (problem.observed() as f64).ln();
+            let bic = fit.bic - exact.count() as f64 * each;
+            let odds = exact.odds.max(0.5 * (bic - settled.bic));
             (worth && holds).then_some(Refined {
-                exact,
+                bic,
+                parameters: fit.parameters.saturating_sub(exact.count()),
+                exact: Exact { odds, ..exact },
                 covariance,
                 errors,
                 ..*fit

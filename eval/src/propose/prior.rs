@@ -95,7 +95,7 @@ fn cost(token: Token, parent: Option<Token>) -> f64 {
 
 /// Nats that a term of a system costs which another equation has, too: what one state loses another one gains, and what is
 /// said already need only be pointed at. A guess; not fitted.
-const REPEATED: f64 = 1.5;
+pub(crate) const REPEATED: f64 = 1.5;
 
 /// Logarithm of the prior probability of a skeleton by its description length.
 pub fn description_prior(skeleton: &Skeleton) -> f64 {

@@ -8,6 +8,7 @@ use nsode_eval::discover::without::Part;
 use nsode_eval::suite::{self, Condition, Suite, case::POINTS};
 use nsode_eval::{Loss, Options};
 
+use crate::commands::check_hidden;
 use crate::fault::Fault;
 use crate::locate;
 use crate::output::make_directory;
@@ -83,6 +84,9 @@ pub struct Arguments {
     /// neighbours, weights
     #[arg(long, value_name = "PART,…", value_delimiter = ',', conflicts_with_all = ["process", "score"])]
     without: Vec<Part>,
+    /// Probability, before any data, that noise of 5 % hides a part of the law, as for infer
+    #[arg(long, value_name = "P", allow_negative_numbers = true, default_value_t = 0.0, conflicts_with_all = ["process", "score"])]
+    hidden: f64,
     /// Laws of an answer that are judged
     #[arg(long, value_name = "K", default_value_t = 10)]
     top: usize,
@@ -138,6 +142,7 @@ pub struct Config {
     pub task: Task,
     pub without: Vec<Part>,
     pub loss: Loss,
+    pub hidden: f64,
     pub top: usize,
     pub seconds: f64,
     pub seed: u64,
@@ -177,6 +182,7 @@ impl Arguments {
                 "Give a number above 0.",
             ));
         }
+        check_hidden(self.hidden)?;
         for (option, value) in [
             ("--top", Some(self.top)),
             ("--jobs", self.jobs),
@@ -238,6 +244,7 @@ impl Arguments {
             task,
             without,
             loss: self.loss,
+            hidden: self.hidden,
             top: self.top,
             seconds: self.seconds,
             seed: self.seed,

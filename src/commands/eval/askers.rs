@@ -40,6 +40,7 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
         seed: config.seed,
         asked: String::new(),
         loss: None,
+        hidden: config.hidden,
         suites: BTreeMap::new(),
     };
     for suite in &config.suites {
@@ -75,6 +76,9 @@ pub fn identity(config: &Config) -> Result<(RunConfig, Answers), Fault> {
             if config.loss.is_robust() {
                 identity.loss = Some(config.loss.to_string());
                 identity.system += &format!(", loss {}", config.loss);
+            }
+            if config.hidden > 0.0 {
+                identity.system += &format!(", hidden {}", config.hidden);
             }
         }
         Task::Score(file) => {
@@ -115,6 +119,7 @@ pub fn askers(config: &Config, answered: Answers, left: usize) -> Result<Vec<Ask
                     seconds: config.seconds,
                     local: sources.local(),
                     without: config.without.clone(),
+                    hidden: config.hidden,
                     ..Options::default()
                 };
                 let pool = rayon::ThreadPoolBuilder::new()

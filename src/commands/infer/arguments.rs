@@ -11,6 +11,7 @@ use nsode_eval::propose::guess::{Bounds, Fix};
 use nsode_eval::series::table::ReadOptions;
 use nsode_eval::{Loss, Options};
 
+use crate::commands::check_hidden;
 use crate::fault::Fault;
 use crate::output::{Target, check_file};
 use crate::sources::{SourceArguments, Sources};
@@ -98,6 +99,15 @@ pub struct Arguments {
     /// Standard deviation of noise in proportion to the value, where it is known, such as 0.05
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     relative_sigma: Option<f64>,
+    /// Probability, before any data, that noise of 5 % hides a part of the law: 0 for laws as people write them down, 0.64 for
+    /// random ones, in between for data of nature
+    #[arg(
+        long,
+        value_name = "P",
+        allow_negative_numbers = true,
+        default_value_t = 0.0
+    )]
+    hidden: f64,
     /// What residuals cost: squares; or huber, student, in which outliers count for less
     #[arg(long, value_name = "LOSS", default_value_t)]
     loss: Loss,
@@ -176,6 +186,7 @@ impl Arguments {
                 "Give a number above 0.",
             ));
         }
+        check_hidden(self.hidden)?;
         if !(self.level > 0.0 && self.level < 1.0) {
             return Err(Fault::new(
                 format!("--level {} is out of range", self.level),
@@ -236,6 +247,7 @@ impl Arguments {
                 seconds: self.seconds,
                 local: sources.local(),
                 filter,
+                hidden: self.hidden,
                 ..Options::default()
             },
             seed: self.seed,

@@ -40,6 +40,9 @@ struct Document<'a> {
     /// What residuals cost, where it is not their squares.
     #[serde(skip_serializing_if = "Option::is_none")]
     loss: Option<&'static str>,
+    /// Probability, before any data, that noise hides a part of the law, where it is not 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden: Option<f64>,
     /// That of the first trajectory.
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<Course<'a>>,
@@ -139,6 +142,7 @@ pub fn json(
         trajectories: &series.trajectory_labels,
         notes: &info.notes,
         loss: info.loss.is_robust().then(|| info.loss.name()),
+        hidden: (info.hidden > 0.0).then_some(info.hidden),
         forecast: info
             .forecast
             .as_ref()

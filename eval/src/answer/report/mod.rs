@@ -37,8 +37,10 @@ pub struct RunInfo {
     pub warnings: Vec<String>,
     /// What a reader must know before relying on the answer.
     pub notes: Vec<String>,
-    /// Probability that none of the laws is right, by the pattern that the best one leaves over.
+    /// Probability that none of the laws is right.
     pub none: Option<f64>,
+    /// Probability, before any data, that noise hides a part of the law ([`crate::Options::hidden`]).
+    pub hidden: f64,
     /// What residuals cost.
     pub loss: Loss,
     /// The solutions to come.

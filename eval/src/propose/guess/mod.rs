@@ -320,11 +320,12 @@ pub(crate) fn enter<'a>(
 ) {
     for guess in guessed {
         let own = &guess.refined;
-        let worse = |other: &Refined| own.bic > other.bic + 2.0 && own.r2 < other.r2 - SAME;
+        let worse =
+            |other: &Refined| own.criterion() > other.criterion() + 2.0 && own.r2 < other.r2 - SAME;
         let replaces = |other: &Refined| {
             let no_worse = match guess.free {
                 true => !worse(other),
-                false => own.bic <= other.bic,
+                false => own.criterion() <= other.criterion(),
             };
             other.skeleton == own.skeleton && no_worse
         };

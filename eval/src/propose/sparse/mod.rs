@@ -9,6 +9,7 @@
 
 mod library;
 mod regression;
+mod together;
 
 use std::collections::HashSet;
 
@@ -37,6 +38,9 @@ const _: () = assert!(TERMS <= MOST_TERMS);
 /// Supports kept of each size during the search.
 const BEAM: usize = 40;
 
+/// Systems of each number of columns that are made of given terms together.
+const EACH_SIZE: usize = 3;
+
 /// Equations of each state that are made of given terms, at most.
 const AMONG: usize = 36;
 
@@ -47,6 +51,14 @@ pub struct Sparse {
     pub candidates: Option<usize>,
     /// Which terms may be used.
     pub filter: Filter,
+}
+
+/// Systems of given terms.
+pub(crate) struct Among {
+    /// The best equations of each state, one a state put together to systems of the first, of the second, and so on.
+    pub apart: Vec<Proposal>,
+    /// The best systems of all equations together, with what they share, each once.
+    pub together: Vec<Proposal>,
 }
 
 impl Proposer for Sparse {
@@ -81,24 +93,73 @@ impl Proposer for Sparse {
 }
 
 impl Sparse {
-    /// Equations of quadratic terms and `words`, which are in normalised units: the best ones of each state, one a state
-    /// put together to systems of the first, of the second, and so on.
-    pub(crate) fn among(&self, problem: &Problem, words: &[Expr]) -> Vec<Proposal> {
-        let d = problem.dimension();
-        let simple = monomials(d, 2).into_iter().map(|(_, term)| term);
-        let mut library: Vec<Expr> = simple.chain(words.iter().cloned()).collect();
-        library.retain(|term| self.filter.admits_term(term));
+    /// Systems of products of at most two states and `words`, which are in normalised units.
+    pub(crate) fn among(&self, problem: &Problem, words: &[Expr]) -> Among {
+        let admitted = |term: &Expr| self.filter.admits_term(term);
+        let simple = monomials(problem.dimension(), 2).into_iter();
+        let mut library: Vec<Expr> = simple.map(|(_, term)| term).filter(admitted).collect();
+        let simple = library.len();
+        library.extend(words.iter().filter(|term| admitted(term)).cloned());
         let part: Vec<usize> = (0..library.len()).collect();
-        let each = regressions(problem, &library).into_par_iter();
-        let lists: Vec<Vec<Support>> = each
-            .map(|regression| turns(supports(&regression, &part), regression.trusts))
-            .collect();
+        let each = regressions(problem, &library);
+        let lists = each
+            .par_iter()
+            .map(|one| supports(one, &part, TERMS, |_, _| true));
+        let lists: Vec<Vec<Support>> = lists.collect();
+        let best = each.iter().zip(&lists);
+        let best: Vec<Vec<Support>> = best.map(|(one, list)| turns(list, one.trusts)).collect();
         let row = |rank: usize| {
-            let each = lists.iter();
+            let each = best.iter();
             let rhs = each.map(|list| Some(expression(&library, list.get(rank).or(list.last())?)));
             Proposal::of(rhs.collect::<Option<Vec<Expr>>>()?)
         };
-        (0..AMONG).filter_map(row).collect()
+        let mut reaches = vec![simple, library.len()];
+        reaches.dedup();
+        let together: Vec<Vec<Proposal>> = reaches
+            .into_iter()
+            .map(|reach| {
+                let terms = library.get(..reach).unwrap_or_default();
+                self.together(problem, terms, simple, &each, &lists)
+            })
+            .collect();
+        Among {
+            apart: (0..AMONG).filter_map(row).collect(),
+            together: alternately(together),
+        }
+    }
+
+    /// Systems of `terms`, the first `simple` of which are products of at most two states, by one regression of all equations,
+    /// in the order of [`front`]. Given are the regression of each equation on these and other terms, and its best supports.
+    fn together(
+        &self,
+        problem: &Problem,
+        terms: &[Expr],
+        simple: usize,
+        each: &[Regression],
+        lists: &[Vec<Support>],
+    ) -> Vec<Proposal> {
+        let noise = each.iter().zip(lists).map(|(one, list)| {
+            let [closely, ..] = one.trusts;
+            let scores = list.iter().map(|support| support.score(closely));
+            let best = scores.zip(list).min_by(|a, b| a.0.total_cmp(&b.0));
+            best.map(|(_, support)| support.misfit)
+        });
+        let Some(noise) = noise.collect::<Option<Vec<f64>>>() else {
+            return Vec::new();
+        };
+        let columns = together::columns(problem, terms.len(), simple);
+        let joint = together::joint(problem, each, &noise, &columns);
+        let all: Vec<usize> = (0..columns.len()).collect();
+        let apart = |chosen: &[usize], term: usize| together::is_apart(&columns, chosen, term);
+        let mut found = supports(&joint, &all, MOST_TERMS, apart);
+        found.retain(|support| together::is_whole(&columns, support, each.len()));
+        let systems = front(&found, joint.trusts)
+            .into_iter()
+            .filter_map(|support| {
+                let rhs = together::equations(terms, &columns, support, each.len());
+                Proposal::of(rhs).filter(|proposal| self.filter.admits(&proposal.skeleton))
+            });
+        systems.collect()
     }
 
     /// Adds the best systems of equations whose terms are of one of `parts`, the parts in turns, until there are `most` of
@@ -118,7 +179,7 @@ impl Sparse {
             .collect();
         let each = jobs.into_par_iter();
         let found: Vec<Vec<Support>> = each
-            .map(|(part, equation)| supports(equation, part))
+            .map(|(part, equation)| supports(equation, part, TERMS, |_, _| true))
             .collect();
         let mut ranked = Vec::new();
         for trust in trusts(problem.accuracy()) {
@@ -161,12 +222,17 @@ impl Sparse {
     }
 }
 
-/// The best supports of one equation among the terms of `part`, several of each size.
-fn supports(regression: &Regression, part: &[usize]) -> Vec<Support> {
+/// The best supports of at most `most` terms of `part`, several of each size; `joins` tells whether a term may join some others.
+fn supports(
+    regression: &Regression,
+    part: &[usize],
+    most: usize,
+    joins: impl Fn(&[usize], usize) -> bool,
+) -> Vec<Support> {
     let [closely, ..] = regression.trusts;
     let mut all: Vec<Support> = Vec::new();
     let mut level: Vec<Vec<usize>> = vec![Vec::new()];
-    for size in 1..=TERMS {
+    for size in 1..=most {
         // All pairs, and in one dimension nearly all triples, are seen.
         let width = match size {
             1 => part.len(),
@@ -176,6 +242,7 @@ fn supports(regression: &Regression, part: &[usize]) -> Vec<Support> {
         let mut grown: Vec<(f64, usize, usize)> = Vec::new();
         for (parent, terms) in level.iter().enumerate() {
             let more = regression.grown(terms, part, closely).into_iter();
+            let more = more.filter(|(_, term)| joins(terms, *term));
             grown.extend(more.map(|(score, term)| (score, parent, term)));
         }
         // Each support has at most as many parents as terms.
@@ -208,7 +275,7 @@ fn order(a: &(f64, usize, usize), b: &(f64, usize, usize)) -> std::cmp::Ordering
 }
 
 /// The best of these supports by each way to trust residuals, in turns.
-fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
+fn turns(all: &[Support], trusts: [Trust; 6]) -> Vec<Support> {
     let sorted = trusts.map(|trust| {
         let mut order: Vec<&Support> = all.iter().collect();
         order.sort_by(|a, b| a.score(trust).total_cmp(&b.score(trust)));
@@ -227,6 +294,34 @@ fn turns(all: Vec<Support>, trusts: [Trust; 6]) -> Vec<Support> {
         }
     }
     best
+}
+
+/// The best of these supports of each size, then the second best, and so on: the curves may be wrong by more than noise, so how
+/// many terms there are is left to the fits.
+fn front(all: &[Support], [closely, ..]: [Trust; 6]) -> Vec<&Support> {
+    let of_size = all.chunk_by(|a, b| a.terms.len() == b.terms.len());
+    let sorted: Vec<Vec<&Support>> = of_size
+        .map(|own| {
+            let mut own: Vec<&Support> = own.iter().collect();
+            own.sort_by(|a, b| a.score(closely).total_cmp(&b.score(closely)));
+            own
+        })
+        .collect();
+    let ranks = 0..EACH_SIZE;
+    let each = ranks.flat_map(|rank| sorted.iter().filter_map(move |own| own.get(rank).copied()));
+    each.collect()
+}
+
+/// The first proposals of all lists, the second ones, and so on; each skeleton once.
+fn alternately(lists: Vec<Vec<Proposal>>) -> Vec<Proposal> {
+    let most = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let mut all: Vec<Proposal> = Vec::new();
+    for proposal in (0..most).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank))) {
+        if all.iter().all(|other| other.skeleton != proposal.skeleton) {
+            all.push(proposal.clone());
+        }
+    }
+    all
 }
 
 /// One equation's regression a state.

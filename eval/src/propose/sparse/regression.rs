@@ -13,7 +13,7 @@ use crate::propose::prior::description;
 use crate::series::problem::{Curve, Problem};
 
 /// Most terms of a support.
-pub(super) const MOST_TERMS: usize = 8;
+pub(super) const MOST_TERMS: usize = 12;
 
 /// A term of which less than this share of its square is its own depends on the others.
 const DEPENDENT: f64 = 1e-9;
@@ -26,7 +26,7 @@ pub(super) struct Support {
     /// One a term, in normalised units.
     pub coefficients: Vec<f64>,
     /// Mean squared residual.
-    misfit: f64,
+    pub misfit: f64,
     /// What the terms cost, in the units of the score.
     price: f64,
     /// Observed cells of the equation.
@@ -49,13 +49,13 @@ pub(super) struct Regression {
     /// What each column was multiplied by; 0 for a column of zeros.
     scale: Vec<f64>,
     /// Square of the observations about their mean.
-    total: f64,
+    pub total: f64,
     /// Observed cells of the equation.
-    cells: f64,
+    pub cells: f64,
     /// Sum of squares below which residuals say nothing.
-    floor: f64,
+    pub floor: f64,
     /// What each term costs.
-    prices: Vec<f64>,
+    pub prices: Vec<f64>,
     /// How closely residuals are believed.
     pub trusts: [Trust; 6],
 }
@@ -119,6 +119,24 @@ impl Regression {
             let transpose = DMatrix::from_column_slice(columns, weights.len(), &rows);
             products.gemm(1.0, &transpose, &transpose.transpose(), 1.0);
         }
+        Regression::of(
+            &products,
+            cells,
+            problem.accuracy().powi(2) * inverse,
+            library.prices.clone(),
+            trusts(problem.accuracy()),
+        )
+    }
+
+    /// The regression with these products of its columns, the last of which is the observations.
+    pub fn of(
+        products: &DMatrix<f64>,
+        cells: f64,
+        floor: f64,
+        prices: Vec<f64>,
+        trusts: [Trust; 6],
+    ) -> Regression {
+        let m = prices.len();
         let diagonal = products.diagonal();
         let each = diagonal.iter().take(m);
         let scale: Vec<f64> = each
@@ -136,9 +154,29 @@ impl Regression {
             total: diagonal.get(m).copied().unwrap_or(0.0),
             scale,
             cells,
-            floor: problem.accuracy().powi(2) * inverse,
-            prices: library.prices.clone(),
-            trusts: trusts(problem.accuracy()),
+            floor,
+            prices,
+            trusts,
+        }
+    }
+
+    /// The product of the columns of two terms.
+    pub fn product(&self, a: usize, b: usize) -> f64 {
+        let scaled = self.gram.get(a).and_then(|row| row.get(b)).copied();
+        scaled.map_or(0.0, |scaled| scaled * self.length(a) * self.length(b))
+    }
+
+    /// The product of a term's column with the observations.
+    pub fn observed(&self, term: usize) -> f64 {
+        let scaled = self.right.get(term).copied();
+        scaled.map_or(0.0, |scaled| scaled * self.length(term))
+    }
+
+    /// The length of a term's column.
+    fn length(&self, term: usize) -> f64 {
+        match self.scale.get(term) {
+            Some(scale) if *scale > 0.0 => scale.recip(),
+            _ => 0.0,
         }
     }
 
