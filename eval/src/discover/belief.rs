@@ -18,7 +18,8 @@ const MANY: f64 = 4.0;
 
 /// Constants that a law is hardly doubted for: of one state, and of each equation of a system, whose states are witnesses to one
 /// another.
-const FEW: [f64; 2] = [2.0, 3.0];
+const FEW: f64 = 2.0;
+const FEW_OF_SYSTEMS: f64 = 3.0;
 
 /// The noise, as a standard deviation at `|u| = 1`, that [`Options::hidden`](super::Options::hidden) speaks of, and how the log-odds
 /// of what it hides go with its logarithm. Fitted to noisy data of laws that the generator draws.
@@ -94,11 +95,9 @@ impl Belief {
         let deviation = left_over(problem, best);
         let odds = (hidden / (1.0 - hidden)).ln();
         let hidden = logistic(odds + HIDING * (deviation.max(f64::MIN_POSITIVE) / SPOKEN_OF).ln());
-        let [alone, of_system] = FEW;
-        let few = if problem.dimension() == 1 {
-            alone
-        } else {
-            of_system
+        let few = match problem.dimension() {
+            1 => FEW,
+            _ => FEW_OF_SYSTEMS,
         };
         let initial = best.initial.len() * problem.dimension();
         let fitted = best.parameters.saturating_sub(initial) as f64;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::equation::{Judged, equations, judge, sorted};
 use super::words;
 use crate::fit::proposal::Proposal;
-use crate::propose::combine::{Trust, combine, trusts};
+use crate::propose::combine::{Trust, combine, merged, trusts};
 use crate::propose::prior::{description, description_prior};
 use crate::series::problem::Problem;
 
@@ -91,17 +91,10 @@ impl Equations {
         let lists = self.trusts.map(|trust| {
             let mut best = self.best(trust);
             best.retain(|proposal| admitted(&proposal.skeleton));
+            best.truncate(MOST);
             best
         });
-        let mut systems: Vec<Proposal> = Vec::new();
-        for rank in 0..MOST {
-            for proposal in lists.iter().filter_map(|list| list.get(rank)) {
-                if systems.len() < MOST && systems.iter().all(|s| s.skeleton != proposal.skeleton) {
-                    systems.push(proposal.clone());
-                }
-            }
-        }
-        systems
+        merged(&lists, MOST)
     }
 
     /// The best systems, as far as residuals are trusted.

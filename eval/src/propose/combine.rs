@@ -1,6 +1,8 @@
 //! One choice of each of several lists, the best in total first: how systems are put together from equations that were
 //! judged apart.
 
+use crate::fit::proposal::Proposal;
+
 /// How closely the residuals of an integral form are believed, when equations are compared by them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trust {
@@ -60,6 +62,23 @@ pub(crate) fn combine(scores: &[Vec<f64>], most: usize) -> Vec<Vec<usize>> {
         partial = next;
     }
     partial.into_iter().map(|(_, choice)| choice).collect()
+}
+
+/// The first of all lists, the second ones, and so on.
+pub(crate) fn in_turns<T>(lists: &[Vec<T>]) -> impl Iterator<Item = &T> {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    (0..longest).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank)))
+}
+
+/// The proposals of these lists in turns, each skeleton once, at most `most`.
+pub(crate) fn merged(lists: &[Vec<Proposal>], most: usize) -> Vec<Proposal> {
+    let mut all: Vec<Proposal> = Vec::new();
+    for proposal in in_turns(lists) {
+        if all.len() < most && all.iter().all(|other| other.skeleton != proposal.skeleton) {
+            all.push(proposal.clone());
+        }
+    }
+    all
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::fit::proposal::Proposal;
-use crate::propose::combine::{Trust, combine, trusts};
+use crate::propose::combine::{Trust, combine, in_turns, merged, trusts};
 use crate::propose::filter::Filter;
 use crate::propose::proposer::{Proposer, ProposerKind};
 use crate::series::problem::Problem;
@@ -113,42 +113,33 @@ impl Sparse {
             let rhs = each.map(|list| Some(expression(&library, list.get(rank).or(list.last())?)));
             Proposal::of(rhs.collect::<Option<Vec<Expr>>>()?)
         };
+        let noise = each.iter().zip(&lists).map(|(one, list)| noise(one, list));
+        let noise: Option<Vec<f64>> = noise.collect();
         let mut reaches = vec![simple, library.len()];
         reaches.dedup();
-        let together: Vec<Vec<Proposal>> = reaches
-            .into_iter()
-            .map(|reach| {
-                let terms = library.get(..reach).unwrap_or_default();
-                self.together(problem, terms, simple, &each, &lists)
-            })
-            .collect();
+        let systems = |reach: usize| {
+            let terms = library.get(..reach).unwrap_or_default();
+            Some(self.together(problem, terms, simple, &each, noise.as_ref()?))
+        };
+        let lists: Vec<Vec<Proposal>> = reaches.into_iter().filter_map(systems).collect();
         Among {
             apart: (0..AMONG).filter_map(row).collect(),
-            together: alternately(together),
+            together: merged(&lists, usize::MAX),
         }
     }
 
     /// Systems of `terms`, the first `simple` of which are products of at most two states, by one regression of all equations,
-    /// in the order of [`front`]. Given are the regression of each equation on these and other terms, and its best supports.
+    /// in the order of [`front`]. Given are the regression of each equation on these and other terms, and what counts as its noise.
     fn together(
         &self,
         problem: &Problem,
         terms: &[Expr],
         simple: usize,
         each: &[Regression],
-        lists: &[Vec<Support>],
+        noise: &[f64],
     ) -> Vec<Proposal> {
-        let noise = each.iter().zip(lists).map(|(one, list)| {
-            let [closely, ..] = one.trusts;
-            let scores = list.iter().map(|support| support.score(closely));
-            let best = scores.zip(list).min_by(|a, b| a.0.total_cmp(&b.0));
-            best.map(|(_, support)| support.misfit)
-        });
-        let Some(noise) = noise.collect::<Option<Vec<f64>>>() else {
-            return Vec::new();
-        };
         let columns = together::columns(problem, terms.len(), simple);
-        let joint = together::joint(problem, each, &noise, &columns);
+        let joint = together::joint(problem, each, noise, &columns);
         let all: Vec<usize> = (0..columns.len()).collect();
         let apart = |chosen: &[usize], term: usize| together::is_apart(&columns, chosen, term);
         let mut found = supports(&joint, &all, MOST_TERMS, apart);
@@ -282,10 +273,8 @@ fn turns(all: &[Support], trusts: [Trust; 6]) -> Vec<Support> {
         order
     });
     let mut seen = HashSet::new();
-    let ranks =
-        (0..all.len()).flat_map(|rank| sorted.iter().filter_map(move |list| list.get(rank)));
     let mut best: Vec<Support> = Vec::new();
-    for support in ranks {
+    for support in in_turns(&sorted) {
         if best.len() == AMONG {
             break;
         }
@@ -296,6 +285,14 @@ fn turns(all: &[Support], trusts: [Trust; 6]) -> Vec<Support> {
     best
 }
 
+/// The mean squared residual of the best of an equation's supports; `None` where there is none.
+fn noise(regression: &Regression, supports: &[Support]) -> Option<f64> {
+    let [closely, ..] = regression.trusts;
+    let each = supports.iter();
+    let best = each.min_by(|a, b| a.score(closely).total_cmp(&b.score(closely)));
+    best.map(|support| support.misfit)
+}
+
 /// The best of these supports of each size, then the second best, and so on: the curves may be wrong by more than noise, so how
 /// many terms there are is left to the fits.
 fn front(all: &[Support], [closely, ..]: [Trust; 6]) -> Vec<&Support> {
@@ -304,24 +301,11 @@ fn front(all: &[Support], [closely, ..]: [Trust; 6]) -> Vec<&Support> {
         .map(|own| {
             let mut own: Vec<&Support> = own.iter().collect();
             own.sort_by(|a, b| a.score(closely).total_cmp(&b.score(closely)));
+            own.truncate(EACH_SIZE);
             own
         })
         .collect();
-    let ranks = 0..EACH_SIZE;
-    let each = ranks.flat_map(|rank| sorted.iter().filter_map(move |own| own.get(rank).copied()));
-    each.collect()
-}
-
-/// The first proposals of all lists, the second ones, and so on; each skeleton once.
-fn alternately(lists: Vec<Vec<Proposal>>) -> Vec<Proposal> {
-    let most = lists.iter().map(Vec::len).max().unwrap_or(0);
-    let mut all: Vec<Proposal> = Vec::new();
-    for proposal in (0..most).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank))) {
-        if all.iter().all(|other| other.skeleton != proposal.skeleton) {
-            all.push(proposal.clone());
-        }
-    }
-    all
+    in_turns(&sorted).copied().collect()
 }
 
 /// One equation's regression a state.
@@ -375,11 +359,12 @@ fn parts(dimension: usize, kinds: &[Kind]) -> Vec<Vec<Vec<usize>>> {
 
 /// The right-hand side of a support.
 fn expression(library: &[Expr], support: &Support) -> Expr {
-    let mut terms = support
-        .terms
-        .iter()
-        .zip(&support.coefficients)
-        .filter_map(|(i, c)| library.get(*i).map(|e| Expr::Number(*c) * e.clone()));
-    let first = terms.next().unwrap_or(Expr::Number(0.0));
-    terms.fold(first, |sum, term| sum + term)
+    let chosen = support.terms.iter().zip(&support.coefficients);
+    sum_of(chosen.filter_map(|(i, c)| Some(Expr::Number(*c) * library.get(*i)?.clone())))
+}
+
+/// The sum of some terms.
+fn sum_of(terms: impl Iterator<Item = Expr>) -> Expr {
+    let sum = terms.reduce(|sum, term| sum + term);
+    sum.unwrap_or(Expr::Number(0.0))
 }

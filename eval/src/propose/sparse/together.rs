@@ -9,6 +9,7 @@ use nalgebra::DMatrix;
 use nsode_parser::Expr;
 
 use super::regression::{Regression, Support};
+use super::sum_of;
 use crate::propose::combine::trusts;
 use crate::propose::prior::REPEATED;
 use crate::series::problem::Problem;
@@ -168,9 +169,7 @@ pub(super) fn equations(
             let share = column.shares.get(state).filter(|share| **share != 0.0)?;
             Some(Expr::Number(share * coefficient) * library.get(column.term)?.clone())
         });
-        parts
-            .reduce(|sum, part| sum + part)
-            .unwrap_or(Expr::Number(0.0))
+        sum_of(parts)
     };
     (0..dimension).map(equation).collect()
 }
