@@ -5,8 +5,6 @@
 //! is the better answer if the data allow it, and other constants are the nearer to the truth for it. So the prior of a
 //! constant is a mixture of these values, and of usual sizes ([`crate::fit::sizes`]).
 
-use std::collections::BTreeSet;
-
 use nalgebra::{DMatrix, DVector};
 use nsode_parser::Skeleton;
 
@@ -69,27 +67,26 @@ impl Exact {
             && (self.tied.iter()).all(|tie| tied(tie).is_some_and(|value| near(tie.slot, value)))
     }
 
-    /// The covariance of constants of which those that are tied are one: that one of each group which the data tell best. Which
-    /// constants are exact the data said, so that is the least that is not known of them.
+    /// The covariance of constants, given that those are one that are tied. What is ±1 keeps its error: the data said so.
     pub fn as_one(&self, covariance: &DMatrix<f64>) -> DMatrix<f64> {
         let n = covariance.nrows();
-        let mut from = DMatrix::identity(n, n);
-        let firsts: BTreeSet<usize> = self.tied.iter().map(|tie| tie.to).collect();
-        for first in firsts {
-            let ties = self.tied.iter().filter(|tie| tie.to == first);
-            let mut group: Vec<(usize, f64)> = ties.map(|tie| (tie.slot, tie.factor)).collect();
-            group.push((first, 1.0));
-            let share = |(slot, factor): &(usize, f64)| covariance[(*slot, *slot)] / factor.powi(2);
-            let best = (group.iter()).min_by(|a, b| share(a).total_cmp(&share(b)));
-            let Some(&(best, unit)) = best else {
-                continue;
-            };
-            for (slot, factor) in group {
-                from[(slot, slot)] = 0.0;
-                from[(slot, best)] = factor / unit;
+        let mut given = covariance.clone();
+        let mut one = DMatrix::identity(n, n);
+        for tie in &self.tied {
+            let mut along = DVector::zeros(n);
+            along[tie.slot] = 1.0;
+            along[tie.to] = -tie.factor;
+            let share = &given * &along;
+            let variance = along.dot(&share);
+            // What follows from ties before it, has no variance left.
+            if variance > ROUNDING * along.dot(&(covariance * &along)) {
+                given -= &share * share.transpose() / variance;
             }
+            one[(tie.slot, tie.slot)] = 0.0;
+            one[(tie.slot, tie.to)] = tie.factor;
         }
-        &from * covariance * from.transpose()
+        // To the last digit.
+        &one * given * one.transpose()
     }
 
     /// Constants that are not fitted.
@@ -313,14 +310,44 @@ mod tests {
             ..Exact::default()
         };
         let mut covariance =
-            DMatrix::from_diagonal(&DVector::from_row_slice(&[4.0, 1.0, 9.0, 2.0]));
-        covariance[(1, 2)] = 0.5;
-        covariance[(2, 1)] = 0.5;
+            DMatrix::from_diagonal(&DVector::from_row_slice(&[4.0, 16.0, 9.0, 2.0]));
+        covariance[(1, 2)] = 3.0;
+        covariance[(2, 1)] = 3.0;
         let one = exact.as_one(&covariance);
-        // The second tells best: half of it, with the other sign, is what the others are.
-        let errors = [0, 1, 2, 3].map(|i| one[(i, i)].sqrt());
-        assert_eq!(errors, [0.5, 1.0, 3.0, 0.5]);
-        assert_eq!((one[(0, 2)], one[(1, 2)], one[(3, 0)]), (-0.25, 0.5, 0.25));
+        // Three measurements of one number, with variances 4, 4 (of half of the second with the other sign) and 2.
+        let near = |(i, j): (usize, usize), value: f64| {
+            let off = (one[(i, j)] - value).abs();
+            assert!(off < 1e-12, "{i}, {j}: {}", one[(i, j)]);
+        };
+        near((0, 0), 1.0);
+        near((1, 1), 4.0);
+        near((3, 3), 1.0);
+        near((0, 1), -2.0);
+        // A quarter of −3/2 is what the third goes with this number, and the better it is known, the better the third.
+        near((0, 2), -0.375);
+        near((2, 2), 9.0 - 0.5625 + 0.140625);
+    }
+
+    /// A constant that goes with a tied one is known better by it, too, and goes with it as before.
+    #[test]
+    fn what_goes_with_a_tied_constant_still_does() {
+        let tied = vec![Tie {
+            slot: 2,
+            to: 0,
+            factor: -1.0,
+        }];
+        let exact = Exact {
+            tied,
+            ..Exact::default()
+        };
+        // Of one number there are two measurements, of which the other one is a bad one.
+        let rows = [[1.0, 0.99, 0.0], [0.99, 1.0, 0.0], [0.0, 0.0, 100.0]];
+        let covariance = DMatrix::from_fn(3, 3, |i, j| rows[i][j]);
+        let one = exact.as_one(&covariance);
+        let share = 1.0 / 101.0;
+        assert!((one[(0, 0)] - (1.0 - share)).abs() < 1e-12);
+        assert!((one[(0, 1)] - 0.99 * (1.0 - share)).abs() < 1e-12);
+        assert_eq!(one[(2, 1)], -one[(0, 1)]);
     }
 
     /// x' = c0·x, y' = c1·x·y + c2·y
