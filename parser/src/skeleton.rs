@@ -93,20 +93,34 @@ impl<'a> Part<'a> {
     /// The factors of the term of a canonical skeleton, beside its coefficient, with the slots of the constants inside them; of a
     /// constant term, its token.
     pub fn factors(&self) -> Vec<(&'a [Token], Range<usize>)> {
-        let mut factors = Vec::new();
-        let (mut rest, mut next) = (self.tokens, self.slots.start + 1);
-        while !rest.is_empty() {
-            if rest.first() == Some(&Token::Mul) {
-                rest = &rest[1..];
-            }
-            let (tokens, others) = rest.split_at(end(rest).unwrap_or(rest.len()));
+        let mut next = self.slots.start + 1;
+        let each = factors(self.tokens).into_iter().map(|tokens| {
             // Alone a product has a coefficient, and a sum one more than as a factor, where its leading term has none.
             let inside = Skeleton::slots_of(tokens).map_or(0, |all| all - 1);
-            factors.push((tokens, next..next + inside));
-            next += inside;
-            rest = others;
+            let slots = next..next + inside;
+            next = slots.end;
+            (tokens, slots)
+        });
+        each.collect()
+    }
+}
+
+impl Part<'_> {
+    /// The slot of `c`, where this term is `plain` over `c + y^n` with a fixed n.
+    pub fn half_saturation_of(&self, plain: &Part) -> Option<usize> {
+        let mut factors = self.factors();
+        for (tokens, _) in plain.factors() {
+            if tokens != [Token::One] {
+                let same = factors.iter().position(|(other, _)| *other == tokens)?;
+                factors.remove(same);
+            }
         }
-        factors
+        match factors.as_slice() {
+            [([Token::Inverse, Token::Add2, Token::One, ..], slots)] if slots.len() == 1 => {
+                Some(slots.start)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -273,6 +287,21 @@ pub fn end(tokens: &[Token]) -> Option<usize> {
         open == 0
     });
     last.map(|last| last + 1)
+}
+
+/// The factors of the term of a canonical skeleton.
+pub fn factors(term: &[Token]) -> Vec<&[Token]> {
+    let mut factors = Vec::new();
+    let mut rest = term;
+    while !rest.is_empty() {
+        if rest.first() == Some(&Token::Mul) {
+            rest = &rest[1..];
+        }
+        let (factor, others) = rest.split_at(end(rest).unwrap_or(rest.len()));
+        factors.push(factor);
+        rest = others;
+    }
+    factors
 }
 
 /// Number of constants of a sum.

@@ -1,7 +1,6 @@
 //! Simpler relatives of the best fits.
 
-use nsode_parser::skeleton::Part;
-use nsode_parser::{Skeleton, Token};
+use nsode_parser::Skeleton;
 
 use super::search::Search;
 use super::straight::straightened;
@@ -138,37 +137,28 @@ fn saturated(refined: &Refined) -> Vec<Variant> {
             .iter()
             .filter(|other| other.equation == plain.equation);
         for inverse in beside {
-            let Some(half) = half_saturation(plain, inverse) else {
+            let Some(half) = inverse.half_saturation_of(plain) else {
                 continue;
             };
+            let (slot, over) = (plain.slots.start, inverse.slots.start);
+            let least = -value(over) / value(half);
+            let apart = value(slot) - least;
+            let slopes = [
+                (slot, 1.0),
+                (over, value(half).recip()),
+                (half, least / value(half)),
+            ];
+            let equal = refined
+                .variance_along(&slopes)
+                .is_none_or(|v| apart.abs() < CLEARLY * v.sqrt());
             let mut constants = refined.constants.clone();
-            if let Some(place) = constants.get_mut(plain.slots.start) {
-                *place = -value(inverse.slots.start) / value(half);
+            if let Some(place) = constants.get_mut(slot) {
+                *place = least;
             }
-            all.push(Variant {
-                constants,
-                equal: false,
-            });
+            all.push(Variant { constants, equal });
         }
     }
     all
-}
-
-/// The slot of `c`, where `inverse` is `plain` over `c + y^n` with a fixed n.
-fn half_saturation(plain: &Part, inverse: &Part) -> Option<usize> {
-    let mut factors = inverse.factors();
-    for (tokens, _) in plain.factors() {
-        if tokens != [Token::One] {
-            let same = factors.iter().position(|(other, _)| *other == tokens)?;
-            factors.remove(same);
-        }
-    }
-    match factors.as_slice() {
-        [([Token::Inverse, Token::Add2, Token::One, ..], slots)] if slots.len() == 1 => {
-            Some(slots.start)
-        }
-        _ => None,
-    }
 }
 
 /// Two constants or more left out, most of them first.

@@ -7,6 +7,7 @@
 
 use nalgebra::{DMatrix, DVector};
 use nsode_parser::Skeleton;
+use nsode_parser::skeleton::Part;
 
 use crate::fit::sizes;
 
@@ -194,7 +195,9 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
         factor: signed(slot) / signed(to),
         prior,
     };
-    let mut all: Vec<Relation> = (0..constants.len()).map(one).collect();
+    let composed = composed(&parts, constants);
+    let ones = (0..constants.len()).filter(|slot| !composed.contains(slot));
+    let mut all: Vec<Relation> = ones.map(one).collect();
     // Of one equation alone it is as often chance.
     let pairs = if skeleton.dimension() > 1 {
         parts.as_slice()
@@ -206,8 +209,12 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
     for (number, part) in pairs.iter().enumerate() {
         for before in &parts[..number] {
             let shared = before.equation != part.equation && before.tokens == part.tokens;
-            let prior = if shared { SHARED } else { ANOTHER / others };
-            all.push(tie(part.slots.start, before.slots.start, prior));
+            let (slot, to) = (part.slots.start, before.slots.start);
+            if shared {
+                all.push(tie(slot, to, SHARED));
+            } else if ![slot, to].iter().any(|one| composed.contains(one)) {
+                all.push(tie(slot, to, ANOTHER / others));
+            }
             if before.equation == part.equation {
                 continue;
             }
@@ -226,6 +233,26 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
     let counterparts = |slot| within.iter().filter(|(own, _)| *own == slot).count() as f64;
     let ties = within.iter();
     all.extend(ties.map(|(slot, to)| tie(*slot, *to, WITHIN / counterparts(*slot))));
+    all
+}
+
+/// Slots of coefficients that nobody means by themselves: `a·R + b·R/(c + y^n)` is `e·R·y^n/(c + y^n) − m·R`, of which the first
+/// has `a = e − m` and the second one `b = −e·c`.
+fn composed(parts: &[Part], constants: &[f64]) -> Vec<usize> {
+    let value = |slot: usize| constants.get(slot).copied().unwrap_or(f64::NAN);
+    let mut all = Vec::new();
+    for (plain, over) in parts
+        .iter()
+        .flat_map(|plain| parts.iter().map(move |over| (plain, over)))
+    {
+        let half = over
+            .half_saturation_of(plain)
+            .filter(|_| over.equation == plain.equation);
+        let (a, b) = (plain.slots.start, over.slots.start);
+        if half.is_some_and(|half| value(half) > 0.0 && value(a) * value(b) < 0.0) {
+            all.extend([a, b]);
+        }
+    }
     all
 }
 
@@ -300,6 +327,25 @@ mod tests {
         let tie = found.tied.iter().find(|tie| tie.slot == slot);
         assert_eq!(tie.map(|tie| (tie.to, tie.factor)), Some((to, 1.0)));
         assert!(found.holds(&there));
+    }
+
+    #[test]
+    fn what_is_a_product_of_what_is_meant_is_not_one_by_chance() {
+        let names = Names::default_for(2);
+        // 1.74·0.575 is 1.
+        for (law, ones) in [
+            ("0.3*x1 - x1/(1.74 + x2); 2 - 0.7*x2", 0),
+            ("0.3*x1 + x1/(1.74 + x2); 2 - 0.7*x2", 1),
+            ("0.3*x1 - x1/(1.74 + x2)^2; 2 - 0.7*x2", 1),
+            ("0.3*x1 - x2/(1.74 + x2); 2 - 0.7*x2", 1),
+            ("0.3 - 1/(1.74 + x2); 2 - 0.7*x2", 0),
+        ] {
+            let (skeleton, constants) = canonical(law, &names).parts().unwrap();
+            let covariance = DMatrix::identity(constants.len(), constants.len()) * 1e-4;
+            let units = vec![1.0; constants.len()];
+            let (found, _) = exact(&skeleton, &constants, &covariance, &units);
+            assert_eq!(found.held.len(), ones, "{law}: {found:?}");
+        }
     }
 
     #[test]

@@ -91,6 +91,19 @@ impl Refined {
         self.bic - 2.0 * self.exact.odds
     }
 
+    /// Variance of what has these slopes by constants, slots with derivatives; `None` where the data leave a constant open.
+    pub fn variance_along(&self, slopes: &[(usize, f64)]) -> Option<f64> {
+        let covariance = self.covariance.as_ref()?;
+        let pairs = slopes
+            .iter()
+            .flat_map(|one| slopes.iter().map(move |other| (one, other)));
+        Some(
+            pairs
+                .map(|((i, a), (j, b))| a * b * covariance[(*i, *j)])
+                .sum(),
+        )
+    }
+
     /// The law and its constants in the units of the data; `None` where these cannot express it, as numbers
     /// over- or underflow.
     pub fn physical(&self, problem: &Problem) -> Option<(CanonicalSystem, Vec<f64>)> {

@@ -99,19 +99,60 @@ pub(crate) const REPEATED: f64 = 1.5;
 
 /// Logarithm of the prior probability of a skeleton by its description length.
 pub fn description_prior(skeleton: &Skeleton) -> f64 {
+    let equations: Vec<Vec<Token>> = skeleton.equations().map(words).collect();
     let mut seen: Vec<&[Token]> = Vec::new();
     let mut sum = 0.0;
-    for equation in skeleton.equations() {
-        sum += description(equation);
+    for equation in &equations {
+        sum += price(equation);
         let known = seen.len();
         for term in terms(equation) {
             if seen.iter().take(known).any(|other| *other == term) {
-                sum -= (description(term) - REPEATED).max(0.0);
+                sum -= (price(term) - REPEATED).max(0.0);
             }
             seen.push(term);
         }
     }
     -sum
+}
+
+/// An equation or a term of one as it is priced: saturation, `y/(c + y)`, is one word and stands for `1/(c + y)`. It is the same
+/// as a constant and the other one, and must not cost more than with a term more.
+fn words(tokens: &[Token]) -> Vec<Token> {
+    let mut all = Vec::with_capacity(tokens.len());
+    let mut rest = tokens;
+    while let Some(&head) = rest.first() {
+        if head.terms().is_some() {
+            all.push(head);
+            rest = &rest[1..];
+            continue;
+        }
+        let (term, others) = rest.split_at(nsode_parser::skeleton::end(rest).unwrap_or(rest.len()));
+        all.extend(word(term));
+        rest = others;
+    }
+    all
+}
+
+/// A term without what saturates in it.
+fn word(term: &[Token]) -> Vec<Token> {
+    let mut factors = nsode_parser::skeleton::factors(term);
+    let saturates = |factor: &&[Token]| match factor {
+        [Token::Inverse, Token::Add2, Token::One, own @ ..] => {
+            factors.iter().position(|f| f == &own)
+        }
+        _ => None,
+    };
+    if let Some(at) = factors.iter().find_map(saturates) {
+        factors.remove(at);
+    }
+    let (last, others) = factors.split_last().unwrap_or((&term, &[]));
+    let mut all = Vec::with_capacity(term.len());
+    for factor in others {
+        all.push(Token::Mul);
+        all.extend_from_slice(factor);
+    }
+    all.extend_from_slice(last);
+    all
 }
 
 /// The terms of an equation.
@@ -130,8 +171,13 @@ fn terms(equation: &[Token]) -> Vec<&[Token]> {
     all
 }
 
-/// Description length of the tokens of a skeleton, or of one equation of it, in nats.
+/// Description length of the tokens of an equation, or of one term of it, in nats.
 pub fn description(tokens: &[Token]) -> f64 {
+    price(&words(tokens))
+}
+
+/// What tokens cost as they are.
+fn price(tokens: &[Token]) -> f64 {
     let mut open: Vec<(Token, usize)> = Vec::new();
     let mut sum = 0.0;
     for &token in tokens {
