@@ -415,7 +415,7 @@ impl Search {
             return false;
         };
         let each = different(&best.constants).div_ceil(problem.dimension());
-        if each > MANY || best.poles > 0.0 || !is_nearly_exact(problem, best) {
+        if each > MANY || best.oddities.poles > 0.0 || !is_nearly_exact(problem, best) {
             return false;
         }
         polish(problem, best, Some(self.end())).is_some_and(|best| match each > FEW {
@@ -514,7 +514,7 @@ impl Search {
     pub fn prior(&self, refined: &Refined) -> f64 {
         match self.without.contains(&Part::Prior) {
             true => 0.0,
-            false => log_prior(&refined.skeleton) - refined.poles - refined.frequencies,
+            false => log_prior(&refined.skeleton) - refined.oddities.cost(),
         }
     }
 

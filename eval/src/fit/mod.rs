@@ -4,7 +4,7 @@
 //! where [`shooting`] begins; [`refine`] is all of it together. [`parametrised`] does the same for laws in a form of the
 //! user's, with constants bounded or fixed as [`setting`] says.
 
-pub mod angles;
+mod angles;
 mod condensed;
 pub mod constant;
 pub mod covariance;
@@ -14,8 +14,10 @@ mod floors;
 pub mod flow;
 pub mod integral;
 pub mod law;
+mod negative;
+pub mod oddities;
 pub mod parametrised;
-pub mod poles;
+mod poles;
 pub mod proposal;
 pub mod refine;
 mod residuals;

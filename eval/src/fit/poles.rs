@@ -8,6 +8,7 @@
 use nsode_parser::tape::Tape;
 use nsode_parser::{Binary, Expr, Unary};
 
+use super::oddities::sign;
 use crate::series::problem::Problem;
 
 /// Nats that such a place costs. A guess; not fitted.
@@ -90,16 +91,6 @@ pub(super) fn states(of: &Expr) -> Vec<usize> {
     states.sort_unstable();
     states.dedup();
     states
-}
-
-/// The sign that all observed values of a state have.
-fn sign(problem: &Problem, state: usize) -> Option<f64> {
-    let paths = problem.screened().iter();
-    let mut all = paths
-        .flat_map(|path| path.column(state))
-        .filter(|y| !y.is_nan() && *y != 0.0);
-    let first = all.next()?.signum();
-    all.all(|y| y * first >= 0.0).then_some(first)
 }
 
 /// Whether an expression of `states` that each have one sign changes its own.

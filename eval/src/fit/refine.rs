@@ -14,9 +14,9 @@ use crate::fit::criterion::{bic, scales, sharpness};
 use crate::fit::exact::{Exact, exact};
 use crate::fit::integral::{Integral, Thoroughness};
 use crate::fit::law::Law;
+use crate::fit::oddities::Oddities;
 use crate::fit::proposal::Proposal;
 use crate::fit::shooting::{Fit, Shooter};
-use crate::fit::{angles, poles};
 use crate::series::explained::r2;
 use crate::series::problem::{FLOOR, NOISY, Problem, RESOLUTION};
 
@@ -75,10 +75,8 @@ pub struct Refined {
     pub bic: f64,
     /// Nats that the constants cost beyond what the criterion counts, where data are clean ([`crate::fit::criterion::sharpness`]).
     pub sharpness: f64,
-    /// Nats that its poles among the states cost.
-    pub poles: f64,
-    /// Nats that its sines of what is no angle cost.
-    pub frequencies: f64,
+    /// What is odd about it.
+    pub oddities: Oddities,
     /// What is exact of the constants, and was not fitted ([`crate::fit::exact`]).
     pub exact: Exact,
     /// Constants and initial states that were fitted: what is exact is none of them.
@@ -332,8 +330,7 @@ fn finished(
     let sharpness = sharpness(problem, &fit.leftover.sse, scales(&shape));
     let law = system.to_system();
     Some(Finished::Fit(Box::new(Refined {
-        poles: poles::cost(problem, law.rhs()),
-        frequencies: angles::cost(problem, law.rhs()),
+        oddities: Oddities::of(problem, law.rhs()),
         system,
         skeleton: shape,
         constants: values,

@@ -9,10 +9,10 @@ use super::{Form, Guess, Known, free};
 use crate::fit::constant::Constant;
 use crate::fit::criterion::{bic, scales, sharpness};
 use crate::fit::exact::Exact;
+use crate::fit::oddities::Oddities;
 use crate::fit::parametrised::{Fitted, Parametrised, Spread};
 use crate::fit::refine::Refined;
 use crate::fit::setting::Setting;
-use crate::fit::{angles, poles};
 use crate::series::explained::r2;
 use crate::series::problem::{Problem, RESOLUTION};
 
@@ -124,8 +124,7 @@ impl Guess {
         let free = spread.rank.saturating_sub(states).min(scales(&skeleton));
         let law = system.to_system();
         Some(Refined {
-            poles: poles::cost(problem, law.rhs()),
-            frequencies: angles::cost(problem, law.rhs()),
+            oddities: Oddities::of(problem, law.rhs()),
             system,
             skeleton,
             constants: values,
