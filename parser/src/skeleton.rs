@@ -103,25 +103,37 @@ impl<'a> Part<'a> {
         });
         each.collect()
     }
+
+    /// The slot of `c`, where this term is `plain` over `c + y^n` with a fixed n and a state y, and `plain` has no constant but
+    /// its coefficient.
+    fn half_saturation_of(&self, plain: &Part) -> Option<usize> {
+        let mut factors = self.factors();
+        for (tokens, inside) in plain.factors() {
+            if tokens != [Token::One] {
+                let same = |(own, _): &(&[Token], _)| *own == tokens && inside.is_empty();
+                let at = factors.iter().position(same)?;
+                factors.remove(at);
+            }
+        }
+        let [([Token::Inverse, Token::Add2, Token::One, power @ ..], inside)] = factors.as_slice()
+        else {
+            return None;
+        };
+        let is_state = |token: &Token| token.as_state().is_some();
+        let of_state = power.len() <= 2 && power.last().is_some_and(is_state);
+        (of_state && inside.len() == 1).then_some(inside.start)
+    }
 }
 
-impl Part<'_> {
-    /// The slot of `c`, where this term is `plain` over `c + y^n` with a fixed n.
-    pub fn half_saturation_of(&self, plain: &Part) -> Option<usize> {
-        let mut factors = self.factors();
-        for (tokens, _) in plain.factors() {
-            if tokens != [Token::One] {
-                let same = factors.iter().position(|(other, _)| *other == tokens)?;
-                factors.remove(same);
-            }
-        }
-        match factors.as_slice() {
-            [([Token::Inverse, Token::Add2, Token::One, ..], slots)] if slots.len() == 1 => {
-                Some(slots.start)
-            }
-            _ => None,
-        }
-    }
+/// The slots of the constants of `a·R + b·R/(c + y^n)` in one equation, with a fixed n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saturation {
+    /// That of `a`.
+    pub plain: usize,
+    /// That of `b`.
+    pub over: usize,
+    /// That of `c`.
+    pub half: usize,
 }
 
 impl Skeleton {
@@ -209,6 +221,26 @@ impl Skeleton {
             }
         }
         parts
+    }
+
+    /// Terms beside the same over what saturates: together they are `e·R·y^n/(c + y^n) − m·R` with `e = −b/c` and `m = e − a`.
+    pub fn saturations(&self) -> Vec<Saturation> {
+        let parts = self.parts();
+        let mut all = Vec::new();
+        for over in parts
+            .iter()
+            .filter(|part| part.tokens.contains(&Token::Inverse))
+        {
+            let beside = parts.iter().filter(|other| other.equation == over.equation);
+            all.extend(beside.filter_map(|plain| {
+                Some(Saturation {
+                    plain: plain.slots.start,
+                    over: over.slots.start,
+                    half: over.half_saturation_of(plain)?,
+                })
+            }));
+        }
+        all
     }
 
     /// Number of equations.

@@ -193,6 +193,10 @@ fn rivals(
         "{count} explain the data about equally well (posteriors {})",
         posteriors.join(", ")
     );
+    let more = rivals.iter().any(|c| c.posterior > best.posterior);
+    if more {
+        note += "; the first is not the most probable one, but agrees best with all that may be right, or lacks a term that the data do not show";
+    }
     match (problem.dimension(), names.states.first()) {
         (1, Some(state)) => note += &scalar(problem, state, best, &rivals).unwrap_or_default(),
         _ => match along(problem, best, &rivals) {

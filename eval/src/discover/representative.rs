@@ -2,7 +2,8 @@
 //!
 //! In noise no law has most of the probability, and the most probable one may be a shape of its own. A law near
 //! which most of the probability lies is the safer answer, and its right-hand side the better one. Each law is
-//! scored by how well the probable laws agree with it along the data, with some weight on its own probability.
+//! scored by how well the probable laws agree with it along the data, with some weight on its own probability. Where that
+//! one has a term that the data show nothing of, it is the law without it that is named.
 
 use crate::fit::law::Law;
 use crate::fit::refine::Refined;
@@ -17,6 +18,9 @@ const NEAR: f64 = 0.3;
 /// Laws that are compared, the most probable ones: the others have hardly any probability.
 const COMPARED: usize = 100;
 
+/// Share of a law's probability that the law without a term that the data do not show has at least, to be named instead.
+const HARDLY_LESS: f64 = 0.25;
+
 /// Places along the smoothed data at which right-hand sides are compared.
 const PLACES: usize = 50;
 
@@ -25,6 +29,7 @@ pub(super) fn order(problem: &Problem, laws: &[&Refined], probabilities: &[f64])
     let compared = laws.iter().take(COMPARED);
     let slopes: Vec<Vec<f64>> = compared.map(|law| slopes(problem, law)).collect();
     let first = central(problem.dimension(), &slopes, probabilities);
+    let first = first.map(|first| plainest(laws, probabilities, first));
     let others = (0..laws.len()).filter(|i| Some(*i) != first);
     first.into_iter().chain(others).collect()
 }
@@ -44,6 +49,33 @@ fn central(dimension: usize, slopes: &[Vec<f64>], probabilities: &[f64]) -> Opti
         }
     }
     best.map(|(_, i)| i)
+}
+
+/// Position of the law that `laws[from]` is without constants that are nearer to 0 than their standard errors, as long as that law
+/// is listed, is hardly less probable, and follows the data as well for its number of constants: then all that is said for such
+/// a constant is that laws of this kind often have one.
+fn plainest(laws: &[&Refined], probabilities: &[f64], from: usize) -> usize {
+    let (Some(law), Some(own)) = (laws.get(from), probabilities.get(from)) else {
+        return from;
+    };
+    let lesser = law.constants.iter().zip(&law.errors).enumerate();
+    let lesser = lesser.filter(|(_, (value, error))| error.is_some_and(|e| value.abs() < e));
+    let without = |slot: usize| {
+        let mut constants = law.constants.clone();
+        *constants.get_mut(slot)? = 0.0;
+        let (skeleton, _) = law.skeleton.instantiate(&constants).ok()?.parts().ok()?;
+        let listed = laws.iter().zip(probabilities).take(COMPARED);
+        let same = |(other, p): (&&Refined, &f64)| {
+            other.skeleton == skeleton && other.bic < law.bic && *p > HARDLY_LESS * own
+        };
+        listed.into_iter().position(same)
+    };
+    let mut plainer = lesser.filter_map(|(slot, _)| without(slot));
+    match plainer.next() {
+        // Each has a constant less.
+        Some(plainer) => plainest(laws, probabilities, plainer),
+        None => from,
+    }
 }
 
 /// Right-hand sides along the smoothed data, row-major.
@@ -92,7 +124,12 @@ fn distance(dimension: usize, a: &[f64], b: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use nsode_parser::Names;
+
     use super::*;
+    use crate::fit::proposal::Proposal;
+    use crate::fit::refine::{Effort, refine};
+    use crate::samples::{Sample, canonical};
 
     #[test]
     fn a_law_that_many_agree_with_is_named_before_a_more_probable_one() {
@@ -104,6 +141,42 @@ mod tests {
         assert_eq!(central(1, &slopes, &probabilities), Some(1));
         assert_eq!(central(1, &slopes[..2], &probabilities[..2]), Some(0));
         assert_eq!(central(1, &[], &[]), None);
+    }
+
+    #[test]
+    fn a_term_that_the_data_do_not_show_is_not_named() {
+        let sample = Sample {
+            law: "-0.5*y",
+            states: &["y"],
+            initial: &[&[2.0]],
+            times: (0.0, 4.0, 60),
+            noise: 0.02,
+        };
+        let problem = sample.problem();
+        let fitted = |law: &str| {
+            let (skeleton, _) = canonical(law, &Names::default_for(1)).parts().unwrap();
+            refine(
+                &problem,
+                &Proposal::new(skeleton, None),
+                Effort::Whole,
+                None,
+            )
+            .unwrap()
+        };
+        let (plain, more) = (fitted("-0.5*y"), fitted("0.1 - 0.5*y"));
+        let (value, error) = (more.constants[0], more.errors[0].unwrap());
+        assert!(
+            value.abs() < error,
+            "{value} {error}: choose another sample"
+        );
+        let laws = [&more, &plain];
+        assert_eq!(plainest(&laws, &[0.5, 0.3], 0), 1);
+        assert_eq!(plainest(&laws, &[0.5, 0.1], 0), 0);
+        assert_eq!(plainest(&laws, &[0.5, 0.3], 1), 1);
+        // What is clearly there is kept.
+        let mut clear = more.clone();
+        clear.errors[0] = Some(0.3 * value.abs());
+        assert_eq!(plainest(&[&clear, &plain], &[0.5, 0.3], 0), 0);
     }
 
     #[test]

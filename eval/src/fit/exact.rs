@@ -7,7 +7,6 @@
 
 use nalgebra::{DMatrix, DVector};
 use nsode_parser::Skeleton;
-use nsode_parser::skeleton::Part;
 
 use crate::fit::sizes;
 
@@ -79,15 +78,19 @@ impl Exact {
             along[tie.to] = -tie.factor;
             let share = &given * &along;
             let variance = along.dot(&share);
-            // What follows from ties before it, has no variance left.
+            // Of directions that are known but for rounding nothing more is learned.
             if variance > ROUNDING * along.dot(&(covariance * &along)) {
                 given -= &share * share.transpose() / variance;
             }
             one[(tie.slot, tie.slot)] = 0.0;
             one[(tie.slot, tie.to)] = tie.factor;
         }
-        // To the last digit.
-        &one * given * one.transpose()
+        // Rounding has left errors of what is one apart, and variances below 0 where there are hardly any.
+        let mut given = &one * given * one.transpose();
+        for (i, before) in covariance.diagonal().iter().enumerate() {
+            given[(i, i)] = given[(i, i)].max(ROUNDING * ROUNDING * before);
+        }
+        given
     }
 
     /// Constants that are not fitted.
@@ -195,7 +198,7 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
         factor: signed(slot) / signed(to),
         prior,
     };
-    let composed = composed(&parts, constants);
+    let composed = composed(skeleton, constants);
     let ones = (0..constants.len()).filter(|slot| !composed.contains(slot));
     let mut all: Vec<Relation> = ones.map(one).collect();
     // Of one equation alone it is as often chance.
@@ -236,24 +239,14 @@ fn relations(skeleton: &Skeleton, constants: &[f64], units: &[f64]) -> Vec<Relat
     all
 }
 
-/// Slots of coefficients that nobody means by themselves: `a·R + b·R/(c + y^n)` is `e·R·y^n/(c + y^n) − m·R`, of which the first
-/// has `a = e − m` and the second one `b = −e·c`.
-fn composed(parts: &[Part], constants: &[f64]) -> Vec<usize> {
+/// Slots of coefficients that nobody means by themselves: `a·R + b·R/(c + y^n)` with opposite signs and c > 0 is written
+/// `e·R·y^n/(c + y^n) − m·R`, of which the first one has `a = e − m` and the second one `b = −e·c`.
+fn composed(skeleton: &Skeleton, constants: &[f64]) -> Vec<usize> {
     let value = |slot: usize| constants.get(slot).copied().unwrap_or(f64::NAN);
-    let mut all = Vec::new();
-    for (plain, over) in parts
-        .iter()
-        .flat_map(|plain| parts.iter().map(move |over| (plain, over)))
-    {
-        let half = over
-            .half_saturation_of(plain)
-            .filter(|_| over.equation == plain.equation);
-        let (a, b) = (plain.slots.start, over.slots.start);
-        if half.is_some_and(|half| value(half) > 0.0 && value(a) * value(b) < 0.0) {
-            all.extend([a, b]);
-        }
-    }
-    all
+    let pairs = skeleton.saturations().into_iter();
+    let written =
+        pairs.filter(|pair| value(pair.half) > 0.0 && value(pair.plain) * value(pair.over) < 0.0);
+    written.flat_map(|pair| [pair.plain, pair.over]).collect()
 }
 
 #[cfg(test)]
@@ -339,6 +332,8 @@ mod tests {
             ("0.3*x1 - x1/(1.74 + x2)^2; 2 - 0.7*x2", 1),
             ("0.3*x1 - x2/(1.74 + x2); 2 - 0.7*x2", 1),
             ("0.3 - 1/(1.74 + x2); 2 - 0.7*x2", 0),
+            ("-0.3*x1 + x1/(1.74 + x2); 2 - 0.7*x2", 0),
+            ("0.3*x1 - x1/(1.74 + x1*x2); 2 - 0.7*x2", 1),
         ] {
             let (skeleton, constants) = canonical(law, &names).parts().unwrap();
             let covariance = DMatrix::identity(constants.len(), constants.len()) * 1e-4;

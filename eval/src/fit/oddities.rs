@@ -5,10 +5,10 @@ use nsode_parser::Expr;
 use super::{angles, negative, poles};
 use crate::series::problem::Problem;
 
-/// Share of the largest magnitude by which noise may move a value of the other sign than all others.
-const NOISE: f64 = 0.05;
+/// Standard deviations of the noise of small values by which one may be of the other sign than all others.
+const BEYOND: f64 = 4.0;
 
-/// What each oddity of a law costs before any data, in nats.
+/// What is odd about a law, as nats that it costs before any data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Oddities {
     /// Places among the states where it has no value.
@@ -43,12 +43,45 @@ pub(super) fn sign(problem: &Problem, state: usize) -> Option<f64> {
     for y in all.filter(|y| !y.is_nan()) {
         (low, high) = (low.min(y), high.max(y));
     }
-    match (
-        high > 0.0 && -low <= NOISE * high,
-        low < 0.0 && high <= -NOISE * low,
-    ) {
-        (true, _) => Some(1.0),
-        (_, true) => Some(-1.0),
-        _ => None,
+    let noise = problem.noise().get(state);
+    let around_zero = BEYOND * noise.map_or(0.0, |noise| noise.deviation * noise.additive.sqrt());
+    if high > -low && -low <= around_zero {
+        Some(1.0)
+    } else if -low > high && high <= around_zero {
+        Some(-1.0)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Sample;
+
+    fn sign_of(law: &str, initial: &[f64], noise: f64) -> Option<f64> {
+        let sample = Sample {
+            law,
+            states: &["x", "v"],
+            initial: &[initial],
+            times: (0.0, 8.0, 60),
+            noise,
+        };
+        sign(&sample.problem(), 0)
+    }
+
+    #[test]
+    fn a_state_has_a_sign_but_for_noise_around_zero() {
+        for (initial, noise, expected) in [
+            (2.0, 0.0, Some(1.0)),
+            (2.0, 0.05, Some(1.0)),
+            (-2.0, 0.05, Some(-1.0)),
+        ] {
+            let found = sign_of("-x; -v", &[initial, 1.0], noise);
+            assert_eq!(found, expected, "{initial} {noise}");
+        }
+        // A damped spring swings through 0 by a twentieth: clean data show it.
+        assert_eq!(sign_of("v; -x - 1.38*v", &[1.0, 0.0], 0.0), None);
+        assert_eq!(sign_of("v; -x", &[1.0, 0.0], 0.05), None);
     }
 }

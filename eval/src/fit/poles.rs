@@ -2,7 +2,7 @@
 //!
 //! Where a sum of states is conserved, `S/(k + S)` may as well be written with another state, as `(a - X)/(b - X)`; the data
 //! say nothing, and laws that people write down are the ones without a pole. So where all observed values of a state are
-//! of one sign, a factor of a denominator, or what a root or a logarithm is taken of, that changes its sign within twice their
+//! of one sign but for noise, a factor of a denominator, or what a root or a logarithm is taken of, that changes its sign within twice their
 //! range makes a law less probable.
 
 use nsode_parser::tape::Tape;

@@ -89,7 +89,7 @@ impl Refined {
         self.bic - 2.0 * self.exact.odds
     }
 
-    /// Variance of what has these slopes by constants, slots with derivatives; `None` where the data leave a constant open.
+    /// Variance of what has these slopes by constants, slots with derivatives; `None` where the data leave any constant of the law open.
     pub fn variance_along(&self, slopes: &[(usize, f64)]) -> Option<f64> {
         let covariance = self.covariance.as_ref()?;
         let pairs = slopes
@@ -276,7 +276,13 @@ fn with_exact(problem: &Problem, mut shooter: Shooter, settled: &Refined) -> Opt
             let worth = exact.gain > 0.5 * (fit.bic - settled.bic);
             // The canonical form may have put constants in other places.
             let holds = exact.holds(&fit.constants);
-            let covariance = fit.covariance.as_ref().map(|c| exact.as_one(c));
+            // Its residuals' variance is of as many numbers fewer.
+            let free = problem.observed().saturating_sub(fit.parameters).max(1) as f64;
+            let share = match problem.knows_noise() {
+                true => 1.0,
+                false => free / (free + exact.tied.len() as f64),
+            };
+            let covariance = fit.covariance.as_ref().map(|c| exact.as_one(c) * share);
             let errors = match &covariance {
                 Some(c) => c.diagonal().iter().map(|v| Some(v.sqrt())).collect(),
                 None => fit.errors.clone(),

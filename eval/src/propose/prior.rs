@@ -7,9 +7,11 @@
 //!
 //! The network's probability of a skeleton is no prior: it has seen the data, which would then count twice.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use nsode_parser::skeleton;
 use nsode_parser::{Skeleton, Token};
 
 /// Tables of one state, two and three.
@@ -99,7 +101,7 @@ pub(crate) const REPEATED: f64 = 1.5;
 
 /// Logarithm of the prior probability of a skeleton by its description length.
 pub fn description_prior(skeleton: &Skeleton) -> f64 {
-    let equations: Vec<Vec<Token>> = skeleton.equations().map(words).collect();
+    let equations: Vec<Cow<[Token]>> = skeleton.equations().map(words).collect();
     let mut seen: Vec<&[Token]> = Vec::new();
     let mut sum = 0.0;
     for equation in &equations {
@@ -115,9 +117,12 @@ pub fn description_prior(skeleton: &Skeleton) -> f64 {
     -sum
 }
 
-/// An equation or a term of one as it is priced: saturation, `y/(c + y)`, is one word and stands for `1/(c + y)`. It is the same
-/// as a constant and the other one, and must not cost more than with a term more.
-fn words(tokens: &[Token]) -> Vec<Token> {
+/// An equation or a term of one as it is priced: saturation, `y^n/(c + y^n)` with a fixed n, is one word and stands for
+/// `1/(c + y^n)`. It is the same as a constant and the other one, and must not cost more than with a term more.
+fn words(tokens: &[Token]) -> Cow<'_, [Token]> {
+    if !tokens.contains(&Token::Inverse) {
+        return Cow::Borrowed(tokens);
+    }
     let mut all = Vec::with_capacity(tokens.len());
     let mut rest = tokens;
     while let Some(&head) = rest.first() {
@@ -126,33 +131,56 @@ fn words(tokens: &[Token]) -> Vec<Token> {
             rest = &rest[1..];
             continue;
         }
-        let (term, others) = rest.split_at(nsode_parser::skeleton::end(rest).unwrap_or(rest.len()));
-        all.extend(word(term));
+        let (term, others) = rest.split_at(skeleton::end(rest).unwrap_or(rest.len()));
+        write_word(term, &mut all);
         rest = others;
     }
-    all
+    Cow::Owned(all)
 }
 
-/// A term without what saturates in it.
-fn word(term: &[Token]) -> Vec<Token> {
-    let mut factors = nsode_parser::skeleton::factors(term);
-    let saturates = |factor: &&[Token]| match factor {
-        [Token::Inverse, Token::Add2, Token::One, own @ ..] => {
-            factors.iter().position(|f| f == &own)
+/// Adds a term without what saturates in it.
+fn write_word(term: &[Token], all: &mut Vec<Token>) {
+    let mut factors: Vec<Vec<Token>> = skeleton::factors(term).iter().map(|f| f.to_vec()).collect();
+    for divisor in skeleton::factors(term) {
+        let [Token::Inverse, Token::Add2, Token::One, own @ ..] = divisor else {
+            continue;
+        };
+        let Some((state, power)) = power_of_state(own) else {
+            continue;
+        };
+        let reduced = factors.iter().enumerate().find_map(|(at, factor)| {
+            let (of, whole) = power_of_state(factor)?;
+            (of == state && whole >= power).then_some((at, whole - power))
+        });
+        match reduced {
+            Some((at, 0.0)) => {
+                factors.remove(at);
+            }
+            Some((at, left)) => {
+                let power = (left != 1.0).then(|| Token::of_exponent(left));
+                if let Some(factor) = factors.get_mut(at) {
+                    *factor = power.into_iter().chain([state]).collect();
+                }
+            }
+            None => {}
         }
-        _ => None,
-    };
-    if let Some(at) = factors.iter().find_map(saturates) {
-        factors.remove(at);
     }
-    let (last, others) = factors.split_last().unwrap_or((&term, &[]));
-    let mut all = Vec::with_capacity(term.len());
-    for factor in others {
-        all.push(Token::Mul);
+    for (number, factor) in factors.iter().enumerate() {
+        if number + 1 < factors.len() {
+            all.push(Token::Mul);
+        }
         all.extend_from_slice(factor);
     }
-    all.extend_from_slice(last);
-    all
+}
+
+/// The state and the exponent of a fixed power of a state.
+fn power_of_state(tokens: &[Token]) -> Option<(Token, f64)> {
+    let (state, exponent) = match tokens {
+        [state] => (*state, 1.0),
+        [power, state] => (*state, power.exponent()?),
+        _ => return None,
+    };
+    state.as_state().map(|_| (state, exponent))
 }
 
 /// The terms of an equation.
@@ -163,7 +191,7 @@ fn terms(equation: &[Token]) -> Vec<&[Token]> {
         return vec![equation];
     };
     let mut all = Vec::new();
-    while let Some(at) = nsode_parser::skeleton::end(rest).filter(|at| *at > 0) {
+    while let Some(at) = skeleton::end(rest).filter(|at| *at > 0) {
         let (term, after) = rest.split_at(at);
         all.extend(terms(term));
         rest = after;
@@ -245,6 +273,47 @@ mod tests {
         ] {
             assert!((prior(one) - prior(other)).abs() < 1e-9, "{one}");
         }
+    }
+
+    #[test]
+    fn what_saturates_costs_no_more_than_with_a_term_more() {
+        let cost = |tokens: &str| {
+            let tokens: Vec<Token> = tokens.split(' ').filter_map(Token::from_name).collect();
+            description(&tokens)
+        };
+        for (saturated, with_a_term) in [
+            ("mul x1 inv add2 1 x1", "add2 1 inv add2 1 x1"),
+            (
+                "mul x1 mul x2 inv add2 1 x2",
+                "add2 x1 mul x1 inv add2 1 x2",
+            ),
+            ("mul sq x1 inv add2 1 sq x1", "add2 1 inv add2 1 sq x1"),
+            ("mul sq x1 inv add2 1 x1", "add2 x1 mul x1 inv add2 1 x1"),
+            (
+                "mul cube x1 inv add2 1 sq x1",
+                "add2 x1 mul x1 inv add2 1 sq x1",
+            ),
+            (
+                "mul x1 mul x2 mul x3 mul inv add2 1 x2 inv add2 1 x3",
+                "add2 x1 mul x1 mul inv add2 1 x2 inv add2 1 x3",
+            ),
+        ] {
+            assert!(cost(saturated) < cost(with_a_term), "{saturated}");
+        }
+        // In a sum, and of two equations.
+        let alone = cost("mul x1 mul x2 inv add2 1 x2");
+        let in_a_sum = cost("add2 x1 mul x1 mul x2 inv add2 1 x2");
+        assert!((in_a_sum - alone - 2.2).abs() < 1e-9);
+        let (one, other) = ("mul x1 inv add2 1 x2", "mul x1 mul x2 inv add2 1 x2");
+        let both = |other: &str| {
+            let tokens = format!("{one} {other}");
+            let tokens: Vec<Token> = tokens.split(' ').filter_map(Token::from_name).collect();
+            -description_prior(&Skeleton::parse(2, &tokens).unwrap())
+        };
+        assert_eq!(both(other), both(one));
+        // A fitted exponent is another word.
+        let fitted = cost("mul pow x1 inv add2 1 pow x1");
+        assert!(fitted > cost("inv add2 1 pow x1") + 5.0);
     }
 
     #[test]
