@@ -150,7 +150,7 @@ pub fn discover(
     }
     search.rescue(problem, &proposed.gathered, limit);
     let refined = search.done.len();
-    let problem = finish(problem, options, &mut search);
+    let mut problem = finish(problem, options, &mut search);
     let late = search.late || proposed.late;
     if late {
         warnings.push(format!(
@@ -160,7 +160,13 @@ pub fn discover(
     }
     // Guesses are what the user wants to know, and have as long again.
     let later = Instant::now() + limit;
-    let guessed = guess::fit_all(&options.guesses, &problem, later, &mut warnings);
+    let mut guessed = guess::fit_all(&options.guesses, &problem, later, &mut warnings);
+    let best = guessed.iter().map(|guess| &guess.refined);
+    let best = best.min_by(|a, b| a.criterion().total_cmp(&b.criterion()));
+    if let Some(reweighed) = best.and_then(|best| search.reweighed_by(&problem, best)) {
+        problem = reweighed;
+        guessed = guess::fit_all(&options.guesses, &problem, later, &mut Vec::new());
+    }
     let (candidates, none, doubt) = answer(&problem, options, &search, &guessed, &mut warnings);
     Ok(Discovery {
         candidates,

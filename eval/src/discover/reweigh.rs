@@ -52,11 +52,7 @@ impl Search {
             .take(most)
             .map(Proposal::again)
             .collect();
-        let same = noise
-            .iter()
-            .zip(problem.noise())
-            .all(|(a, b)| (a.additive / b.additive).ln().abs() < 0.7);
-        if same {
+        if is_same(problem, &noise) {
             return problem.clone();
         }
         let reweighed = problem.with_noise(noise);
@@ -75,6 +71,22 @@ impl Search {
         }
         reweighed
     }
+
+    /// The problem with the noise that the residuals of a guess show, where the search has no law of its own, and it is another one.
+    pub fn reweighed_by(&self, problem: &Problem, guess: &Refined) -> Option<Problem> {
+        let given = problem.knows_noise() || self.without.contains(&Part::Weights);
+        if given || !self.done.is_empty() {
+            return None;
+        }
+        let (noise, _) = own_noise(problem, guess)?;
+        (!is_same(problem, &noise)).then(|| problem.with_noise(noise))
+    }
+}
+
+/// Whether the noise is about that of the problem.
+fn is_same(problem: &Problem, noise: &[Noise]) -> bool {
+    let mut each = noise.iter().zip(problem.noise());
+    each.all(|(a, b)| (a.additive / b.additive).ln().abs() < 0.7)
 }
 
 /// How many times as large the squares of residuals may be when a fit's law is solved again: beside a pole, solutions depend on

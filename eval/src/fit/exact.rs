@@ -38,6 +38,9 @@ pub struct Tie {
     pub to: usize,
     /// In normalised units.
     pub factor: f64,
+    /// Share of what it settles that stays open, as it may be no tie: `(1 − p)·(1 + z²)`, with its probability p and by how many
+    /// standard errors the data are off it.
+    pub open: f64,
 }
 
 /// What is exact of a law's constants.
@@ -67,11 +70,11 @@ impl Exact {
             && (self.tied.iter()).all(|tie| tied(tie).is_some_and(|value| near(tie.slot, value)))
     }
 
-    /// The covariance of constants, given that those are one that are tied. What is ±1 keeps its error: the data said so.
+    /// The covariance of constants, given that those are one that are tied, as far as that is sure: where noise alone makes two
+    /// alike, the error of the one that is badly known must hold it all the same. What is ±1 keeps its error: the data said so.
     pub fn as_one(&self, covariance: &DMatrix<f64>) -> DMatrix<f64> {
         let n = covariance.nrows();
         let mut given = covariance.clone();
-        let mut one = DMatrix::identity(n, n);
         for tie in &self.tied {
             let mut along = DVector::zeros(n);
             along[tie.slot] = 1.0;
@@ -80,13 +83,10 @@ impl Exact {
             let variance = along.dot(&share);
             // Of directions that are known but for rounding nothing more is learned.
             if variance > ROUNDING * along.dot(&(covariance * &along)) {
-                given -= &share * share.transpose() / variance;
+                given -= &share * share.transpose() * ((1.0 - tie.open) / variance);
             }
-            one[(tie.slot, tie.slot)] = 0.0;
-            one[(tie.slot, tie.to)] = tie.factor;
         }
-        // Rounding has left errors of what is one apart, and variances below 0 where there are hardly any.
-        let mut given = &one * given * one.transpose();
+        // Rounding may have left variances below 0 where there are hardly any.
         for (i, before) in covariance.diagonal().iter().enumerate() {
             given[(i, i)] = given[(i, i)].max(ROUNDING * ROUNDING * before);
         }
@@ -149,10 +149,11 @@ pub fn exact(
             let there = mean[relation.slot] + steps[relation.slot];
             let width = variance.sqrt().max(SHARPEST * there.abs());
             let occam = relation.odds() - sizes::log_density(there) - width.ln();
-            let gain = occam - 0.5 * apart * apart / variance;
-            (gain > 0.0).then_some((relation, along, steps, variance, occam, gain))
+            let square = apart * apart / variance;
+            let gain = occam - 0.5 * square;
+            (gain > 0.0).then_some((relation, along, steps, (variance, square), occam, gain))
         });
-        let Some((relation, along, steps, variance, occam, _)) =
+        let Some((relation, along, steps, (variance, square), occam, gain)) =
             each.max_by(|a, b| a.5.total_cmp(&b.5))
         else {
             return (found, mean.as_slice().to_vec());
@@ -170,7 +171,13 @@ pub fn exact(
                 for tie in found.tied.iter_mut().filter(|tie| tie.to == slot) {
                     (tie.to, tie.factor) = (to, tie.factor * factor);
                 }
-                found.tied.push(Tie { slot, to, factor });
+                let doubt = 1.0 / (1.0 + gain.exp());
+                found.tied.push(Tie {
+                    slot,
+                    to,
+                    factor,
+                    open: (doubt * (1.0 + square)).min(1.0),
+                });
             }
         }
         left.retain(|other| other.slot != slot);
@@ -293,13 +300,23 @@ mod tests {
             Token::X2,
         ];
         let found = exact_of(&tokens, &[-0.52, 0.5, -0.26], &[0.03, 0.03, 0.01]);
-        let tie = Tie {
-            slot: 1,
-            to: 0,
-            factor: -1.0,
-        };
-        assert_eq!(found.tied, [tie]);
+        let ties: Vec<_> = found
+            .tied
+            .iter()
+            .map(|t| (t.slot, t.to, t.factor))
+            .collect();
+        assert_eq!(ties, [(1, 0, -1.0)]);
         assert!(found.held.is_empty());
+        // The more noise leaves open, the less likely it is.
+        let open = |error: f64| {
+            let found = exact_of(&tokens, &[-0.5, 0.5, -0.26], &[error, error, 0.01]);
+            found.tied.first().map(|tie| tie.open)
+        };
+        let (sharp, vague) = (open(0.005).unwrap(), open(0.05).unwrap());
+        assert!(
+            0.0 < sharp && sharp < 0.5 * vague && vague < 0.5,
+            "{sharp} {vague}"
+        );
     }
 
     #[test]
@@ -345,7 +362,12 @@ mod tests {
 
     #[test]
     fn what_is_tied_has_one_error() {
-        let tie = |slot, to, factor| Tie { slot, to, factor };
+        let tie = |slot, to, factor| Tie {
+            slot,
+            to,
+            factor,
+            open: 0.0,
+        };
         let exact = Exact {
             tied: vec![tie(1, 0, -2.0), tie(3, 0, 1.0)],
             ..Exact::default()
@@ -376,8 +398,9 @@ mod tests {
             slot: 2,
             to: 0,
             factor: -1.0,
+            open: 0.0,
         }];
-        let exact = Exact {
+        let mut exact = Exact {
             tied,
             ..Exact::default()
         };
@@ -388,7 +411,12 @@ mod tests {
         let share = 1.0 / 101.0;
         assert!((one[(0, 0)] - (1.0 - share)).abs() < 1e-12);
         assert!((one[(0, 1)] - 0.99 * (1.0 - share)).abs() < 1e-12);
-        assert_eq!(one[(2, 1)], -one[(0, 1)]);
+        assert!((one[(2, 1)] + one[(0, 1)]).abs() < 1e-12);
+        // A tie that may be none leaves the bad measurement in doubt.
+        exact.tied[0].open = 0.25;
+        let one = exact.as_one(&covariance);
+        assert!((one[(0, 0)] - (1.0 - 0.75 * share)).abs() < 1e-12);
+        assert!((one[(2, 2)] - 100.0 * (1.0 - 0.75 * 100.0 / 101.0)).abs() < 1e-9);
     }
 
     /// x' = c0·x, y' = c1·x·y + c2·y

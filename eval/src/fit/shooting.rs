@@ -575,6 +575,7 @@ mod tests {
                 slot: rates[1],
                 to: rates[0],
                 factor: -1.3,
+                open: 0.0,
             }],
             ..Exact::default()
         });

@@ -44,10 +44,13 @@ fn refused(text: &str, names: &Names, error: GuessError) -> Fault {
 
 fn remedy(error: &GuessError, names: &Names) -> String {
     match error {
-        GuessError::NoState { .. } | GuessError::Case { .. } => format!(
+        GuessError::NoState { .. } => format!(
             "Write the right-hand side in the names of the columns: {}.",
             names.states.join(", ")
         ),
+        GuessError::Case { variable, .. } => {
+            format!("Write {variable}, or call the constant otherwise.")
+        }
         GuessError::Time { time, .. } => {
             format!("Write {time} for the time, or call the constant otherwise.")
         }

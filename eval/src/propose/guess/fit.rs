@@ -36,6 +36,7 @@ impl Guess {
         let Attempts {
             settings, model, ..
         } = attempts;
+        let fitted = self.positive(fitted, &settings, model.free());
         let variance = variance(problem, &fitted);
         let (open, directions) = free::open(problem, &self.rhs, &model, &fitted.constants);
         let mut spread = model.spread(&fitted, variance);
@@ -78,6 +79,30 @@ impl Guess {
             },
             free: self.is_free() && within,
         })
+    }
+
+    /// The same law with constants of its own above 0 where their signs make no difference, as that of `h` in `h^2 + N^2`.
+    pub(super) fn positive(
+        &self,
+        mut fitted: Fitted,
+        settings: &[Setting],
+        free: &[usize],
+    ) -> Fitted {
+        let law = |constants: &[f64]| self.with(constants).ok()?.parts().ok();
+        for (k, setting) in settings.iter().enumerate() {
+            let mut mirrored = fitted.constants.clone();
+            match mirrored.get_mut(k) {
+                Some(value) if *value < 0.0 && *setting == Setting::FREE => *value = -*value,
+                _ => continue,
+            }
+            if law(&mirrored).is_some_and(|other| law(&fitted.constants) == Some(other)) {
+                fitted.constants = mirrored;
+                if let Some(column) = free.iter().position(|slot| *slot == k) {
+                    fitted.jacobian.column_mut(column).neg_mut();
+                }
+            }
+        }
+        fitted
     }
 
     /// The fit as one of the shape, by canonical form, units and the chain rule.

@@ -40,6 +40,8 @@ pub struct Guess {
     /// In the data's units; [`Expr::Parameter`] `k` is constant `k`.
     rhs: Vec<Expr>,
     constants: Vec<Unknown>,
+    /// The name of the time, where it occurs and looks like one of a constant.
+    time: Option<String>,
 }
 
 /// A constant of a guess.
@@ -199,10 +201,12 @@ impl Guess {
                 found: constants.len(),
             });
         }
+        let plain = ["t", "time"].contains(&names.time.as_str());
         let guess = Guess {
             text: text.trim().to_string(),
             rhs,
             constants,
+            time: (!plain && occurs(&system, names, &names.time)).then(|| names.time.clone()),
         };
         guess.shape()?;
         Ok(guess)
@@ -312,7 +316,7 @@ const SAME: f64 = 1e-6;
 /// Puts fitted guesses among the other fits, best first. A guess that is as free as its shape, or ended within its
 /// bounds, takes the place of the search's fit of the same shape, with its weight if that is larger, since the search's
 /// last digits are the better ones; unless the guess is clearly worse, as a fit that got stuck is. So does one that says more, as
-/// that two constants are one, if the criterion is for it.
+/// that two constants are one, if the search found as many to be one, or if the criterion is for it.
 pub(crate) fn enter<'a>(
     guessed: &'a [Guessed],
     ranked: &mut Vec<(f64, &'a Refined)>,
@@ -323,7 +327,7 @@ pub(crate) fn enter<'a>(
         let worse =
             |other: &Refined| own.criterion() > other.criterion() + 2.0 && own.r2 < other.r2 - SAME;
         let replaces = |other: &Refined| {
-            let no_worse = match guess.free {
+            let no_worse = match guess.free || own.parameters == other.parameters {
                 true => !worse(other),
                 false => own.criterion() <= other.criterion(),
             };
@@ -350,6 +354,12 @@ pub(crate) fn fit_all(
 ) -> Vec<Guessed> {
     let mut fitted = Vec::new();
     for guess in guesses {
+        if let Some(time) = &guess.time {
+            warnings.push(format!(
+                "--guess {}: `{time}` is the time here; a constant must be called otherwise",
+                guess.text
+            ));
+        }
         match guess.fit(problem, deadline) {
             Some(guessed) => fitted.push(guessed),
             None if Instant::now() >= deadline => warnings.push(format!(

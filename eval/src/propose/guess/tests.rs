@@ -4,6 +4,8 @@ use super::*;
 use nsode_generator::{Integrator, Trajectory};
 use nsode_parser::tape::Tape;
 
+use crate::fit::parametrised::Fitted;
+
 /// A deadline that no fit here meets.
 fn later() -> Instant {
     Instant::now() + Duration::from_secs(600)
@@ -349,4 +351,44 @@ fn a_guess_without_constants_has_a_table() {
     let found = crate::discover(&problem, &[], &options).unwrap();
     let presented = crate::answer::present::Presented::of(&found.candidates[0]);
     assert_eq!(presented.rounded().len(), 1);
+}
+
+#[test]
+fn constants_whose_signs_make_no_difference_are_positive() {
+    let names = names(&["y"]);
+    let problem = observed("0.9*y^2/(30 + y^2) - 0.1*y", &names, &[2.0], 30.0, 0.002);
+    let guess = Guess::parse("v*y^2/(h^2 + y^2) - k*y", &names).unwrap();
+    let mut attempts = attempts::Attempts::new(&guess, &problem, later()).unwrap();
+    let mut fitted = attempts.best().unwrap();
+    let (settings, free) = (attempts.settings, attempts.model.free());
+    let place = guess.names().position(|name| name == "h").unwrap();
+    let column = |fitted: &Fitted| fitted.jacobian.column(place).into_owned();
+    fitted.constants[place] = -fitted.constants[place].abs();
+    let positive = guess.positive(fitted.clone(), &settings, free);
+    assert_eq!(positive.constants[place], -fitted.constants[place]);
+    assert_eq!(column(&positive), -column(&fitted));
+    // The sign of a rate makes one.
+    let rate = guess.names().position(|name| name == "v").unwrap();
+    fitted.constants[rate] = -fitted.constants[rate].abs();
+    assert!(guess.positive(fitted, &settings, free).constants[rate] < 0.0);
+}
+
+#[test]
+fn a_constant_that_is_called_as_the_time_is_is_told_of() {
+    let mut names = names(&["y"]);
+    names.time = "d".into();
+    let problem = observed("0.4*y*(1 - y)", &names, &[0.1], 10.0, 0.01);
+    let told = |text: &str| {
+        let mut warnings = Vec::new();
+        fit_all(
+            &[Guess::parse(text, &names).unwrap()],
+            &problem,
+            later(),
+            &mut warnings,
+        );
+        warnings
+            .iter()
+            .any(|warning| warning.contains("`d` is the time"))
+    };
+    assert!(told("r*y - d*y^2") && !told("r*y - q*y^2"));
 }
