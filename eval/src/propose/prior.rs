@@ -145,7 +145,7 @@ fn write_word(term: &[Token], all: &mut Vec<Token>) {
         let [Token::Inverse, Token::Add2, Token::One, own @ ..] = divisor else {
             continue;
         };
-        let Some((state, power)) = power_of_state(own) else {
+        let Some((state, power)) = power_of_state(own).filter(|(_, power)| *power > 0.0) else {
             continue;
         };
         let reduced = factors.iter().enumerate().find_map(|(at, factor)| {
@@ -311,7 +311,9 @@ mod tests {
             -description_prior(&Skeleton::parse(2, &tokens).unwrap())
         };
         assert_eq!(both(other), both(one));
-        // A fitted exponent is another word.
+        // What does not saturate so, and a fitted exponent, are other words.
+        let inhibited = cost("mul x1 inv add2 1 inv x1");
+        assert!(inhibited > cost("inv add2 1 inv x1"));
         let fitted = cost("mul pow x1 inv add2 1 pow x1");
         assert!(fitted > cost("inv add2 1 pow x1") + 5.0);
     }
