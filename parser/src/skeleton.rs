@@ -203,13 +203,8 @@ impl Skeleton {
     pub fn parts(&self) -> Vec<Part<'_>> {
         let mut parts = Vec::new();
         let mut next = 0;
-        for (equation, mut rest) in self.equations().enumerate() {
-            while let Some(head) = rest.first() {
-                if head.terms().is_some() {
-                    rest = &rest[1..];
-                    continue;
-                }
-                let (tokens, others) = rest.split_at(end(rest).unwrap_or(rest.len()));
+        for (equation, sum) in self.equations().enumerate() {
+            for tokens in terms(sum) {
                 let first = next;
                 next += Skeleton::slots_of(tokens).unwrap_or(0);
                 parts.push(Part {
@@ -217,7 +212,6 @@ impl Skeleton {
                     tokens,
                     slots: first..next,
                 });
-                rest = others;
             }
         }
         parts
@@ -319,6 +313,26 @@ pub fn end(tokens: &[Token]) -> Option<usize> {
         open == 0
     });
     last.map(|last| last + 1)
+}
+
+/// The tokens of right-hand sides in pieces: the head of a sum alone, a term of it whole; at last what is begun and does not end.
+pub fn pieces(tokens: &[Token]) -> impl Iterator<Item = &[Token]> {
+    let mut rest = tokens;
+    std::iter::from_fn(move || {
+        let length = match rest.first()?.terms() {
+            Some(_) => 1,
+            None => end(rest).unwrap_or(rest.len()),
+        };
+        let (piece, others) = rest.split_at(length);
+        rest = others;
+        Some(piece)
+    })
+}
+
+/// The terms of a right-hand side.
+pub fn terms(tokens: &[Token]) -> impl Iterator<Item = &[Token]> {
+    let is_term = |piece: &&[Token]| piece.first().is_some_and(|head| head.terms().is_none());
+    pieces(tokens).filter(is_term)
 }
 
 /// The factors of the term of a canonical skeleton.

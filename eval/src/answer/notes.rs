@@ -193,8 +193,7 @@ fn rivals(
         "{count} explain the data about equally well (posteriors {})",
         posteriors.join(", ")
     );
-    let more = rivals.iter().any(|c| c.posterior > best.posterior);
-    if more {
+    if rivals.iter().any(|c| c.posterior > best.posterior) {
         note += "; the first is not the most probable one, but agrees best with all that may be right, or lacks a term that the data do not show";
     }
     match (problem.dimension(), names.states.first()) {

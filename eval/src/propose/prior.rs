@@ -107,7 +107,7 @@ pub fn description_prior(skeleton: &Skeleton) -> f64 {
     for equation in &equations {
         sum += price(equation);
         let known = seen.len();
-        for term in terms(equation) {
+        for term in skeleton::terms(equation) {
             if seen.iter().take(known).any(|other| *other == term) {
                 sum -= (price(term) - REPEATED).max(0.0);
             }
@@ -124,21 +124,13 @@ fn words(tokens: &[Token]) -> Cow<'_, [Token]> {
         return Cow::Borrowed(tokens);
     }
     let mut all = Vec::with_capacity(tokens.len());
-    let mut rest = tokens;
-    while let Some(&head) = rest.first() {
-        if head.terms().is_some() {
-            all.push(head);
-            rest = &rest[1..];
-            continue;
-        }
-        let (term, others) = rest.split_at(skeleton::end(rest).unwrap_or(rest.len()));
-        write_word(term, &mut all);
-        rest = others;
+    for piece in skeleton::pieces(tokens) {
+        write_word(piece, &mut all);
     }
     Cow::Owned(all)
 }
 
-/// Adds a term without what saturates in it.
+/// Adds a term without what saturates in it, or the head of a sum as it is.
 fn write_word(term: &[Token], all: &mut Vec<Token>) {
     let mut factors: Vec<Vec<Token>> = skeleton::factors(term).iter().map(|f| f.to_vec()).collect();
     for divisor in skeleton::factors(term) {
@@ -181,22 +173,6 @@ fn power_of_state(tokens: &[Token]) -> Option<(Token, f64)> {
         _ => return None,
     };
     state.as_state().map(|_| (state, exponent))
-}
-
-/// The terms of an equation.
-fn terms(equation: &[Token]) -> Vec<&[Token]> {
-    let Some((Token::Add2 | Token::Add3 | Token::Add4 | Token::Add5 | Token::Add6, mut rest)) =
-        equation.split_first()
-    else {
-        return vec![equation];
-    };
-    let mut all = Vec::new();
-    while let Some(at) = skeleton::end(rest).filter(|at| *at > 0) {
-        let (term, after) = rest.split_at(at);
-        all.extend(terms(term));
-        rest = after;
-    }
-    all
 }
 
 /// Description length of the tokens of an equation, or of one term of it, in nats.

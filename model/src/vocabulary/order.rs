@@ -4,7 +4,7 @@
 //! search has to settle them before it has seen the rest, and prefixes that differ in nothing but a late token cost a
 //! place more for each constant. Which is better is a matter of measurement (docs/model.md).
 
-use nsode_parser::skeleton::{Skeleton, end};
+use nsode_parser::skeleton::{Skeleton, pieces};
 use nsode_parser::token::Token;
 use serde::{Deserialize, Serialize};
 
@@ -47,17 +47,8 @@ impl Order {
         if self == Order::After {
             return 0;
         }
-        let (mut rest, mut last): (&[Token], &[Token]) = (tokens, &[]);
-        while let Some(head) = rest.first() {
-            let end = if head.terms().is_some() {
-                1
-            } else if let Some(end) = end(rest) {
-                end
-            } else {
-                return 0;
-            };
-            (last, rest) = rest.split_at(end);
-        }
-        Skeleton::slots_of(last).unwrap_or(0)
+        // Neither the head of a sum nor a term that does not end has any.
+        let last = pieces(tokens).last();
+        last.and_then(Skeleton::slots_of).unwrap_or(0)
     }
 }

@@ -30,6 +30,9 @@ use crate::series::problem::Problem;
 pub use constraint::{Bounds, ConstraintError, Fix};
 pub use fit::Guessed;
 
+/// What only the time is called.
+const TIMES: [&str; 2] = ["t", "time"];
+
 /// Most constants of one guess, numbers among them.
 pub const MOST_CONSTANTS: usize = 24;
 
@@ -176,7 +179,7 @@ impl Guess {
                 });
             }
         }
-        if let Some(name) = letters.iter().find(|name| *name == "t" || *name == "time") {
+        if let Some(name) = letters.iter().find(|name| TIMES.contains(&name.as_str())) {
             return Err(GuessError::Time {
                 name: name.clone(),
                 time: names.time.clone(),
@@ -201,7 +204,7 @@ impl Guess {
                 found: constants.len(),
             });
         }
-        let plain = ["t", "time"].contains(&names.time.as_str());
+        let plain = TIMES.contains(&names.time.as_str());
         let guess = Guess {
             text: text.trim().to_string(),
             rhs,
